@@ -1,0 +1,2 @@
+//! Offline verifier of records, receipts and exports; contains no node code.
+fn main() {}

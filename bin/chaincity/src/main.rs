@@ -1,0 +1,2 @@
+//! The node and the command line, one binary.
+fn main() {}

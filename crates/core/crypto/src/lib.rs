@@ -1,0 +1,1 @@
+//! Suites, COSE, Merkle trees and the verification of everything a node hands out; pure.

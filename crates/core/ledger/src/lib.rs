@@ -1,0 +1,1 @@
+//! A block's calls to writes, receipts and events; pure.

@@ -1,0 +1,1 @@
+//! Packages: parse, check, compile; the rule language; pure.

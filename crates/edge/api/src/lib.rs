@@ -1,0 +1,1 @@
+//! Request and response types and endpoint definitions; source of openapi/.

@@ -1,0 +1,1 @@
+//! Rust SDK: build, sign, submit, verify; it checks proofs itself.

@@ -1,0 +1,1 @@
+//! REST handlers, authentication, error mapping, event stream, metrics.

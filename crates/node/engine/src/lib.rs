@@ -1,0 +1,1 @@
+//! Ordering and authenticated state: commonware, and the stand-in orderer.

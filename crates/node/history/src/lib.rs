@@ -1,0 +1,1 @@
+//! The append-only history: blocks, version bodies, receipts, by height and digest.

@@ -1,0 +1,1 @@
+//! Implements the Machine: admit, execute, hand over; pools, caches, back-pressure.

@@ -1,0 +1,1 @@
+//! The read model: declared indexes, filters, history and as-of reading in SQLite.

@@ -1,0 +1,1 @@
+//! What the tests share: the naive model ledger, the workload generator, the simulator.
