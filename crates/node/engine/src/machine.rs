@@ -1,0 +1,119 @@
+//! What the engine asks of the ledger, and gives to it. No consensus type crosses this line.
+
+use std::fmt::Debug;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chaincity_types::wire::{Block, Committee, Head, Header};
+use chaincity_types::{Digest, Height, Timestamp};
+use futures::future::BoxFuture;
+
+/// Heads of the authenticated state as of a block's parent.
+pub trait StateReader: Clone + Send + Sync + 'static {
+    /// The heads under `keys`, in the same order, read concurrently; `None` where a key is absent.
+    fn heads(&self, keys: Vec<Digest>) -> impl Future<Output = Vec<Option<Head>>> + Send;
+}
+
+/// This machine's clock, or the simulator's.
+pub trait Clock: Clone + Send + Sync + 'static {
+    /// The time now.
+    fn now(&self) -> Timestamp;
+    /// Resolves after `ms` milliseconds.
+    fn sleep_ms(&self, ms: u64) -> BoxFuture<'static, ()>;
+}
+
+/// What a proposer decided; the engine adds the state roots and makes the header.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    /// Protocol in force.
+    pub protocol: u32,
+    /// Block time, after the parent's.
+    pub time: Timestamp,
+    /// Signed transactions, in order.
+    pub transactions: Vec<Bytes>,
+    /// RFC 9162 root over them.
+    pub transactions_root: Digest,
+    /// RFC 9162 root over receipts and writes.
+    pub effects_root: Digest,
+    /// Digest of the committee of the block's epoch.
+    pub committee: Digest,
+    /// Digest of the next epoch's committee.
+    pub next_committee: Digest,
+    /// New heads; each key once, sorted.
+    pub writes: Vec<(Digest, Head)>,
+}
+
+/// Whether a block still needs every check, or the network has finalized it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finality {
+    /// Check everything that a vote depends on.
+    Candidate,
+    /// Honest validators accepted it already; only its writes are wanted.
+    Finalized,
+}
+
+/// Content that nodes hand each other by digest; the receiver checks the digest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ContentKey {
+    /// A version body, by body digest.
+    Body(Digest),
+    /// A block with its receipts and writes, by block digest.
+    Block(Digest),
+}
+
+/// The replicated ledger, driven by an orderer: consensus, or the stand-in.
+///
+/// `propose` and `process` may run concurrently on forks and may be cancelled at any await.
+pub trait Machine: Clone + Send + Sync + 'static {
+    /// Builds a block on `parent` in `epoch`. May wait up to a second for transactions when there
+    /// are none, then proposes a heartbeat without any. `None`: nothing can be proposed.
+    fn propose<S: StateReader, C: Clock>(
+        &self,
+        parent: Header,
+        epoch: u64,
+        state: S,
+        clock: C,
+    ) -> impl Future<Output = Option<Draft>> + Send;
+
+    /// Executes `block` on its parent's state and compares every commitment but the state roots
+    /// (the engine compares those). Returns the new heads (each key once, sorted), or `None` only
+    /// when the block is invalid for ever; what depends on the clock only delays.
+    fn process<S: StateReader, C: Clock>(
+        &self,
+        parent: Header,
+        epoch: u64,
+        block: Arc<Block>,
+        finality: Finality,
+        state: S,
+        clock: C,
+    ) -> impl Future<Output = Option<Vec<(Digest, Head)>>> + Send;
+
+    /// Makes a finalized block's history durable, before its state is applied. Idempotent by
+    /// height.
+    fn persist(&self, block: Arc<Block>) -> impl Future<Output = ()> + Send;
+
+    /// The block's state is applied; hands over to followers and returns at once.
+    fn finalized(&self, header: &Header);
+
+    /// A finality certificate (encoded) for the block of this height became known.
+    fn certified(&self, height: Height, certificate: Vec<u8>);
+
+    /// Two conflicting signed votes of one validator, encoded; kept and shown.
+    fn equivocated(&self, validator: Vec<u8>, evidence: Vec<u8>);
+
+    /// The committee of an epoch, once the block before its first is persisted.
+    fn committee(&self, epoch: u64) -> Option<Committee>;
+
+    /// Nodes that may connect besides the committee: observers and candidates (public keys).
+    fn followers(&self) -> Vec<Vec<u8>>;
+
+    /// Content that this node holds.
+    fn serve(&self, key: ContentKey) -> Option<Bytes>;
+
+    /// Whether `bytes` are the content that `key` names; content of a lying peer is dropped.
+    fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
+
+    /// A message gossiped by the peer with this public key; returns at once.
+    fn on_gossip(&self, from: Vec<u8>, message: Bytes);
+}
