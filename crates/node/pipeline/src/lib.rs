@@ -1,1 +1,6 @@
-//! Implements the Machine: admit, execute, hand over; pools, caches, back-pressure.
+//! The pipeline implements the engine's `Machine`: it admits transactions, pools them, executes
+//! blocks, makes history durable and hands final blocks to followers.
+
+mod api;
+
+pub use api::{NodeApi, NodeError, NodeStatus, Refusal};

@@ -1,0 +1,147 @@
+//! What the node offers to everything above it: the server, the read model, the command line.
+
+use std::sync::Arc;
+
+use chaincity_history::{HistoryStore, StoredBlock};
+use chaincity_package::model::Package;
+use chaincity_types::wire::{
+    Committee, FinalityProof, Genesis, Head, LogicalKey, Receipt, ReceiptProof, RecordProof,
+    TrustBundle, Version,
+};
+use chaincity_types::{Digest, Height, Reject, Timestamp};
+use futures::future::BoxFuture;
+
+/// Why a submission was not accepted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Stable code.
+    pub code: Reject,
+    /// Package code when a guard of the dry run refused it, else the kernel code's.
+    pub guard: Option<String>,
+    /// What exactly; never a value of a record.
+    pub detail: Option<String>,
+}
+
+/// Why the node could not answer: its own fault or lag, never the asker's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// The node does not hold this part of history yet.
+    #[error("history is incomplete before height {before}")]
+    HistoryIncomplete {
+        /// Lowest height held.
+        before: u64,
+    },
+    /// No finality certificate at or above the height is held yet.
+    #[error("no finality certificate for height {0} is held yet")]
+    NotCertified(u64),
+    /// Storage or engine failed.
+    #[error("{0}")]
+    Fault(String),
+}
+
+/// The node's state of health.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// Ledger id.
+    pub ledger: Digest,
+    /// Protocol in force.
+    pub protocol: u32,
+    /// This node's public key.
+    pub node_key: Vec<u8>,
+    /// Whether it is in the current committee.
+    pub validator: bool,
+    /// Height of the newest final block.
+    pub height: Height,
+    /// Its digest.
+    pub block: Digest,
+    /// Its state root.
+    pub state_root: Digest,
+    /// Its time.
+    pub time: Timestamp,
+    /// Epoch.
+    pub epoch: u64,
+    /// Committee of the epoch.
+    pub committee: Option<Committee>,
+    /// Transactions waiting in the pool.
+    pub pool: usize,
+    /// Connected peers, if the engine knows.
+    pub peers: Option<usize>,
+    /// Lowest height from which history is complete.
+    pub history_from: Option<Height>,
+    /// Whether the node still fetches a snapshot.
+    pub syncing: bool,
+    /// Validators caught signing two conflicting votes (public keys).
+    pub equivocators: Vec<Vec<u8>>,
+}
+
+/// A running node, as its own process sees it. Object-safe, so that the server needs no type
+/// parameters.
+pub trait NodeApi: Send + Sync + 'static {
+    /// Checks a signed transaction, runs it dry, pools and gossips it; gives its id.
+    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>>;
+
+    /// The receipt of a final transaction; `None` while it is not final.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    fn receipt(&self, id: &Digest) -> Result<Option<Receipt>, NodeError>;
+
+    /// Waits for the receipt, at most `ms` milliseconds.
+    fn wait_receipt(
+        &self,
+        id: Digest,
+        ms: u64,
+    ) -> BoxFuture<'_, Result<Option<Receipt>, NodeError>>;
+
+    /// The current version of a record, from final state.
+    fn record(
+        &self,
+        key: LogicalKey,
+    ) -> BoxFuture<'_, Result<Option<(Head, Arc<Version>)>, NodeError>>;
+
+    /// Proof of the current version (with up to `versions` older ones, 0 for none), or of absence.
+    fn prove_record(
+        &self,
+        key: LogicalKey,
+        versions: usize,
+    ) -> BoxFuture<'_, Result<RecordProof, NodeError>>;
+
+    /// Proof of a receipt.
+    fn prove_receipt(&self, id: Digest) -> BoxFuture<'_, Result<Option<ReceiptProof>, NodeError>>;
+
+    /// Proof that the block at a height is final.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    fn finality(&self, height: Height) -> Result<FinalityProof, NodeError>;
+
+    /// The trust bundle up to the current epoch.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    fn trust_bundle(&self) -> Result<TrustBundle, NodeError>;
+
+    /// A final block.
+    ///
+    /// # Errors
+    /// See [`NodeError`].
+    fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError>;
+
+    /// A version body, fetched from peers when this node lacks it.
+    fn body(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>>;
+
+    /// The node's state.
+    fn status(&self) -> NodeStatus;
+
+    /// The genesis document.
+    fn genesis(&self) -> Arc<Genesis>;
+
+    /// Packages in force at the tip, the built-in `governance` among them.
+    fn packages(&self) -> Vec<Arc<Package>>;
+
+    /// Resolves when a block above `height` is final, with the newest final height.
+    fn wait_above(&self, height: Height) -> BoxFuture<'_, Height>;
+
+    /// The node's history.
+    fn history(&self) -> Arc<dyn HistoryStore>;
+}
