@@ -1,4 +1,5 @@
 //! Packages: parse, check, compile; the rule language; pure.
 
+pub mod literal;
 pub mod model;
 pub mod rule;

@@ -1,0 +1,483 @@
+//! Running: an interpreter over the compiled tree. It borrows from the environment and the
+//! program, and copies only what a rule builds; every step and every copy draws on the fuel.
+//!
+//! `&&` and `||` go strictly from left to right and stop as soon as the result is known; a
+//! failure on the way is the rule's failure. (CEL lets the right side absorb a failure of the
+//! left.)
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use chaincity_types::{Reject, Share, Value};
+
+use super::ast::{BinaryOp, MacroKind};
+use super::compile::{Function, Node};
+use super::{Environment, FUEL_TABLE, Fuel, RuleFailure};
+use crate::literal;
+
+type Run<'a> = Result<Cow<'a, Value>, RuleFailure>;
+
+pub(crate) fn run(
+    root: &Node,
+    environment: &Environment,
+    fuel: &mut Fuel,
+) -> Result<Value, RuleFailure> {
+    let mut machine = Machine { environment, locals: Vec::new(), fuel };
+    let value = machine.eval(root)?;
+    machine.own(value)
+}
+
+struct Machine<'a, 'f> {
+    environment: &'a Environment,
+    locals: Vec<Cow<'a, Value>>,
+    fuel: &'f mut Fuel,
+}
+
+fn fail<T>(code: Reject, detail: impl Into<String>) -> Result<T, RuleFailure> {
+    Err(RuleFailure { code, detail: detail.into() })
+}
+
+/// A value of another kind than the checker found: a record that does not follow its schema.
+fn unfit<T>(wanted: &str, found: &Value) -> Result<T, RuleFailure> {
+    fail(Reject::RuleError, format!("type: {wanted} expected, found {}", found.kind()))
+}
+
+fn overflow() -> RuleFailure {
+    RuleFailure { code: Reject::Overflow, detail: "a number overflowed".to_owned() }
+}
+
+fn bool_of(value: &Value) -> Result<bool, RuleFailure> {
+    if let Value::Bool(b) = value { Ok(*b) } else { unfit("bool", value) }
+}
+
+fn int_of(value: &Value) -> Result<i64, RuleFailure> {
+    value.as_int().map_or_else(|| unfit("int", value), Ok)
+}
+
+fn date_of(value: &Value) -> Result<i32, RuleFailure> {
+    if let Value::Date(days) = value { Ok(*days) } else { unfit("date", value) }
+}
+
+fn text_of(value: &Value) -> Result<&str, RuleFailure> {
+    value.as_text().map_or_else(|| unfit("string", value), Ok)
+}
+
+fn list_of(value: &Value) -> Result<&[Value], RuleFailure> {
+    value.as_list().map_or_else(|| unfit("list", value), Ok)
+}
+
+impl<'a> Machine<'a, '_> {
+    fn eval(&mut self, node: &'a Node) -> Run<'a> {
+        self.fuel.draw(FUEL_TABLE.step)?;
+        match node {
+            Node::Constant(value) => Ok(Cow::Borrowed(value)),
+            Node::Global(name) => match self.environment.get(name) {
+                Some(value) => Ok(Cow::Borrowed(value)),
+                None => fail(Reject::RuleError, format!("no value is named `{name}`")),
+            },
+            Node::Local(place) => self.local(*place),
+            Node::Select { of, field, optional } => {
+                let of = self.eval(of)?;
+                self.select(of, field, *optional)
+            }
+            Node::Item(list, index) => self.item(list, index),
+            Node::Not(inner) => Ok(Cow::Owned(Value::Bool(!self.bool(inner)?))),
+            Node::Negate(inner) => self.negate(inner),
+            Node::And(left, right) => {
+                let value = self.bool(left)? && self.bool(right)?;
+                Ok(Cow::Owned(Value::Bool(value)))
+            }
+            Node::Or(left, right) => {
+                let value = self.bool(left)? || self.bool(right)?;
+                Ok(Cow::Owned(Value::Bool(value)))
+            }
+            Node::Conditional(condition, yes, no) => {
+                if self.bool(condition)? {
+                    self.eval(yes)
+                } else {
+                    self.eval(no)
+                }
+            }
+            Node::Binary(op, left, right) => self.binary(*op, left, right),
+            Node::List(items) => {
+                let items = items.iter().map(|item| self.owned(item)).collect::<Result<_, _>>()?;
+                Ok(Cow::Owned(Value::List(items)))
+            }
+            Node::Record(entries) => {
+                let mut map = BTreeMap::new();
+                for (name, entry) in entries {
+                    self.fuel.draw(FUEL_TABLE.value)?;
+                    self.fuel.draw_bytes(name.len())?;
+                    map.insert(name.clone(), self.owned(entry)?);
+                }
+                Ok(Cow::Owned(Value::Map(map)))
+            }
+            Node::NotNull(inner) => {
+                let present = *self.eval(inner)? != Value::Null;
+                Ok(Cow::Owned(Value::Bool(present)))
+            }
+            Node::SharesWhole(list) => self.shares_whole(list),
+            Node::Macro { kind, list, keep, body } => {
+                self.macro_over(*kind, list, keep.as_deref(), body)
+            }
+            Node::Call(function, args) => self.call(*function, args),
+        }
+    }
+
+    fn bool(&mut self, node: &'a Node) -> Result<bool, RuleFailure> {
+        bool_of(&*self.eval(node)?)
+    }
+
+    fn owned(&mut self, node: &'a Node) -> Result<Value, RuleFailure> {
+        let value = self.eval(node)?;
+        self.own(value)
+    }
+
+    fn own(&mut self, value: Cow<'a, Value>) -> Result<Value, RuleFailure> {
+        if let Cow::Borrowed(value) = &value {
+            self.fuel.draw_value(value)?;
+        }
+        Ok(value.into_owned())
+    }
+
+    fn local(&mut self, place: usize) -> Run<'a> {
+        match self.locals.get(place) {
+            Some(Cow::Borrowed(value)) => Ok(Cow::Borrowed(value)),
+            Some(Cow::Owned(value)) => {
+                self.fuel.draw_value(value)?;
+                Ok(Cow::Owned(value.clone()))
+            }
+            None => fail(Reject::RuleError, "type: no such local"),
+        }
+    }
+
+    fn select(&mut self, of: Cow<'a, Value>, field: &str, optional: bool) -> Run<'a> {
+        let found = match of {
+            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed),
+            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned),
+            other => return unfit("map", &other),
+        };
+        match found {
+            Some(value) => Ok(value),
+            None if optional => Ok(Cow::Owned(Value::Null)),
+            None => fail(Reject::RuleError, format!("type: no field `{field}`")),
+        }
+    }
+
+    fn item(&mut self, list: &'a Node, index: &'a Node) -> Run<'a> {
+        let list = self.eval(list)?;
+        let index = usize::try_from(int_of(&*self.eval(index)?)?).ok();
+        let found = match (list, index) {
+            (_, None) => None,
+            (Cow::Borrowed(Value::List(items)), Some(i)) => items.get(i).map(Cow::Borrowed),
+            (Cow::Owned(Value::List(items)), Some(i)) => items.into_iter().nth(i).map(Cow::Owned),
+            (other, Some(_)) => return unfit("list", &other),
+        };
+        found.map_or_else(|| fail(Reject::RuleError, "index out of range"), Ok)
+    }
+
+    fn negate(&mut self, inner: &'a Node) -> Run<'a> {
+        let value = match &*self.eval(inner)? {
+            Value::Int(n) => n.checked_neg().map(Value::Int),
+            Value::Decimal { mantissa, scale } => {
+                mantissa.checked_neg().map(|mantissa| Value::Decimal { mantissa, scale: *scale })
+            }
+            other => return unfit("int", other),
+        };
+        value.map(Cow::Owned).ok_or_else(overflow)
+    }
+
+    fn binary(&mut self, op: BinaryOp, left: &'a Node, right: &'a Node) -> Run<'a> {
+        let a = self.eval(left)?;
+        let b = self.eval(right)?;
+        let value = match op {
+            BinaryOp::Eq => Value::Bool(self.equal(&a, &b)?),
+            BinaryOp::Ne => Value::Bool(!self.equal(&a, &b)?),
+            BinaryOp::Lt => Value::Bool(self.order(&a, &b)?.is_lt()),
+            BinaryOp::Le => Value::Bool(self.order(&a, &b)?.is_le()),
+            BinaryOp::Gt => Value::Bool(self.order(&a, &b)?.is_gt()),
+            BinaryOp::Ge => Value::Bool(self.order(&a, &b)?.is_ge()),
+            BinaryOp::In => {
+                let mut found = false;
+                for item in list_of(&b)? {
+                    self.fuel.draw(FUEL_TABLE.item)?;
+                    found = self.equal(&a, item)?;
+                    if found {
+                        break;
+                    }
+                }
+                Value::Bool(found)
+            }
+            BinaryOp::Add => self.add(a, b)?,
+            BinaryOp::Sub | BinaryOp::Mul | BinaryOp::Div | BinaryOp::Rem => {
+                arithmetic(op, &a, &b)?
+            }
+            BinaryOp::And | BinaryOp::Or => {
+                return fail(Reject::RuleError, "type: not an operator");
+            }
+        };
+        Ok(Cow::Owned(value))
+    }
+
+    /// Equality of two values of one type. Draws for the smaller side only where they differ
+    /// early is not attempted: both sides are paid for.
+    fn equal(&mut self, a: &Value, b: &Value) -> Result<bool, RuleFailure> {
+        self.fuel.draw_value(a)?;
+        self.fuel.draw_value(b)?;
+        Ok(same(a, b))
+    }
+
+    fn order(&mut self, a: &Value, b: &Value) -> Result<Ordering, RuleFailure> {
+        self.fuel.draw_value(a)?;
+        self.fuel.draw_value(b)?;
+        match (a, b) {
+            (Value::Int(a), Value::Int(b)) => Ok(a.cmp(b)),
+            (
+                Value::Decimal { mantissa: m, scale: s },
+                Value::Decimal { mantissa: n, scale: t },
+            ) => Ok(aligned(*m, *s, *t).cmp(&aligned(*n, *t, *s))),
+            (Value::Text(a), Value::Text(b)) => Ok(a.cmp(b)),
+            (Value::Bytes(a), Value::Bytes(b)) => Ok(a.cmp(b)),
+            (Value::Date(a), Value::Date(b)) => Ok(a.cmp(b)),
+            (Value::Time(a), Value::Time(b)) => Ok(a.cmp(b)),
+            _ => unfit(a.kind(), b),
+        }
+    }
+
+    fn add(&mut self, a: Cow<'a, Value>, b: Cow<'a, Value>) -> Result<Value, RuleFailure> {
+        if matches!(&*a, Value::Text(_) | Value::Bytes(_) | Value::List(_)) {
+            // Joining copies both sides.
+            self.fuel.draw_value(&a)?;
+            self.fuel.draw_value(&b)?;
+            return match (a.into_owned(), b.into_owned()) {
+                (Value::Text(a), Value::Text(b)) => Ok(Value::Text(a + &b)),
+                (Value::Bytes(mut a), Value::Bytes(b)) => {
+                    a.extend(b);
+                    Ok(Value::Bytes(a))
+                }
+                (Value::List(mut a), Value::List(b)) => {
+                    a.extend(b);
+                    Ok(Value::List(a))
+                }
+                (a, b) => unfit(a.kind(), &b),
+            };
+        }
+        arithmetic(BinaryOp::Add, &a, &b)
+    }
+
+    fn shares_whole(&mut self, list: &'a Node) -> Run<'a> {
+        let list = self.eval(list)?;
+        let mut shares = Vec::new();
+        for item in list_of(&list)? {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            let part = |name: &str| {
+                let value = item.as_map().and_then(|map| map.get(name)).and_then(Value::as_int)?;
+                u64::try_from(value).ok()
+            };
+            // What is no share of a whole cannot be part of one.
+            match (part("n"), part("d")) {
+                (Some(n), Some(d)) => shares.push(Share::new(n, d).ok()),
+                _ => shares.push(None),
+            }
+        }
+        let shares: Option<Vec<Share>> = shares.into_iter().collect();
+        let whole = shares.is_some_and(|shares| Share::sum_to_whole(&shares));
+        Ok(Cow::Owned(Value::Bool(whole)))
+    }
+
+    fn macro_over(
+        &mut self,
+        kind: MacroKind,
+        list: &'a Node,
+        keep: Option<&'a Node>,
+        body: &'a Node,
+    ) -> Run<'a> {
+        let items: Vec<Cow<'a, Value>> = match self.eval(list)? {
+            Cow::Borrowed(Value::List(items)) => items.iter().map(Cow::Borrowed).collect(),
+            Cow::Owned(Value::List(items)) => items.into_iter().map(Cow::Owned).collect(),
+            other => return unfit("list", &other),
+        };
+        let mut found = 0_u64;
+        let mut out = Vec::new();
+        for item in items {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            self.locals.push(item);
+            let taken = match (kind, keep) {
+                (MacroKind::Map, None) => true,
+                (MacroKind::Map, Some(keep)) => self.bool(keep)?,
+                (
+                    MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne | MacroKind::Filter,
+                    _,
+                ) => self.bool(body)?,
+            };
+            if kind == MacroKind::Map && taken {
+                out.push(self.owned(body)?);
+            }
+            let item = self.locals.pop();
+            if let (MacroKind::Filter, true, Some(item)) = (kind, taken, item) {
+                out.push(self.own(item)?);
+            }
+            found = found.saturating_add(u64::from(taken));
+            match kind {
+                MacroKind::All if !taken => return Ok(Cow::Owned(Value::Bool(false))),
+                MacroKind::Exists if taken => return Ok(Cow::Owned(Value::Bool(true))),
+                MacroKind::All
+                | MacroKind::Exists
+                | MacroKind::ExistsOne
+                | MacroKind::Filter
+                | MacroKind::Map => {}
+            }
+        }
+        Ok(Cow::Owned(match kind {
+            MacroKind::All => Value::Bool(true),
+            MacroKind::Exists => Value::Bool(false),
+            MacroKind::ExistsOne => Value::Bool(found == 1),
+            MacroKind::Filter | MacroKind::Map => Value::List(out),
+        }))
+    }
+
+    fn call(&mut self, function: Function, nodes: &'a [Node]) -> Run<'a> {
+        let mut args = nodes.iter().map(|node| self.eval(node));
+        let null = || Ok(Cow::Owned(Value::Null));
+        let a = args.next().unwrap_or_else(null)?;
+        let b = args.next().unwrap_or_else(null)?;
+        drop(args);
+        let value = match function {
+            Function::Size => self.size(&a)?,
+            Function::StartsWith | Function::EndsWith | Function::Contains => {
+                self.fuel.draw_value(&a)?;
+                self.fuel.draw_value(&b)?;
+                let (text, part) = (text_of(&a)?, text_of(&b)?);
+                Value::Bool(match function {
+                    Function::StartsWith => text.starts_with(part),
+                    Function::EndsWith => text.ends_with(part),
+                    _ => text.contains(part),
+                })
+            }
+            Function::Sum => self.sum(&a, None)?,
+            Function::SumDecimal(scale) => self.sum(&a, Some(scale))?,
+            Function::Min | Function::Max => {
+                let first = self.order(&a, &b)?.is_le() == (function == Function::Min);
+                return Ok(if first { a } else { b });
+            }
+            Function::AddDays => {
+                let days = i64::from(date_of(&a)?).checked_add(int_of(&b)?);
+                let days = days.and_then(|days| i32::try_from(days).ok());
+                let days = days.filter(|days| literal::date_in_range(*days));
+                Value::Date(days.ok_or_else(overflow)?)
+            }
+            Function::DaysBetween => {
+                let days = i64::from(date_of(&b)?).checked_sub(i64::from(date_of(&a)?));
+                Value::Int(days.ok_or_else(overflow)?)
+            }
+            Function::DateOf => match &*a {
+                Value::Time(time) => Value::Date(literal::date_of(*time).ok_or_else(overflow)?),
+                other => return unfit("timestamp", other),
+            },
+            Function::ToText => return self.to_text(a),
+        };
+        Ok(Cow::Owned(value))
+    }
+
+    /// Characters of a text (as in CEL), bytes, items or fields.
+    fn size(&mut self, value: &Value) -> Result<Value, RuleFailure> {
+        let size = match value {
+            Value::Text(text) => {
+                self.fuel.draw_bytes(text.len())?;
+                text.chars().count()
+            }
+            Value::Bytes(bytes) => bytes.len(),
+            Value::List(items) => items.len(),
+            Value::Map(map) => map.len(),
+            other => return unfit("list", other),
+        };
+        i64::try_from(size).map(Value::Int).map_err(|_| overflow())
+    }
+
+    fn sum(&mut self, list: &Value, scale: Option<u8>) -> Result<Value, RuleFailure> {
+        let zero = scale.map_or(Value::Int(0), |scale| Value::Decimal { mantissa: 0, scale });
+        let mut sum = zero;
+        for item in list_of(list)? {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            sum = arithmetic(BinaryOp::Add, &sum, item)?;
+        }
+        Ok(sum)
+    }
+
+    fn to_text(&mut self, value: Cow<'a, Value>) -> Run<'a> {
+        let text = match &*value {
+            Value::Text(_) => return Ok(value),
+            Value::Bool(b) => b.to_string(),
+            Value::Int(n) => n.to_string(),
+            Value::Decimal { mantissa, scale } => literal::decimal_text(*mantissa, *scale),
+            Value::Date(days) => literal::date_text(*days).ok_or_else(overflow)?,
+            other => return unfit("string", other),
+        };
+        self.fuel.draw_bytes(text.len())?;
+        Ok(Cow::Owned(Value::Text(text)))
+    }
+}
+
+/// Equality: decimals by number, maps with absent and null fields alike.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Decimal { mantissa: m, scale: s }, Value::Decimal { mantissa: n, scale: t }) => {
+            aligned(*m, *s, *t) == aligned(*n, *t, *s)
+        }
+        (Value::List(a), Value::List(b)) => {
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            let covers = |a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>| {
+                a.iter().all(|(name, v)| same(v, b.get(name).unwrap_or(&Value::Null)))
+            };
+            covers(a, b) && b.iter().all(|(name, v)| a.contains_key(name) || *v == Value::Null)
+        }
+        (a, b) => a == b,
+    }
+}
+
+/// The mantissa at the larger of two scales; 10^18 times any 64-bit number fits 128 bits.
+fn aligned(mantissa: i64, scale: u8, other: u8) -> i128 {
+    let places = u32::from(other.saturating_sub(scale).min(literal::SCALE_MAX));
+    i128::from(mantissa).saturating_mul(10_i128.saturating_pow(places))
+}
+
+fn arithmetic(op: BinaryOp, a: &Value, b: &Value) -> Result<Value, RuleFailure> {
+    let decimal = |mantissa: Option<i64>, scale: u8| match mantissa {
+        Some(mantissa) => Ok(Value::Decimal { mantissa, scale }),
+        None => Err(overflow()),
+    };
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => integer(op, *a, *b),
+        (Value::Decimal { mantissa: m, scale: s }, Value::Decimal { mantissa: n, scale: t }) => {
+            let (m, n, s, t) = (*m, *n, *s, *t);
+            if op == BinaryOp::Mul {
+                return decimal(m.checked_mul(n), s.saturating_add(t));
+            }
+            let (x, y) = (aligned(m, s, t), aligned(n, t, s));
+            let sum = if op == BinaryOp::Sub { x.checked_sub(y) } else { x.checked_add(y) };
+            decimal(sum.and_then(|sum| i64::try_from(sum).ok()), s.max(t))
+        }
+        (Value::Decimal { mantissa, scale }, Value::Int(n))
+        | (Value::Int(n), Value::Decimal { mantissa, scale }) => {
+            decimal(mantissa.checked_mul(*n), *scale)
+        }
+        (Value::Int(_) | Value::Decimal { .. }, other) | (other, _) => unfit("int", other),
+    }
+}
+
+fn integer(op: BinaryOp, a: i64, b: i64) -> Result<Value, RuleFailure> {
+    if b == 0 && matches!(op, BinaryOp::Div | BinaryOp::Rem) {
+        return fail(Reject::DivisionByZero, "division by zero");
+    }
+    let value = match op {
+        BinaryOp::Add => a.checked_add(b),
+        BinaryOp::Sub => a.checked_sub(b),
+        BinaryOp::Mul => a.checked_mul(b),
+        BinaryOp::Div => a.checked_div(b),
+        _ => a.checked_rem(b),
+    };
+    value.map(Value::Int).ok_or_else(overflow)
+}

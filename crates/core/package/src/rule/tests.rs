@@ -1,0 +1,227 @@
+//! Claims about the rule language as a whole.
+#![allow(clippy::arithmetic_side_effects, clippy::as_conversions, reason = "tests")]
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn names() -> Names {
+    let record = Type::record([
+        ("price", Type::Int.optional()),
+        ("kind", Type::String),
+        ("area", Type::Decimal(2)),
+        ("holders", Type::list(Type::share())),
+    ]);
+    [
+        ("input".to_owned(), record.clone()),
+        ("maybe".to_owned(), record.clone().optional()),
+        ("many".to_owned(), Type::list(record)),
+        ("numbers".to_owned(), Type::list(Type::Int)),
+        ("today".to_owned(), Type::Date),
+        ("now".to_owned(), Type::Time),
+    ]
+    .into()
+}
+
+fn share(subject: &str, n: i64, d: i64) -> Value {
+    Value::Map(
+        [
+            ("subject".to_owned(), Value::from(subject)),
+            ("n".to_owned(), Value::Int(n)),
+            ("d".to_owned(), Value::Int(d)),
+        ]
+        .into(),
+    )
+}
+
+fn environment() -> Environment {
+    let record = |kind: &str, price: Option<i64>| {
+        let mut map: BTreeMap<String, Value> = [
+            ("kind".to_owned(), Value::from(kind)),
+            ("area".to_owned(), Value::Decimal { mantissa: 9_050, scale: 2 }),
+            ("holders".to_owned(), Value::List(vec![share("a", 1, 3), share("b", 4, 6)])),
+        ]
+        .into();
+        if let Some(price) = price {
+            map.insert("price".to_owned(), Value::Int(price));
+        }
+        Value::Map(map)
+    };
+    [
+        ("input".to_owned(), record("house", Some(100))),
+        ("maybe".to_owned(), Value::Null),
+        ("many".to_owned(), Value::List(vec![record("house", None), record("shop", Some(7))])),
+        ("numbers".to_owned(), Value::List((1..=4).map(Value::Int).collect())),
+        ("today".to_owned(), Value::Date(0)),
+        ("now".to_owned(), Value::Time(chaincity_types::Timestamp(0))),
+    ]
+    .into()
+}
+
+fn eval(text: &str) -> Result<Value, String> {
+    let program = Program::compile(text, &names()).map_err(|e| e.to_string())?;
+    program.run(&environment(), &mut Fuel::for_call()).map_err(|e| e.code.code().to_owned())
+}
+
+fn truth(text: &str) {
+    assert_eq!(eval(text), Ok(Value::Bool(true)), "{text}");
+}
+
+#[test]
+fn expressions_have_the_values_of_cel() {
+    for text in [
+        "1 + 2 * 3 == 7",
+        "(1 + 2) * 3 == 9",
+        "7 / 2 == 3 && -7 / 2 == -3 && -7 % 3 == -1",
+        "10 - 3 - 2 == 5",
+        "-9223372036854775808 < 0",
+        "0x1f == 31",
+        "'a' + \"b\" == 'ab'",
+        "'\\u4e2d\\n' == '中\\x0a'",
+        "r'\\n' == '\\\\n'",
+        "b'\\xff' + b'a' == b'\\377a'",
+        "size('中文') == 2 && '中文'.size() == 2",
+        "!false && !(true && false)",
+        "true ? false || true : false",
+        "1 < 2 && 'a' < 'b' && decimal('1.5') < decimal('1.50001')",
+        "decimal('1.50') == decimal('1.5')",
+        "decimal('1.50') * 3 == decimal('4.5')",
+        "decimal('0.1') + decimal('0.02') == decimal('0.12')",
+        "3 in numbers && !(5 in numbers)",
+        "numbers.all(n, n > 0) && numbers.exists(n, n == 4) && numbers.exists_one(n, n % 3 == 0)",
+        "numbers.filter(n, n > 2).map(n, n * n) == [9, 16]",
+        "numbers.map(n, n > 3, n) == [4]",
+        "sum(numbers) == 10 && sum([]) == 0",
+        "sum([decimal('1.5'), decimal('2.5')]) == decimal('4.0')",
+        "sum_shares(input.holders) == whole && !(whole != sum_shares(input.holders))",
+        "sum_shares([{'subject': 'x', 'n': 0, 'd': 0}]) != whole",
+        "has(input.price) && input.price > 99",
+        "maybe == null || maybe.kind == 'x'",
+        "many.all(m, m.price == null || m.price == 7)",
+        "many.map(m, has(m.price) ? m.price : 0) == [0, 7]",
+        "'registry'.startsWith('reg') && 'x.y'.contains('.') && 'ab'.endsWith('b')",
+        "min(3, 2) == 2 && max('a', 'b') == 'b'",
+        "add_days(today, 31) == date('1970-02-01')",
+        "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
+        "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
+        "string(12) + string(decimal('1.50')) + string(today) == '121.501970-01-01'",
+        "{'a': 1, 'b': 'x'}.a == 1 && {'a': 1}['a'] == 1",
+        "[[1], []][1] == []",
+        "numbers[0] == 1 // a comment",
+    ] {
+        truth(text);
+    }
+}
+
+#[test]
+fn what_could_go_wrong_later_is_refused_at_publication() {
+    for (text, cause) in [
+        ("1.5 > 1", "no floating-point"),
+        ("input.price > 1", "test it with `!= null` first"),
+        ("maybe.kind == 'x'", "test it with `!= null` first"),
+        ("maybe == null && maybe.kind == 'x'", "test it with"),
+        ("input.prise > 1", "no field `prise`"),
+        ("inputs.price", "unknown name `inputs`"),
+        ("1 + 'a'", "not defined between int and string"),
+        ("1 == 'a'", "int expected, found string"),
+        ("[1, 'a']", "int expected, found string"),
+        ("numbers.all(n, n)", "bool expected, found int"),
+        ("numbers.all(input, true)", "already means something"),
+        ("numbers.all(n, numbers.all(n, true))", "already means something"),
+        ("numbers.all(whole, true)", "cannot be a name"),
+        ("sum_shares(input.holders) == 1", "sum_shares(…) == whole"),
+        ("sum_shares(input.holders)", "can only be compared"),
+        ("[whole]", "can only be compared"),
+        ("decimal('1.')", "not a decimal"),
+        ("date(input.kind)", "not a date"),
+        ("matches('a', 'b')", "no function"),
+        ("{1: 2}", "string literal"),
+        ("9223372036854775808", "out of range"),
+        ("1 +", "an expression expected, found the end"),
+        ("(1", "`)` expected"),
+        ("let", "reserved word"),
+        ("'a", "not closed"),
+        ("1 # 2", "unexpected character"),
+        ("decimal('0.000001') * decimal('0.0001')", "not defined between"),
+    ] {
+        let error = Program::compile(text, &names()).unwrap_err().to_string();
+        assert!(error.contains(cause), "{text}: {error}");
+    }
+}
+
+#[test]
+fn faults_of_data_have_their_codes() {
+    for (text, code) in [
+        ("9223372036854775807 + 1", "overflow"),
+        ("-(-9223372036854775808)", "overflow"),
+        ("-9223372036854775808 / -1", "overflow"),
+        ("-9223372036854775808 % -1", "overflow"),
+        ("1 / 0", "division-by-zero"),
+        ("1 % 0", "division-by-zero"),
+        ("numbers[4]", "rule-error"),
+        ("numbers[-1]", "rule-error"),
+        ("add_days(today, 9223372036854775807)", "overflow"),
+        ("false || 1 / 0 == 1 || true", "division-by-zero"),
+    ] {
+        assert_eq!(eval(text), Err(code.to_owned()), "{text}");
+    }
+    truth("true || 1 / 0 == 1");
+    truth("!(false && 1 / 0 == 1)");
+}
+
+#[test]
+fn four_nested_macros_run_out_of_fuel_and_not_of_time() {
+    let names: Names = [("l".to_owned(), Type::list(Type::Int))].into();
+    let environment: Environment =
+        [("l".to_owned(), Value::List((0..1_000).map(Value::Int).collect()))].into();
+    let text = "l.all(a, l.all(b, l.all(c, l.all(d, a + b + c + d >= 0))))";
+    let program = Program::compile(text, &names).unwrap();
+    let mut fuel = Fuel::for_call();
+    let failure = program.run(&environment, &mut fuel).unwrap_err();
+    assert_eq!((failure.code, fuel.left), (Reject::OutOfFuel, 0));
+}
+
+#[test]
+fn doubling_a_list_again_and_again_runs_out_of_fuel() {
+    let names: Names = [("l".to_owned(), Type::list(Type::Int))].into();
+    let environment: Environment =
+        [("l".to_owned(), Value::List((0..64).map(Value::Int).collect()))].into();
+    let text = "size(l.map(a, l.map(b, l.map(c, l))))";
+    let program = Program::compile(text, &names).unwrap();
+    let failure = program.run(&environment, &mut Fuel::for_call()).unwrap_err();
+    assert_eq!(failure.code, Reject::OutOfFuel);
+}
+
+#[test]
+fn depth_and_size_are_bounded() {
+    let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(1_500), close.repeat(1_500));
+    for text in [deep("(", ")"), deep("[", "]"), deep("-", ""), deep("!", ""), "1+".repeat(2_000)] {
+        assert!(Program::compile(&text, &Names::new()).is_err());
+    }
+    let error = Program::compile(&"1".repeat(5_000), &Names::new()).unwrap_err();
+    assert!(error.cause.contains("at most 4096"));
+}
+
+proptest! {
+    #[test]
+    fn arbitrary_text_never_panics(text in "\\PC{0,60}") {
+        let _unused = eval(&text);
+    }
+
+    #[test]
+    fn arbitrary_tokens_never_panic_and_never_meet_a_wrong_type(
+        tokens in prop::collection::vec(prop::sample::select(vec![
+            "1", "0", "'a'", "input", "many", "numbers", "maybe", ".", "price", "kind", "holders",
+            "all", "exists", "map", "filter", "(", ")", "[", "]", "{", "}", ",", "x", "==", "!=",
+            "<", "+", "-", "*", "/", "%", "&&", "||", "!", "?", ":", "in", "has", "size", "sum",
+            "null", "true", "whole", "sum_shares", "b'1'", "decimal", "\"", "today",
+        ]), 0..24)
+    ) {
+        let text = tokens.concat();
+        if let Ok(program) = Program::compile(&text, &names())
+            && let Err(failure) = program.run(&environment(), &mut Fuel::for_call())
+        {
+            prop_assert!(!failure.detail.starts_with("type:"), "{text}: {failure}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The static types of rules.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::model::FieldType;
+
+/// What a rule's part can be. Sharing keeps copies of large records cheap.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// No value at all: the items of an empty list.
+    Never,
+    /// Only null.
+    Null,
+    /// True or false.
+    Bool,
+    /// 64-bit integer.
+    Int,
+    /// Fixed-point decimal of this scale.
+    Decimal(u8),
+    /// Text.
+    String,
+    /// Bytes.
+    Bytes,
+    /// Calendar date.
+    Date,
+    /// Point in time.
+    Time,
+    /// What `sum_shares` gives: only comparable with `whole`.
+    ShareSum,
+    /// A list.
+    List(Arc<Type>),
+    /// A map with these fields.
+    Record(Arc<BTreeMap<String, Type>>),
+    /// The type, or null.
+    Optional(Arc<Type>),
+}
+
+impl Type {
+    /// A list of `item`.
+    #[must_use]
+    pub fn list(item: Self) -> Self {
+        Self::List(Arc::new(item))
+    }
+
+    /// A record with these fields.
+    #[must_use]
+    pub fn record<K: Into<String>>(fields: impl IntoIterator<Item = (K, Self)>) -> Self {
+        Self::Record(Arc::new(fields.into_iter().map(|(name, ty)| (name.into(), ty)).collect()))
+    }
+
+    /// `self` or null.
+    #[must_use]
+    pub fn optional(self) -> Self {
+        match self {
+            Self::Optional(_) | Self::Null => self,
+            other => Self::Optional(Arc::new(other)),
+        }
+    }
+
+    /// `self` without null.
+    #[must_use]
+    pub fn required(&self) -> Self {
+        if let Self::Optional(inner) = self { inner.as_ref().clone() } else { self.clone() }
+    }
+
+    /// A holder's share: `{subject, n, d}`.
+    #[must_use]
+    pub fn share() -> Self {
+        Self::record([("subject", Self::String), ("n", Self::Int), ("d", Self::Int)])
+    }
+
+    /// The type as which rules see a field.
+    #[must_use]
+    pub fn of_field(kind: &FieldType, optional: bool) -> Self {
+        let ty = match kind {
+            FieldType::Bool => Self::Bool,
+            FieldType::Int | FieldType::Fen => Self::Int,
+            FieldType::Area => Self::Decimal(2),
+            FieldType::Decimal(scale) => Self::Decimal(*scale),
+            FieldType::Text(_)
+            | FieldType::Enum(_)
+            | FieldType::Ref(_)
+            | FieldType::Identifier(_) => Self::String,
+            FieldType::Bytes(_) | FieldType::Digest => Self::Bytes,
+            FieldType::Date => Self::Date,
+            FieldType::Time => Self::Time,
+            FieldType::Share => Self::share(),
+            FieldType::List(item, _) => Self::list(Self::of_field(item, false)),
+            FieldType::Map(fields) => Self::record(
+                fields.iter().map(|(name, f)| (name.clone(), Self::of_field(&f.kind, f.optional))),
+            ),
+        };
+        if optional { ty.optional() } else { ty }
+    }
+
+    /// The least type that holds both, if there is one.
+    #[must_use]
+    pub fn unify(&self, other: &Self) -> Option<Self> {
+        match (self, other) {
+            (a, b) if a == b => Some(a.clone()),
+            (Self::Never, x) | (x, Self::Never) => Some(x.clone()),
+            (Self::Null, x) | (x, Self::Null) => Some(x.clone().optional()),
+            (Self::Optional(a), b) | (b, Self::Optional(a)) => {
+                a.unify(&b.required()).map(Self::optional)
+            }
+            (Self::List(a), Self::List(b)) => a.unify(b).map(Self::list),
+            (Self::Record(a), Self::Record(b)) if a.keys().eq(b.keys()) => a
+                .iter()
+                .zip(b.values())
+                .map(|((name, a), b)| a.unify(b).map(|ty| (name.clone(), ty)))
+                .collect::<Option<Vec<_>>>()
+                .map(Self::record),
+            _ => None,
+        }
+    }
+
+    /// Whether every value of `self` may stand where `wanted` is declared. A record may leave
+    /// out what may be null.
+    #[must_use]
+    pub fn fits(&self, wanted: &Self) -> bool {
+        match (self, wanted) {
+            (a, b) if a == b => true,
+            (Self::Never, _) | (Self::Null, Self::Optional(_)) => true,
+            (Self::Optional(a), Self::Optional(b)) | (Self::List(a), Self::List(b)) => a.fits(b),
+            (a, Self::Optional(b)) => a.fits(b),
+            (Self::Record(a), Self::Record(b)) => {
+                a.iter().all(|(name, ty)| b.get(name).is_some_and(|wanted| ty.fits(wanted)))
+                    && b.iter()
+                        .all(|(name, ty)| a.contains_key(name) || matches!(ty, Self::Optional(_)))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `<` and its kin, `min` and `max` apply.
+    #[must_use]
+    pub const fn is_ordered(&self) -> bool {
+        matches!(
+            self,
+            Self::Int | Self::Decimal(_) | Self::String | Self::Bytes | Self::Date | Self::Time
+        )
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Never => f.write_str("nothing"),
+            Self::Null => f.write_str("null"),
+            Self::Bool => f.write_str("bool"),
+            Self::Int => f.write_str("int"),
+            Self::Decimal(scale) => write!(f, "decimal({scale})"),
+            Self::String => f.write_str("string"),
+            Self::Bytes => f.write_str("bytes"),
+            Self::Date => f.write_str("date"),
+            Self::Time => f.write_str("timestamp"),
+            Self::ShareSum => f.write_str("sum of shares"),
+            Self::List(item) => write!(f, "list({item})"),
+            Self::Record(fields) => {
+                f.write_str("{")?;
+                for (i, (name, ty)) in fields.iter().take(6).enumerate() {
+                    write!(f, "{}{name}: {ty}", if i == 0 { "" } else { ", " })?;
+                }
+                f.write_str(if fields.len() > 6 { ", …}" } else { "}" })
+            }
+            Self::Optional(inner) => write!(f, "{inner} or null"),
+        }
+    }
+}
