@@ -1,0 +1,326 @@
+//! The OpenAPI 3.1 document, made from [`Endpoint`] and the types of this crate.
+
+use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::request_body::RequestBodyBuilder;
+use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{
+    ContentBuilder, HttpMethod, InfoBuilder, License, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
+    Required, ResponseBuilder, Schema,
+};
+use utoipa::{PartialSchema, ToSchema};
+
+use crate::endpoint::{Access, Endpoint, Method};
+use crate::transaction::WAIT_MS_MAX;
+use crate::{CBOR, COSE, ProblemBody, block, package, record, session, status, transaction};
+
+const JSON: &str = "application/json";
+const TEXT: &str = "text/plain";
+const EVENTS: &str = "text/event-stream";
+const BEARER: &str = "session";
+
+/// The document as pretty JSON, ending with a line feed.
+#[must_use]
+pub fn text() -> String {
+    let mut text = document().to_pretty_json().unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+/// The document.
+#[must_use]
+pub fn document() -> OpenApi {
+    let mut paths = Paths::new();
+    for endpoint in Endpoint::ALL {
+        let method = match endpoint.method() {
+            Method::Get => HttpMethod::Get,
+            Method::Post => HttpMethod::Post,
+        };
+        paths.add_path_operation(endpoint.path(), vec![method], operation(*endpoint));
+    }
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("A token of 15 minutes, bound to the operator's key: POST /v1/session"))
+        .build();
+    let components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas())
+        .security_scheme(BEARER, SecurityScheme::Http(scheme));
+    let mut license = License::new("Apache-2.0");
+    license.identifier = Some("Apache-2.0".to_owned());
+    OpenApiBuilder::new()
+        .info(
+            InfoBuilder::new()
+                .title("Chaincity 链城")
+                .version("1")
+                .description(Some(DESCRIPTION))
+                .license(Some(license)),
+        )
+        .paths(paths)
+        .components(Some(components.build()))
+        .build()
+}
+
+const DESCRIPTION: &str = "The public interface of a node. Money is an integer of fen; areas and \
+other decimals are strings; digests, keys and bytes are hexadecimal; dates are YYYY-MM-DD; times \
+are RFC 3339 in UTC. What a node answers can be checked by the asker: see the proof endpoints.";
+
+/// Every named schema, with what it refers to, each once.
+fn schemas() -> Vec<(String, RefOr<Schema>)> {
+    let mut all = Vec::new();
+    add::<ProblemBody>(&mut all);
+    add::<transaction::Submitted>(&mut all);
+    add::<transaction::ReceiptInfo>(&mut all);
+    add::<record::Record>(&mut all);
+    add::<record::RecordPage>(&mut all);
+    add::<record::History>(&mut all);
+    add::<status::StatusInfo>(&mut all);
+    add::<status::Validators>(&mut all);
+    add::<status::Health>(&mut all);
+    add::<block::BlockPage>(&mut all);
+    add::<block::BlockInfo>(&mut all);
+    add::<block::StreamEnd>(&mut all);
+    add::<package::PackageList>(&mut all);
+    add::<package::PackageInfo>(&mut all);
+    add::<package::FieldInfo>(&mut all);
+    add::<package::FieldKind>(&mut all);
+    add::<session::ChallengeRequest>(&mut all);
+    add::<session::Challenge>(&mut all);
+    add::<session::Session>(&mut all);
+    add::<session::VerifyRequest>(&mut all);
+    add::<session::Verified>(&mut all);
+    all
+}
+
+fn add<T: ToSchema>(all: &mut Vec<(String, RefOr<Schema>)>) {
+    all.push((T::name().into_owned(), T::schema()));
+    T::schemas(all);
+}
+
+/// What an endpoint takes and gives, beyond what [`Endpoint`] says.
+struct Shape {
+    query: Vec<Parameter>,
+    request: Option<(&'static str, RefOr<Schema>)>,
+    answers: Vec<(&'static str, &'static str, RefOr<Schema>)>,
+    problems: &'static [&'static str],
+}
+
+fn operation(endpoint: Endpoint) -> OperationBuilder {
+    let Shape { query, request, answers, problems } = shape(endpoint);
+    let mut operation = OperationBuilder::new()
+        .tag(endpoint.tag())
+        .operation_id(Some(endpoint.name()))
+        .summary(Some(endpoint.summary()));
+    for parameter in path_parameters(endpoint.path()).into_iter().chain(query) {
+        operation = operation.parameter(parameter);
+    }
+    if let Some((media, schema)) = request {
+        let body = RequestBodyBuilder::new()
+            .required(Some(Required::True))
+            .content(media, ContentBuilder::new().schema(Some(schema)).build());
+        operation = operation.request_body(Some(body.build()));
+    }
+    for (status, media, schema) in answers {
+        let answer = ResponseBuilder::new()
+            .description("Success")
+            .content(media, ContentBuilder::new().schema(Some(schema)).build());
+        operation = operation.response(status, answer);
+    }
+    for status in problems.iter().chain(COMMON_PROBLEMS) {
+        operation = operation.response(*status, problem());
+    }
+    match endpoint.access() {
+        Access::Open => {}
+        Access::Loopback => operation = operation.response("403", problem()),
+        Access::Token => {
+            operation = operation
+                .response("401", problem())
+                .response("403", problem())
+                .security(SecurityRequirement::new(BEARER, Vec::<String>::new()));
+        }
+    }
+    operation
+}
+
+/// Statuses that any endpoint may answer with.
+const COMMON_PROBLEMS: &[&str] = &["400", "414", "500", "503", "504"];
+
+fn problem() -> ResponseBuilder {
+    ResponseBuilder::new()
+        .description("Refused or failed")
+        .content(JSON, ContentBuilder::new().schema(Some(refers::<ProblemBody>())).build())
+}
+
+fn refers<T: ToSchema>() -> RefOr<Schema> {
+    RefOr::Ref(Ref::from_schema_name(T::name()))
+}
+
+fn binary() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Binary);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
+}
+
+fn string() -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).into()
+}
+
+fn json<T: ToSchema>() -> Vec<(&'static str, &'static str, RefOr<Schema>)> {
+    vec![("200", JSON, refers::<T>())]
+}
+
+fn parameter(name: &str, schema: RefOr<Schema>, text: &str) -> Parameter {
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(ParameterIn::Query)
+        .required(Required::False)
+        .description(Some(text))
+        .schema(Some(schema))
+        .build()
+}
+
+fn number(name: &str, text: &str) -> Parameter {
+    parameter(name, u64::schema(), text)
+}
+
+fn words(name: &str, text: &str) -> Parameter {
+    parameter(name, string(), text)
+}
+
+fn path_parameters(path: &str) -> Vec<Parameter> {
+    path.split('/')
+        .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
+        .map(|name| {
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .schema(Some(if name == "height" { u64::schema() } else { string() }))
+                .build()
+        })
+        .collect()
+}
+
+fn wait() -> Parameter {
+    number("wait_ms", &format!("Wait so long for the receipt, at most {WAIT_MS_MAX} ms"))
+}
+
+fn shape(endpoint: Endpoint) -> Shape {
+    let (query, request, answers, problems) = match endpoint {
+        Endpoint::SubmitTransaction => {
+            let body = refers::<transaction::Submitted>();
+            let answers = vec![("202", JSON, body.clone()), ("200", JSON, body)];
+            let problems = &["403", "409", "413", "415", "422", "429"][..];
+            (vec![wait()], Some((COSE, binary())), answers, problems)
+        }
+        Endpoint::GetReceipt => {
+            (vec![wait()], None, json::<transaction::ReceiptInfo>(), &["404"][..])
+        }
+        Endpoint::GetReceiptProof | Endpoint::GetTrustBundle => {
+            (Vec::new(), None, vec![("200", CBOR, binary())], &["404"][..])
+        }
+        Endpoint::SelectRecords => (select(), None, json::<record::RecordPage>(), &["404"][..]),
+        Endpoint::GetRecord => {
+            let as_of = words("as_of", "RFC 3339 time: the version in force then");
+            (vec![as_of], None, json::<record::Record>(), &["404"][..])
+        }
+        Endpoint::GetHistory => {
+            let before = number("before", "Only versions below this number");
+            let limit = number("limit", "Most versions, 1 to 200; 50 by default");
+            (vec![before, limit], None, json::<record::History>(), &["404"][..])
+        }
+        Endpoint::GetRecordProof => {
+            let versions = number("versions", "Add up to so many older versions, at most 64");
+            (vec![versions], None, vec![("200", CBOR, binary())], &["404"][..])
+        }
+        Endpoint::GetStatus => (Vec::new(), None, json::<status::StatusInfo>(), &[][..]),
+        Endpoint::GetValidators => (Vec::new(), None, json::<status::Validators>(), &[][..]),
+        Endpoint::ListBlocks => {
+            let before = number("before", "Only blocks below this height");
+            let limit = number("limit", "Most blocks, 1 to 100; 20 by default");
+            (vec![before, limit], None, json::<block::BlockPage>(), &[][..])
+        }
+        Endpoint::GetBlock => (Vec::new(), None, json::<block::BlockInfo>(), &["404"][..]),
+        Endpoint::ListPackages => (Vec::new(), None, json::<package::PackageList>(), &[][..]),
+        Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
+        Endpoint::FollowEvents => {
+            let from = number("from", "First height wanted; the next final block by default");
+            (vec![from, last_event_id()], None, vec![("200", EVENTS, string())], &[][..])
+        }
+        Endpoint::CreateChallenge => {
+            let request = Some((JSON, refers::<session::ChallengeRequest>()));
+            (Vec::new(), request, json::<session::Challenge>(), &["413", "415"][..])
+        }
+        Endpoint::CreateSession => {
+            let problems = &["401", "403", "413", "415"][..];
+            (Vec::new(), Some((COSE, binary())), json::<session::Session>(), problems)
+        }
+        Endpoint::Verify => {
+            let request = Some((JSON, refers::<session::VerifyRequest>()));
+            (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])
+        }
+        Endpoint::GetLive | Endpoint::GetReady => {
+            (Vec::new(), None, json::<status::Health>(), &[][..])
+        }
+        Endpoint::GetMetrics => (Vec::new(), None, vec![("200", TEXT, string())], &[][..]),
+        Endpoint::GetOpenApi => {
+            let any = ObjectBuilder::new().schema_type(Type::Object).into();
+            (Vec::new(), None, vec![("200", JSON, any)], &[][..])
+        }
+    };
+    Shape { query, request, answers, problems }
+}
+
+fn select() -> Vec<Parameter> {
+    vec![
+        words(
+            "{field}",
+            "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix; all must hold",
+        ),
+        words("_status", "`live` (default), `closed` or `any`"),
+        words("_sort", "A field, `-field` for descending; by key when absent"),
+        number("_limit", "Most records, 1 to 200; 50 by default"),
+        words("_cursor", "The `next` of the page before"),
+    ]
+}
+
+fn last_event_id() -> Parameter {
+    ParameterBuilder::new()
+        .name("Last-Event-ID")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some("Height of the last block received: the stream resumes after it"))
+        .schema(Some(u64::schema()))
+        .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_document_is_json_of_version_3_1_and_holds_every_endpoint() {
+        let json: serde_json::Value = serde_json::from_str(&text()).unwrap();
+        assert_eq!(json["openapi"], "3.1.0");
+        for endpoint in Endpoint::ALL {
+            let method = if endpoint.method() == Method::Get { "get" } else { "post" };
+            let operation = &json["paths"][endpoint.path()][method];
+            assert_eq!(operation["operationId"], endpoint.name(), "{endpoint:?}");
+            let needs_token = endpoint.access() == Access::Token;
+            assert_eq!(operation.get("security").is_some(), needs_token, "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn every_reference_points_to_a_schema() {
+        let text = text();
+        let json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let names: Vec<&str> = text
+            .split("\"#/components/schemas/")
+            .skip(1)
+            .map(|s| s.split('"').next().unwrap())
+            .collect();
+        assert!(names.len() > 20);
+        for name in names {
+            assert!(json["components"]["schemas"].get(name).is_some(), "{name}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Packages as the interface shows them: what a client needs to build calls and read records.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// A text in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TextInfo {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+/// The packages in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageList {
+    /// The packages, by id.
+    pub items: Vec<PackageSummary>,
+}
+
+/// A package without its content.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageSummary {
+    /// Identifier, such as `real-estate`.
+    pub id: String,
+    /// Version, from 1.
+    pub version: u32,
+    /// Title.
+    pub title: TextInfo,
+    /// Digest of the canonical package document.
+    pub digest: String,
+}
+
+/// A package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageInfo {
+    /// The package.
+    pub package: PackageSummary,
+    /// Roles by full name.
+    pub roles: BTreeMap<String, TextInfo>,
+    /// Registers by name.
+    pub registers: BTreeMap<String, RegisterInfo>,
+    /// Actions by name.
+    pub actions: BTreeMap<String, ActionInfo>,
+}
+
+/// A register.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RegisterInfo {
+    /// Title.
+    pub title: TextInfo,
+    /// Role whose authority writes it.
+    pub steward: String,
+    /// The field that gives the key; absent when the ledger makes keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_field: Option<String>,
+    /// Fields by name.
+    pub fields: BTreeMap<String, FieldInfo>,
+    /// Indexes by name.
+    pub indexes: BTreeMap<String, IndexInfo>,
+}
+
+/// A declared index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IndexInfo {
+    /// Indexed fields, in order.
+    pub fields: Vec<String>,
+    /// Whether at most one live record may have the same values.
+    pub unique: bool,
+}
+
+/// A field of a register or of an action's input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FieldInfo {
+    /// Type.
+    #[serde(flatten)]
+    pub kind: FieldKind,
+    /// Whether it may be absent.
+    pub optional: bool,
+    /// Title.
+    pub title: TextInfo,
+}
+
+/// The type of a field, named by `type`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "type", rename_all = "kebab-case")]
+pub enum FieldKind {
+    /// True or false.
+    Bool,
+    /// 64-bit integer.
+    Int,
+    /// Money in fen, an integer.
+    Fen,
+    /// Area in m², a string with two decimals.
+    Area,
+    /// Decimal, a string.
+    Decimal {
+        /// Digits after the point.
+        scale: u8,
+    },
+    /// Text.
+    Text {
+        /// Most characters.
+        max: u32,
+    },
+    /// Bytes in hexadecimal.
+    Bytes {
+        /// Most bytes.
+        max: u32,
+    },
+    /// A 32-byte digest in hexadecimal.
+    Digest,
+    /// `YYYY-MM-DD`.
+    Date,
+    /// RFC 3339.
+    Time,
+    /// One of these words.
+    Enum {
+        /// The words.
+        words: Vec<String>,
+    },
+    /// Key of a record of this register.
+    Ref {
+        /// The register.
+        register: String,
+    },
+    /// An identifier of this kind, such as `unit-number`.
+    Identifier {
+        /// The kind.
+        kind: String,
+    },
+    /// A holder's share: `{subject, n, d}`.
+    Share,
+    /// A list.
+    List {
+        /// Type of its items.
+        #[schema(no_recursion)]
+        of: Box<FieldKind>,
+        /// Most items.
+        max: u32,
+    },
+    /// An object with these fields and no others.
+    Map {
+        /// Its fields.
+        #[schema(no_recursion)]
+        fields: BTreeMap<String, FieldInfo>,
+    },
+}
+
+/// An action.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ActionInfo {
+    /// Title.
+    pub title: TextInfo,
+    /// Legal basis.
+    pub law: Vec<String>,
+    /// Roles, any of which may call it.
+    pub by: Vec<String>,
+    /// Whether its transactions go before others.
+    pub urgent: bool,
+    /// Purposes for which parties must have given mandates.
+    pub mandates: Vec<String>,
+    /// Input fields by name.
+    pub input: BTreeMap<String, FieldInfo>,
+    /// Registers read.
+    pub reads: Vec<String>,
+    /// Guards, in order: the first that fails rejects with its code.
+    pub guards: Vec<GuardInfo>,
+}
+
+/// A guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GuardInfo {
+    /// Reject code.
+    pub code: String,
+    /// What a person is told when it fails.
+    pub text: TextInfo,
+}

@@ -1,0 +1,149 @@
+//! The errors of the interface, each with a stable code and a text in both languages.
+//!
+//! A transaction that is refused carries the kernel's own code ([`chaincity_types::Reject`]) or
+//! the code of a package's guard; the codes here are the interface's.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The body of every answer that is not a success.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ProblemBody {
+    /// Stable code: of the interface, of the kernel's catalogue, or of a package's guard.
+    pub code: String,
+    /// What a person is told, Chinese.
+    pub zh: String,
+    /// What a person is told, English.
+    pub en: String,
+    /// What exactly, for a developer; never a value of a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// After how many seconds the request may be tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_after_s: Option<u64>,
+}
+
+/// Declares the catalogue: variant, HTTP status, code, Chinese text, English text.
+macro_rules! problems {
+    ($($(#[$doc:meta])* $variant:ident = $status:literal $code:literal, $zh:literal, $en:literal;)*) => {
+        /// An error of the interface.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Problem { $($(#[$doc])* $variant,)* }
+
+        impl Problem {
+            /// Every error, in catalogue order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The stable code.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The text for a person, Chinese.
+            #[must_use]
+            pub const fn zh(self) -> &'static str {
+                match self { $(Self::$variant => $zh,)* }
+            }
+
+            /// The text for a person, English.
+            #[must_use]
+            pub const fn en(self) -> &'static str {
+                match self { $(Self::$variant => $en,)* }
+            }
+        }
+    };
+}
+
+problems! {
+    /// A path, query or body that cannot be read.
+    BadRequest = 400 "bad-request", "请求格式错误", "the request cannot be understood";
+    /// A path parameter or a query parameter longer than allowed.
+    UriTooLong = 414 "uri-too-long", "请求地址过长", "the address or query is too long";
+    /// A body larger than allowed.
+    BodyTooLarge = 413 "request-too-large", "请求内容过大", "the request body is too large";
+    /// A body of another content type.
+    MediaType = 415 "media-type", "请求内容类型不受支持", "the content type is not accepted here";
+    /// No token, or one that is unknown, expired or withdrawn.
+    TokenRequired = 401 "token-required", "需要有效的会话令牌", "a valid session token is required";
+    /// The challenge is unknown, expired or used.
+    ChallengeInvalid = 401 "challenge-invalid", "签名挑战无效或已过期", "the challenge is not valid or has expired";
+    /// The statement's signature, ledger or key does not fit.
+    SignatureInvalid = 401 "signature-invalid", "登录签名无效", "the sign-in signature is not valid";
+    /// No active operator has this key.
+    OperatorInactive = 403 "operator-inactive", "经办人不存在或已停用", "no active operator has this key";
+    /// Only for callers on the node's own machine.
+    LoopbackOnly = 403 "loopback-only", "仅限本机访问", "only callers on this machine may ask";
+    /// No such endpoint.
+    NoSuchEndpoint = 404 "no-such-endpoint", "接口不存在", "no such endpoint";
+    /// The endpoint has another method.
+    MethodNotAllowed = 405 "method-not-allowed", "请求方法不受支持", "the method is not supported here";
+    /// No final transaction with this id is known.
+    NotFinal = 404 "not-final", "交易尚未终局或不存在", "no final transaction with this id is known yet";
+    /// No record with this key, or none at that time.
+    NoSuchRecord = 404 "no-such-record", "记录不存在", "no such record";
+    /// No block at this height yet, or none held.
+    NoSuchBlock = 404 "no-such-block", "区块不存在", "no such block is held";
+    /// No such package in force.
+    NoSuchPackage = 404 "no-such-package", "应用包不存在或未生效", "no such package is in force";
+    /// No such register in the package.
+    NoSuchRegister = 404 "no-such-register", "登记簿不存在", "the package has no such register";
+    /// This node lacks a part of history.
+    HistoryIncomplete = 503 "history-incomplete", "本节点的历史数据尚不完整", "this node does not hold that part of history yet";
+    /// No finality certificate is held yet.
+    NotCertified = 503 "not-certified", "终局证明尚未取得", "no finality certificate is held yet";
+    /// The node is still fetching state.
+    NotReady = 503 "not-ready", "节点尚未就绪", "the node is not ready";
+    /// The node has too much to do.
+    Busy = 503 "busy", "系统繁忙，请稍后重试", "busy, try again later";
+    /// The request took too long.
+    TimedOut = 504 "timed-out", "请求超时", "the request took too long";
+    /// The node's own fault.
+    Fault = 500 "fault", "节点内部故障", "the node failed";
+}
+
+impl Problem {
+    /// The body for this error.
+    #[must_use]
+    pub fn body(self, detail: Option<String>) -> ProblemBody {
+        ProblemBody {
+            code: self.code().to_owned(),
+            zh: self.zh().to_owned(),
+            en: self.en().to_owned(),
+            detail,
+            retry_after_s: self.retry_after_s(),
+        }
+    }
+
+    /// When a caller may try again, in seconds; `None` when trying again is of no use.
+    #[must_use]
+    pub const fn retry_after_s(self) -> Option<u64> {
+        match self.status() {
+            503 => Some(1),
+            504 => Some(5),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn codes_are_unique_and_both_languages_are_there() {
+        let codes: BTreeSet<_> = Problem::ALL.iter().map(|p| p.code()).collect();
+        assert_eq!(codes.len(), Problem::ALL.len());
+        for problem in Problem::ALL {
+            assert!(!problem.zh().is_ascii() && problem.en().is_ascii(), "{problem:?}");
+            assert!((400..600).contains(&problem.status()));
+        }
+    }
+}
