@@ -5,8 +5,10 @@
 //! This crate is pure: no clock, disk, network, randomness or floats. It knows nothing of
 //! cryptography (see `chaincity-crypto`) and nothing of packages or execution.
 
+pub mod calendar;
 pub mod cbor;
 pub mod digest;
+pub mod id;
 pub mod quantity;
 pub mod reject;
 pub mod value;
