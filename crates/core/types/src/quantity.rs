@@ -98,7 +98,7 @@ pub fn parse_hundredths(text: &str) -> Result<i64, QuantityError> {
     if whole.is_empty() || fraction.len() > 2 || !all_digits(whole) || !all_digits(fraction) {
         return Err(bad());
     }
-    let value: i64 = format!("{whole}{fraction:0<2}").parse().map_err(|_| bad())?;
+    let value: i64 = format!("{whole}{fraction:0<2}").parse().ok().ok_or_else(bad)?;
     if negative { value.checked_neg().ok_or_else(bad) } else { Ok(value) }
 }
 

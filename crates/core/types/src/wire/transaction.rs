@@ -87,8 +87,10 @@ pub(super) fn decode_input<'b, C>(
     d: &mut minicbor::Decoder<'b>,
     ctx: &mut C,
 ) -> Result<BTreeMap<String, Value>, minicbor::decode::Error> {
-    match Value::decode(d, ctx)? {
-        Value::Map(map) => Ok(map),
-        other => Err(minicbor::decode::Error::message(format!("a {} for a map", other.kind()))),
-    }
+    let value = Value::decode(d, ctx)?;
+    let kind = value.kind();
+    let Value::Map(map) = value else {
+        return Err(minicbor::decode::Error::message(format!("a {kind} for a map")));
+    };
+    Ok(map)
 }
