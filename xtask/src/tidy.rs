@@ -60,7 +60,11 @@ pub(crate) const RULES: &[Rule] = &[
         claim: "every crate inherits the workspace's lints",
         check: lints::check,
     },
-    Rule { name: "links", claim: "paths named in documents exist", check: links::check },
+    Rule {
+        name: "links",
+        claim: "paths named in documents and comments exist",
+        check: links::check,
+    },
     Rule {
         name: "twins",
         claim: "a document in two languages has the same parts and commands in both",

@@ -34,7 +34,7 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
 }
 
 /// Whether the line names the folder as a path of its own: inside `https://a.example/work/b` or
-/// `docs/work/` the same letters mean something else.
+/// as the end of a longer name the same letters mean something else.
 fn names_folder(line: &str, folder: &str) -> bool {
     line.match_indices(folder).any(|(at, _)| {
         let before = line.get(..at).and_then(|head| head.chars().next_back());

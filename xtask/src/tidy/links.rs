@@ -1,4 +1,5 @@
-//! A path that a document names, as a link or as inline code, exists.
+//! A path that a document names, as a link or as inline code, exists; so does a path that a
+//! comment names as inline code.
 
 use super::{Finding, markdown};
 use crate::tree::Tree;
@@ -11,20 +12,26 @@ const FOLDERS: &[&str] = &[
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let mut missing = |place: &str, number: usize, path: &str| {
+        let text = format!("`{path}` does not exist");
+        findings.push(Finding::new("links", &format!("{place}:{number}"), text));
+    };
     for (document, text) in tree.ending(&[".md"]) {
         for (number, line) in markdown::prose(text) {
-            let place = format!("{document}:{number}");
-            let missing = markdown::code(line)
-                .filter_map(path_in_code)
-                .filter(|path| !tree.has(path))
-                .map(str::to_owned)
-                .chain(
-                    markdown::link_targets(line)
-                        .filter_map(|target| path_of_link(document, target))
-                        .filter(|path| !path.is_empty() && !tree.has(path)),
-                );
-            for path in missing {
-                findings.push(Finding::new("links", &place, format!("`{path}` does not exist")));
+            for path in markdown::code(line).filter_map(path_in_code).filter(|p| !tree.has(p)) {
+                missing(document, number, path);
+            }
+            let links = markdown::link_targets(line).filter_map(|t| path_of_link(document, t));
+            for path in links.filter(|path| !path.is_empty() && !tree.has(path)) {
+                missing(document, number, &path);
+            }
+        }
+    }
+    for (source, text) in tree.ending(&[".rs", ".ts", ".tsx"]) {
+        for (line, number) in text.lines().zip(1..) {
+            let comment = line.trim_start().strip_prefix("//").unwrap_or_default();
+            for path in markdown::code(comment).filter_map(path_in_code).filter(|p| !tree.has(p)) {
+                missing(source, number, path);
             }
         }
     }
@@ -91,6 +98,15 @@ mod tests {
             findings("\n`crates/gone`"),
             ["docs/a.md:2: `crates/gone` does not exist [links]"]
         );
+    }
+
+    #[test]
+    fn a_path_in_a_comment_exists_too() {
+        let passes = ("a.rs", "//! See `docs/a.md`.\nlet text = \"`docs/gone.md`\";\n");
+        let refused = ("b.rs", "    /// See `docs/gone.md`.\n");
+        let tree = Tree::of(&[passes, refused, ("docs/a.md", "")]);
+        let findings: Vec<String> = check(&tree).iter().map(ToString::to_string).collect();
+        assert_eq!(findings, ["b.rs:1: `docs/gone.md` does not exist [links]"]);
     }
 
     #[test]
