@@ -71,6 +71,9 @@ pub struct GenesisOperator {
     /// Roles, a subset of the member's.
     #[n(3)]
     pub roles: Vec<String>,
+    /// The subject that the operator is: a citizen or enterprise with a key of its own.
+    #[n(4)]
+    pub subject: Option<String>,
 }
 
 /// A node.
