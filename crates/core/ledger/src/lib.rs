@@ -1,1 +1,38 @@
 //! A block's calls to writes, receipts and events; pure.
+//!
+//! Terms: a *view* is what the caller knows of the parent's state; a *layer* holds writes that
+//! are not committed; a *session* reads through the layers for one transaction; a *draft* is a
+//! record's next version in the making; *settling* turns drafts into versions and brings indexes
+//! up to date.
+//!
+//! Lifecycle: [`BlockRun::new`], at height 1 [`BlockRun::genesis`], then [`BlockRun::run`] for
+//! each transaction until [`Step::Done`], then [`BlockRun::finish`]. A key that the view does not
+//! know yields [`Step::Need`]; the caller fetches and calls again.
+//!
+//! It refuses to know: storage, the network, consensus, signatures (they were verified), and
+//! where compiled packages are cached.
+
+mod authority;
+mod block;
+mod call;
+mod digests;
+mod draft;
+mod effects;
+mod fields;
+pub mod fuel;
+pub mod governance;
+mod halt;
+mod mandates;
+pub mod memory;
+pub mod order;
+mod reads;
+mod session;
+mod transaction;
+mod view;
+
+pub use block::{BlockRun, Executed, effects_leaves, effects_root};
+pub use digests::mandate as mandate_digest;
+pub use fields::KEY_BYTES_MAX;
+pub use mandates::MANDATES_MAX;
+pub use session::WrittenVersion;
+pub use view::{BlockContext, Empty, Lookup, Packages, Record, SignedCall, Step, View};

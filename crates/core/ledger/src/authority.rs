@@ -1,0 +1,89 @@
+//! Who calls: the operator's record, its member's, and the roles that both have.
+
+use std::sync::Arc;
+
+use chaincity_types::wire::Status;
+use chaincity_types::{Reject, Value};
+
+use crate::governance;
+use crate::halt::{Halt, reject};
+use crate::session::{Session, field_bool, field_text, field_texts};
+use crate::view::Record;
+
+/// An active operator of an active member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    /// Public key.
+    pub(crate) key: Vec<u8>,
+    /// Member.
+    pub(crate) member: String,
+    /// Roles that the operator holds and its member may still hand out.
+    pub(crate) roles: Vec<String>,
+    /// The subject that the operator is, for citizens and enterprises with own keys.
+    pub(crate) subject: Option<String>,
+}
+
+impl Caller {
+    /// Finds the operator with this public key.
+    pub(crate) fn find(session: &mut Session<'_>, key: &[u8]) -> Result<Self, Halt> {
+        let unknown = || reject(Reject::UnknownOperator, "no active operator with this key");
+        let operator = session.get(&governance::key(governance::OPERATOR, &hex::encode(key)))?;
+        let Some(operator) = active(operator) else {
+            return unknown();
+        };
+        let Some(member) = field_text(&operator.version, "member") else {
+            return unknown();
+        };
+        let record = session.get(&governance::key(governance::MEMBER, member))?;
+        let Some(record) = active(record) else {
+            return reject(Reject::UnknownOperator, "the operator's member is suspended");
+        };
+        let allowed = field_texts(&record.version, "roles");
+        let mut roles = field_texts(&operator.version, "roles");
+        roles.retain(|role| allowed.contains(role));
+        Ok(Self {
+            key: key.to_vec(),
+            member: member.to_owned(),
+            roles,
+            subject: field_text(&operator.version, "subject").map(str::to_owned),
+        })
+    }
+
+    /// Whether the caller holds the role.
+    pub(crate) fn has_role(&self, role: &str) -> bool {
+        self.roles.iter().any(|held| held == role)
+    }
+
+    /// One of `by` must be held; no roles named means any operator.
+    pub(crate) fn check_roles(&self, by: &[String]) -> Result<(), Halt> {
+        if by.is_empty() || by.iter().any(|role| self.has_role(role)) {
+            Ok(())
+        } else {
+            reject(
+                Reject::NotAuthorised,
+                format!("one of the roles `{}` is needed", by.join("`, `")),
+            )
+        }
+    }
+
+    /// What rules see as `caller`.
+    pub(crate) fn to_value(&self) -> Value {
+        let text = |text: &String| Value::Text(text.clone());
+        Value::Map(
+            [
+                ("operator", Value::Text(hex::encode(&self.key))),
+                ("member", text(&self.member)),
+                ("roles", Value::List(self.roles.iter().map(text).collect())),
+                ("subject", self.subject.as_ref().map_or(Value::Null, text)),
+            ]
+            .map(|(name, value)| (name.to_owned(), value))
+            .into(),
+        )
+    }
+}
+
+fn active(record: Option<Arc<Record>>) -> Option<Arc<Record>> {
+    record.filter(|record| {
+        record.version.status == Status::Live && field_bool(&record.version, "active")
+    })
+}

@@ -1,0 +1,166 @@
+//! A block's run: genesis or nothing first, then its transactions one after the other, then the
+//! effects that the header commits to.
+//!
+//! INVARIANT (I1): the outcome depends on the context, the transactions and the state alone;
+//! how often and in which rounds a view made keys known has no influence, since every attempt
+//! starts afresh and leaves nothing behind until it is complete.
+
+use std::collections::BTreeMap;
+
+use chaincity_crypto::tree;
+use chaincity_types::wire::{Committee, Genesis, Head, Receipt, Write};
+use chaincity_types::{Digest, cbor};
+
+use crate::governance::{self, GenesisError};
+use crate::session::{Layer, Session, WrittenVersion};
+use crate::transaction;
+use crate::view::{BlockContext, Packages, SignedCall, Step, View};
+
+/// A block in execution.
+#[derive(Debug)]
+pub struct BlockRun {
+    context: BlockContext,
+    layer: Layer,
+    receipts: Vec<Receipt>,
+}
+
+/// What a block did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Executed {
+    /// One a transaction, in order.
+    pub receipts: Vec<Receipt>,
+    /// Every version written, in order.
+    pub versions: Vec<WrittenVersion>,
+    /// The same as `effects_root` commits to them.
+    pub writes: Vec<Write>,
+    /// New heads: each key once, sorted.
+    pub heads: Vec<(Digest, Head)>,
+    /// RFC 9162 root over the receipts, then the writes, in canonical CBOR.
+    pub effects_root: Digest,
+}
+
+impl BlockRun {
+    /// Begins a block on its parent's state.
+    #[must_use]
+    pub fn new(context: BlockContext) -> Self {
+        Self { context, layer: Layer::default(), receipts: Vec::new() }
+    }
+
+    /// The circumstances of the block.
+    #[must_use]
+    pub const fn context(&self) -> &BlockContext {
+        &self.context
+    }
+
+    /// Receipts so far.
+    #[must_use]
+    pub fn receipts(&self) -> &[Receipt] {
+        &self.receipts
+    }
+
+    /// Writes the genesis document's records: in the block at height 1, before any transaction.
+    ///
+    /// # Errors
+    /// When the document is not a possible genesis; see [`GenesisError`].
+    pub fn genesis(
+        &mut self,
+        genesis: &Genesis,
+        packages: &dyn Packages,
+    ) -> Result<(), GenesisError> {
+        let layer = governance::genesis(&self.context, genesis, packages)?;
+        self.layer.absorb(layer);
+        Ok(())
+    }
+
+    /// Runs the next transaction. [`Step::Need`] leaves the block as it was; call again when the
+    /// keys are known. A rejection is a receipt.
+    pub fn run(
+        &mut self,
+        signed: &SignedCall<'_>,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<()> {
+        match self.attempt(signed, view, packages) {
+            Step::Done((receipt, layer)) => {
+                self.layer.absorb(layer);
+                self.receipts.push(receipt);
+                Step::Done(())
+            }
+            Step::Need(keys) => Step::Need(keys),
+        }
+    }
+
+    /// What [`BlockRun::run`] would give, without doing it.
+    pub fn preview(
+        &self,
+        signed: &SignedCall<'_>,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<Receipt> {
+        match self.attempt(signed, view, packages) {
+            Step::Done((receipt, _)) => Step::Done(receipt),
+            Step::Need(keys) => Step::Need(keys),
+        }
+    }
+
+    fn attempt(
+        &self,
+        signed: &SignedCall<'_>,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<(Receipt, Layer)> {
+        let mut session = Session::new(&self.context, &self.layer, view, packages);
+        let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
+        match transaction::run(&mut session, signed, index) {
+            Some(receipt) => Step::Done((receipt, session.layer)),
+            None => Step::Need(session.missing.into_iter().collect()),
+        }
+    }
+
+    /// The committee of `epoch` that the state after the transactions so far says; `None` when
+    /// the state has no committee yet.
+    pub fn committee(&self, epoch: u64, view: &dyn View) -> Step<Option<Committee>> {
+        let key = governance::committee_key();
+        let mut session = Session::new(&self.context, &self.layer, view, &governance::NoPackages);
+        match session.get(&key) {
+            Ok(record) => Step::Done(
+                record.and_then(|record| governance::committee_of(epoch, &record.version)),
+            ),
+            Err(_) => Step::Need(vec![key]),
+        }
+    }
+
+    /// Ends the block.
+    #[must_use]
+    pub fn finish(self) -> Executed {
+        let writes = transaction::writes(&self.layer);
+        let heads: BTreeMap<Digest, Head> = self
+            .layer
+            .written
+            .iter()
+            .map(|w| {
+                (w.state_key, Head { body: w.body, version: w.version, began: self.context.time })
+            })
+            .collect();
+        let effects_root = effects_root(&self.receipts, &writes);
+        Executed {
+            receipts: self.receipts,
+            versions: self.layer.written,
+            writes,
+            heads: heads.into_iter().collect(),
+            effects_root,
+        }
+    }
+}
+
+/// The RFC 9162 root over receipts, then writes, each in canonical CBOR.
+#[must_use]
+pub fn effects_root(receipts: &[Receipt], writes: &[Write]) -> Digest {
+    tree::root(&effects_leaves(receipts, writes))
+}
+
+/// The leaves of the effects tree, for inclusion proofs.
+#[must_use]
+pub fn effects_leaves(receipts: &[Receipt], writes: &[Write]) -> Vec<Vec<u8>> {
+    receipts.iter().map(cbor::encode).chain(writes.iter().map(cbor::encode)).collect()
+}

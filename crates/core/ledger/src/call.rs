@@ -1,0 +1,235 @@
+//! One call: package → action → input → authority → reads → mandates → guards → effects.
+//!
+//! A call gathers its changes as drafts, one a record however often it changes it, and settles
+//! them at the end: then indexes are brought up to date and versions are made. Whatever halts
+//! it leaves nothing behind.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_package::model::{Action, Package};
+use chaincity_package::rule::{Environment, Fuel};
+use chaincity_types::wire::{Call, Event, LogicalKey, Provenance};
+use chaincity_types::{Digest, Reject, Timestamp, Value};
+
+use crate::authority::Caller;
+use crate::draft::Draft;
+use crate::halt::{Halt, reject, rejected};
+use crate::session::{Layer, Session, draw};
+use crate::{fields, fuel, governance};
+
+/// The records that a name of a read or an insertion stands for.
+#[derive(Clone, Debug)]
+pub(crate) struct Binding {
+    /// Their register, of the action's package.
+    pub(crate) register: String,
+    /// Their keys.
+    pub(crate) keys: Vec<String>,
+}
+
+/// What a call is part of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Frame<'a> {
+    /// Transaction id.
+    pub(crate) transaction: Digest,
+    /// Which call of it, from 0.
+    pub(crate) index: u32,
+    /// The call.
+    pub(crate) call: &'a Call,
+    /// Who signed.
+    pub(crate) caller: &'a Caller,
+    /// The intent key to mark as used, if this is the call to do it.
+    pub(crate) intent: Option<&'a str>,
+}
+
+/// A running call.
+pub(crate) struct CallRun<'s, 'v> {
+    pub(crate) session: &'s mut Session<'v>,
+    pub(crate) frame: Frame<'s>,
+    pub(crate) package: Arc<Package>,
+    pub(crate) environment: Environment,
+    pub(crate) bindings: BTreeMap<String, Binding>,
+    pub(crate) drafts: BTreeMap<LogicalKey, Draft>,
+    /// Keys of `drafts` in the order of their first change.
+    pub(crate) order: Vec<LogicalKey>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) fuel: Fuel,
+    pub(crate) ordinal: u32,
+    /// Whether a key was missing somewhere; the call then goes on only to name more keys.
+    pub(crate) missing: bool,
+}
+
+/// What an applied call leaves.
+#[derive(Debug)]
+pub(crate) struct Applied {
+    pub(crate) layer: Layer,
+    pub(crate) events: Vec<Event>,
+}
+
+/// Runs one call with at most `fuel`; what it did not use stays in `fuel`.
+pub(crate) fn run(
+    session: &mut Session<'_>,
+    frame: Frame<'_>,
+    fuel: &mut Fuel,
+) -> Result<Applied, Halt> {
+    draw(fuel, fuel::CALL)?;
+    let package = session.package(&frame.call.package)?;
+    let Some(action) = package.actions.get(&frame.call.action).cloned() else {
+        return reject(Reject::UnknownAction, "no action with this name");
+    };
+    let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput)?;
+    frame.caller.check_roles(&action.by)?;
+    let environment = environment(&action, &input, frame.caller, session.context.time);
+    let mut run = CallRun {
+        session,
+        frame,
+        package,
+        environment,
+        bindings: BTreeMap::new(),
+        drafts: BTreeMap::new(),
+        order: Vec::new(),
+        events: Vec::new(),
+        fuel: *fuel,
+        ordinal: 0,
+        missing: false,
+    };
+    let result = run.execute(&action, &input);
+    *fuel = run.fuel;
+    result
+}
+
+/// What rules see before any read.
+fn environment(
+    action: &Action,
+    input: &BTreeMap<String, Value>,
+    caller: &Caller,
+    now: Timestamp,
+) -> Environment {
+    let mut seen: BTreeMap<_, _> =
+        action.input.keys().map(|name| (name.clone(), Value::Null)).collect();
+    seen.extend(input.iter().map(|(name, value)| (name.clone(), value.clone())));
+    Environment::from([
+        ("input".to_owned(), Value::Map(seen)),
+        ("caller".to_owned(), caller.to_value()),
+        ("now".to_owned(), Value::Time(now)),
+        ("today".to_owned(), Value::Date(today(now))),
+    ])
+}
+
+/// The calendar date in UTC+8, which has no daylight saving.
+pub(crate) fn today(now: Timestamp) -> i32 {
+    const OFFSET_MS: u64 = 8 * 3_600_000;
+    const DAY_MS: u64 = 86_400_000;
+    let days = now.plus_ms(OFFSET_MS).0.checked_div(DAY_MS).unwrap_or(0);
+    i32::try_from(days).unwrap_or(i32::MAX)
+}
+
+impl CallRun<'_, '_> {
+    fn execute(
+        &mut self,
+        action: &Action,
+        input: &BTreeMap<String, Value>,
+    ) -> Result<Applied, Halt> {
+        self.check_input_refs(action, input)?;
+        if self.package.id == governance::ID {
+            governance::apply(self, action, input)?;
+        } else {
+            self.read_all(&action.reads)?;
+            self.use_mandates(&action.mandates, input)?;
+            self.check_guards(action)?;
+            self.apply_effects(&action.effects)?;
+        }
+        let layer = self.settle()?;
+        Ok(Applied { layer, events: std::mem::take(&mut self.events) })
+    }
+
+    /// Continues after a missing key, to name further keys in the same round; anything else
+    /// halts, unless a key was missing before: then the fault may only follow from that.
+    pub(crate) fn tolerate(&mut self, result: Result<(), Halt>) -> Result<(), Halt> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(Halt::Missing) => {
+                self.missing = true;
+                Ok(())
+            }
+            Err(Halt::Rejected(_)) if self.missing => Ok(()),
+            Err(halt) => Err(halt),
+        }
+    }
+
+    /// Halts if a key was missing.
+    pub(crate) const fn halt_if_missing(&self) -> Result<(), Halt> {
+        if self.missing { Err(Halt::Missing) } else { Ok(()) }
+    }
+
+    /// References in the input must name records, as references in fields must.
+    fn check_input_refs(
+        &mut self,
+        action: &Action,
+        input: &BTreeMap<String, Value>,
+    ) -> Result<(), Halt> {
+        let package = Arc::clone(&self.package);
+        for (name, value) in input {
+            if let Some(field) = action.input.get(name) {
+                for key in fields::references(&package.id, &field.kind, value) {
+                    let result = self.check_reference(&key, name);
+                    self.tolerate(result)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A reference must name a record, live or closed, of the state or of this call.
+    pub(crate) fn check_reference(&mut self, key: &LogicalKey, field: &str) -> Result<(), Halt> {
+        if self.drafts.contains_key(key) {
+            return Ok(());
+        }
+        draw(&mut self.fuel, fuel::READ)?;
+        match self.session.get(key)? {
+            Some(_) => Ok(()),
+            None => reject(Reject::NotFound, format!("reference in `{field}`")),
+        }
+    }
+
+    fn check_guards(&mut self, action: &Action) -> Result<(), Halt> {
+        for guard in &action.guards {
+            match guard.that.run(&self.environment, &mut self.fuel)? {
+                Value::Bool(true) => {}
+                Value::Bool(false) => {
+                    return Err(Halt::Rejected(crate::halt::Rejection {
+                        code: guard.code.clone(),
+                        detail: None,
+                    }));
+                }
+                other => {
+                    return Err(rejected(
+                        Reject::RuleError,
+                        format!("guard `{}` gave a {}", guard.code, other.kind()),
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Who writes, by what, and when.
+    ///
+    /// INVARIANT (I3): every version that a call writes carries this.
+    pub(crate) fn provenance(&self) -> Provenance {
+        let context = self.session.context;
+        Provenance {
+            transaction: self.frame.transaction,
+            call: self.frame.index,
+            operator: self.frame.caller.key.clone(),
+            member: self.frame.caller.member.clone(),
+            package: self.package.id.clone(),
+            package_version: self.package.version,
+            action: self.frame.call.action.clone(),
+            height: context.height,
+            time: context.time,
+            case: self.frame.call.case.clone(),
+            mandates: self.frame.call.mandates.clone().filter(|named| !named.is_empty()),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! The digests that execution itself takes; those of the formats stand in `chaincity-crypto`.
+
+use std::collections::BTreeMap;
+
+use chaincity_crypto::hash;
+use chaincity_types::{Digest, Value, cbor};
+
+/// Domain of the arguments that a mandate binds.
+const MANDATE: &str = "chaincity/mandate/1";
+/// Domain of record keys made by the ledger.
+const RECORD: &str = "chaincity/record/1";
+
+/// What a mandate binds: the arguments of the call that it permits.
+#[must_use]
+pub fn mandate(input: &BTreeMap<String, Value>) -> Digest {
+    hash::in_domain(MANDATE, &cbor::encode(&Value::Map(input.clone())))
+}
+
+/// 24 hexadecimal digits that no other record has: from transaction, call and ordinal.
+#[must_use]
+pub(crate) fn record_key(transaction: Digest, call: u32, ordinal: u32) -> String {
+    let mut bytes = transaction.as_bytes().to_vec();
+    bytes.extend(call.to_be_bytes());
+    bytes.extend(ordinal.to_be_bytes());
+    hash::in_domain(RECORD, &bytes).to_string().chars().take(24).collect()
+}

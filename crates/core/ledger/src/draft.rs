@@ -1,0 +1,404 @@
+//! Changes of one call before they are versions: insert, update, close; then settled at once.
+//!
+//! INVARIANT (I2): a draft becomes a further version on top of its base; nothing here can name
+//! an older version to change it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chaincity_crypto::hash;
+use chaincity_package::model::{INDEX_ENTRY_MAX, KeyRule, Package, Register};
+use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
+use chaincity_types::{Digest, Reject, Value, cbor};
+
+use crate::call::CallRun;
+use crate::halt::{Halt, reject};
+use crate::session::{Layer, WrittenVersion, draw, field_texts, write_fuel};
+use crate::view::Record;
+use crate::{digests, fields, fuel};
+
+/// A record's next version in the making.
+#[derive(Clone, Debug)]
+pub(crate) struct Draft {
+    package: Arc<Package>,
+    register: String,
+    /// Its current version; none for a new record.
+    base: Option<Arc<Record>>,
+    status: Status,
+    fields: BTreeMap<String, Value>,
+    reason: Option<String>,
+    corrects: Option<Correction>,
+}
+
+/// What becomes of one index entry.
+#[derive(Debug)]
+struct EntryChange {
+    unique: bool,
+    schema: u32,
+    remove: BTreeSet<String>,
+    add: BTreeSet<String>,
+}
+
+impl CallRun<'_, '_> {
+    /// Drafts a new record and gives its key.
+    pub(crate) fn insert(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        given: &BTreeMap<String, Value>,
+    ) -> Result<String, Halt> {
+        let declared = self.register(package, register)?;
+        let fields = fields::check_all(&declared.fields, given, Reject::InvalidField)?;
+        let key = match &declared.key {
+            KeyRule::Auto => {
+                let key =
+                    digests::record_key(self.frame.transaction, self.frame.index, self.ordinal);
+                self.ordinal = self.ordinal.saturating_add(1);
+                key
+            }
+            KeyRule::Field(name) => match fields.get(name).and_then(fields::key_text) {
+                Some(key) => key,
+                None => return reject(Reject::InvalidField, format!("`{name}` makes no key")),
+            },
+        };
+        self.check_references(package, declared, &fields)?;
+        let logical = logical(package, register, &key);
+        draw(&mut self.fuel, fuel::READ)?;
+        let taken = match self.session.get(&logical) {
+            Ok(record) => record.is_some(),
+            Err(Halt::Missing) => {
+                self.missing = true;
+                false
+            }
+            Err(halt) => return Err(halt),
+        };
+        if taken || self.drafts.contains_key(&logical) {
+            return reject(Reject::Exists, format!("register `{register}`"));
+        }
+        let draft = Draft {
+            package: Arc::clone(package),
+            register: register.to_owned(),
+            base: None,
+            status: Status::Live,
+            fields,
+            reason: None,
+            corrects: None,
+        };
+        self.drafts.insert(logical.clone(), draft);
+        self.order.push(logical);
+        self.raise(&package.id, "inserted", register, &key)?;
+        Ok(key)
+    }
+
+    /// Drafts a change of some fields; null takes a field away.
+    pub(crate) fn update(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        key: &str,
+        set: BTreeMap<String, Value>,
+        corrects: Option<Correction>,
+    ) -> Result<(), Halt> {
+        let declared = self.register(package, register)?;
+        if let KeyRule::Field(name) = &declared.key
+            && set.get(name).is_some_and(|value| fields::key_text(value).as_deref() != Some(key))
+        {
+            return reject(Reject::InvalidField, format!("`{name}` is the record's key"));
+        }
+        let logical = logical(package, register, key);
+        let draft = self.draft(package, register, &logical)?;
+        if draft.status == Status::Closed && corrects.is_none() {
+            return reject(Reject::RecordClosed, format!("register `{register}`"));
+        }
+        let mut all = draft.fields.clone();
+        all.extend(set.clone());
+        let all = fields::check_all(&declared.fields, &all, Reject::InvalidField)?;
+        self.check_references(package, declared, &set)?;
+        if let Some(draft) = self.drafts.get_mut(&logical) {
+            draft.fields = all;
+            if let Some(corrects) = corrects {
+                draft.reason = Some(corrects.reason.clone());
+                draft.corrects = Some(corrects);
+            }
+        }
+        self.raise(&package.id, "updated", register, key)
+    }
+
+    /// Drafts the closing of a record.
+    pub(crate) fn close(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        key: &str,
+        reason: &str,
+    ) -> Result<(), Halt> {
+        let logical = logical(package, register, key);
+        let draft = self.draft(package, register, &logical)?;
+        if draft.status == Status::Closed {
+            return reject(Reject::RecordClosed, format!("register `{register}`"));
+        }
+        draft.status = Status::Closed;
+        draft.reason = Some(reason.to_owned());
+        self.raise(&package.id, "closed", register, key)
+    }
+
+    /// Raises an event.
+    pub(crate) fn raise(
+        &mut self,
+        package: &str,
+        kind: &str,
+        register: &str,
+        key: &str,
+    ) -> Result<(), Halt> {
+        draw(&mut self.fuel, fuel::EVENT)?;
+        self.events.push(Event {
+            package: package.to_owned(),
+            kind: kind.to_owned(),
+            register: register.to_owned(),
+            key: key.to_owned(),
+            data: None,
+        });
+        Ok(())
+    }
+
+    /// The record's draft, begun from its current version.
+    fn draft(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        key: &LogicalKey,
+    ) -> Result<&mut Draft, Halt> {
+        if !self.drafts.contains_key(key) {
+            let Some(base) = self.session.get(key)? else {
+                return reject(Reject::NotFound, format!("register `{register}`"));
+            };
+            let draft = Draft {
+                package: Arc::clone(package),
+                register: register.to_owned(),
+                status: base.version.status,
+                fields: base.version.fields.clone(),
+                base: Some(base),
+                reason: None,
+                corrects: None,
+            };
+            self.drafts.insert(key.clone(), draft);
+            self.order.push(key.clone());
+        }
+        match self.drafts.get_mut(key) {
+            Some(draft) => Ok(draft),
+            None => reject(Reject::NotFound, format!("register `{register}`")),
+        }
+    }
+
+    fn register<'p>(&self, package: &'p Package, register: &str) -> Result<&'p Register, Halt> {
+        match package.registers.get(register) {
+            Some(register) => Ok(register),
+            None => reject(Reject::UnknownRegister, format!("register `{register}`")),
+        }
+    }
+
+    fn check_references(
+        &mut self,
+        package: &Package,
+        register: &Register,
+        values: &BTreeMap<String, Value>,
+    ) -> Result<(), Halt> {
+        for (name, value) in values {
+            if let Some(field) = register.fields.get(name) {
+                for key in fields::references(&package.id, &field.kind, value) {
+                    let result = self.check_reference(&key, name);
+                    self.tolerate(result)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Turns the drafts into versions, in the order of their first change, then brings the
+    /// index entries up to date, in the order of their keys.
+    pub(crate) fn settle(&mut self) -> Result<Layer, Halt> {
+        let entries = self.changed_entries()?;
+        self.halt_if_missing()?;
+        let mut layer = Layer::default();
+        for key in std::mem::take(&mut self.order) {
+            if let Some(draft) = self.drafts.remove(&key) {
+                let mut version = self.next_version(&key, draft.base.as_deref());
+                version.schema = draft.package.version;
+                version.status = draft.status;
+                version.fields = draft.fields;
+                version.reason = draft.reason;
+                version.corrects = draft.corrects;
+                self.write(version, &mut layer)?;
+            }
+        }
+        for (key, base, change) in entries {
+            self.settle_entry(&key, base.as_deref(), &change, &mut layer)?;
+        }
+        self.settle_intent(&mut layer)?;
+        Ok(layer)
+    }
+
+    /// The index entries that the drafts touch, with their current versions.
+    #[allow(clippy::type_complexity, reason = "one private caller, one tuple")]
+    fn changed_entries(
+        &mut self,
+    ) -> Result<Vec<(LogicalKey, Option<Arc<Record>>, EntryChange)>, Halt> {
+        let mut changes: BTreeMap<LogicalKey, EntryChange> = BTreeMap::new();
+        for key in &self.order {
+            if let Some(draft) = self.drafts.get(key) {
+                draft.entries(key, &mut changes);
+            }
+        }
+        let keys: Vec<LogicalKey> = changes.keys().cloned().collect();
+        let reads = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
+        let bases = self.session.get_all(&keys)?;
+        Ok(changes
+            .into_iter()
+            .zip(bases)
+            .map(|((key, change), base)| (key, base, change))
+            .collect())
+    }
+
+    fn settle_entry(
+        &mut self,
+        key: &LogicalKey,
+        base: Option<&Record>,
+        change: &EntryChange,
+        layer: &mut Layer,
+    ) -> Result<(), Halt> {
+        let before: BTreeSet<String> = base
+            .map(|base| field_texts(&base.version, "keys"))
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
+        let mut keys = before.clone();
+        keys.retain(|key| !change.remove.contains(key));
+        keys.extend(change.add.iter().cloned());
+        if keys == before {
+            return Ok(());
+        }
+        if change.unique && keys.len() > 1 {
+            return reject(Reject::UniqueTaken, "a unique index");
+        }
+        if keys.len() > INDEX_ENTRY_MAX {
+            return reject(Reject::TooManyRecords, "an index entry");
+        }
+        let mut version = self.next_version(key, base);
+        version.schema = change.schema;
+        version.status = if keys.is_empty() { Status::Closed } else { Status::Live };
+        let keys = keys.into_iter().map(Value::Text).collect();
+        version.fields = BTreeMap::from([("keys".to_owned(), Value::List(keys))]);
+        self.write(version, layer)
+    }
+
+    fn settle_intent(&mut self, layer: &mut Layer) -> Result<(), Halt> {
+        let Some(intent) = self.frame.intent else {
+            return Ok(());
+        };
+        let key = intent_key(&self.frame.caller.member, intent);
+        let mut version = self.next_version(&key, None);
+        let id = Value::Bytes(self.frame.transaction.as_bytes().to_vec());
+        version.fields = BTreeMap::from([("transaction".to_owned(), id)]);
+        self.write(version, layer)
+    }
+
+    /// The version after `base`, live and without fields.
+    fn next_version(&self, key: &LogicalKey, base: Option<&Record>) -> Version {
+        Version {
+            key: key.clone(),
+            version: base.map_or(1, |base| base.head.version.saturating_add(1)),
+            previous: base.map_or(Digest::ZERO, |base| base.head.body),
+            schema: self.package.version,
+            status: Status::Live,
+            fields: BTreeMap::new(),
+            by: self.provenance(),
+            reason: None,
+            corrects: None,
+        }
+    }
+
+    fn write(&mut self, version: Version, layer: &mut Layer) -> Result<(), Halt> {
+        let bytes = cbor::encode(&version);
+        if bytes.len() > BODY_BYTES_MAX {
+            return reject(Reject::BodyTooLarge, format!("{} bytes", bytes.len()));
+        }
+        draw(&mut self.fuel, write_fuel(bytes.len()))?;
+        push(layer, version, bytes, self.session.context.time);
+        Ok(())
+    }
+}
+
+/// Adds a version to a layer.
+fn push(layer: &mut Layer, version: Version, bytes: Vec<u8>, began: chaincity_types::Timestamp) {
+    let head = Head { body: hash::body_digest(&bytes), version: version.version, began };
+    layer.written.push(WrittenVersion {
+        key: version.key.clone(),
+        state_key: hash::state_key(&version.key),
+        body: head.body,
+        bytes,
+        version: head.version,
+    });
+    layer.records.insert(version.key.clone(), Arc::new(Record { head, version }));
+}
+
+impl Draft {
+    /// Adds what this draft changes in its register's indexes.
+    fn entries(&self, key: &LogicalKey, changes: &mut BTreeMap<LogicalKey, EntryChange>) {
+        let (Some(register), LogicalKey::Record { key, .. }) =
+            (self.package.registers.get(&self.register), key)
+        else {
+            return;
+        };
+        let live = |version: &Version| version.status == Status::Live;
+        let before = self.base.as_deref().map(|base| &base.version).filter(|v| live(v));
+        let after = (self.status == Status::Live).then_some(&self.fields);
+        for index in register.indexes.values() {
+            let entry = |fields: &BTreeMap<String, Value>| {
+                let values: Option<Vec<Value>> =
+                    index.fields.iter().map(|name| fields.get(name).cloned()).collect();
+                values.map(|values| LogicalKey::Index {
+                    package: self.package.id.clone(),
+                    register: self.register.clone(),
+                    index: index.name.clone(),
+                    values,
+                })
+            };
+            let old = before.and_then(|version| entry(&version.fields));
+            let new = after.and_then(entry);
+            if old == new {
+                continue;
+            }
+            let mut change = |at: LogicalKey, add: bool| {
+                let change = changes.entry(at).or_insert_with(|| EntryChange {
+                    unique: index.unique,
+                    schema: self.package.version,
+                    remove: BTreeSet::new(),
+                    add: BTreeSet::new(),
+                });
+                let set = if add { &mut change.add } else { &mut change.remove };
+                set.insert(key.clone());
+            };
+            if let Some(old) = old {
+                change(old, false);
+            }
+            if let Some(new) = new {
+                change(new, true);
+            }
+        }
+    }
+}
+
+/// The logical key of a record.
+pub(crate) fn logical(package: &Package, register: &str, key: &str) -> LogicalKey {
+    LogicalKey::Record {
+        package: package.id.clone(),
+        register: register.to_owned(),
+        key: key.to_owned(),
+    }
+}
+
+/// The logical key of a member's intent.
+pub(crate) fn intent_key(member: &str, intent: &str) -> LogicalKey {
+    LogicalKey::Intent { member: member.to_owned(), intent: intent.to_owned() }
+}

@@ -1,0 +1,190 @@
+//! The records of the genesis document, written by the block at height 1.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_package::model::Package;
+use chaincity_package::rule::{Environment, Fuel};
+use chaincity_types::wire::{Call, Genesis, Validator};
+use chaincity_types::{Digest, Value};
+
+use super::{MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER, committee, record, text_list};
+use crate::authority::Caller;
+use crate::call::{CallRun, Frame};
+use crate::halt::Halt;
+use crate::session::{Layer, Session};
+use crate::view::{BlockContext, Empty, Packages};
+
+/// Why a document is not a possible genesis.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GenesisError {
+    /// A package document does not compile.
+    #[error("package document number {index} does not compile")]
+    Package {
+        /// Position in the document, from 0.
+        index: usize,
+    },
+    /// Not 1 to 64 validators.
+    #[error("{count} validators where 1 to 64 are needed")]
+    Validators {
+        /// Validators found.
+        count: usize,
+    },
+    /// A name that is not allowed.
+    #[error("`{id}` is not a member identifier")]
+    MemberId {
+        /// The identifier, cut to 40 characters.
+        id: String,
+    },
+    /// A record that cannot be written: a duplicate, an unknown member, a field out of range.
+    #[error("a genesis record is refused as `{code}`: {detail}")]
+    Record {
+        /// Reject code.
+        code: String,
+        /// What exactly.
+        detail: String,
+    },
+}
+
+impl From<Halt> for GenesisError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Rejected(rejection) => {
+                Self::Record { code: rejection.code, detail: rejection.detail.unwrap_or_default() }
+            }
+            // The empty view knows every key.
+            Halt::Missing => Self::Record { code: "missing".into(), detail: String::new() },
+        }
+    }
+}
+
+/// Writes the genesis records.
+pub(crate) fn genesis(
+    context: &BlockContext,
+    genesis: &Genesis,
+    packages: &dyn Packages,
+) -> Result<Layer, GenesisError> {
+    let (block, view) = (Layer::default(), Empty);
+    let mut session = Session::new(context, &block, &view, packages);
+    let call = Call {
+        package: super::ID.to_owned(),
+        action: "genesis".to_owned(),
+        input: BTreeMap::new(),
+        case: None,
+        task: None,
+        mandates: None,
+    };
+    let caller =
+        Caller { key: Vec::new(), member: String::new(), roles: Vec::new(), subject: None };
+    let frame =
+        Frame { transaction: Digest::ZERO, index: 0, call: &call, caller: &caller, intent: None };
+    let package = super::package();
+    let mut run = CallRun {
+        session: &mut session,
+        frame,
+        package: Arc::clone(&package),
+        environment: Environment::new(),
+        bindings: BTreeMap::new(),
+        drafts: BTreeMap::new(),
+        order: Vec::new(),
+        events: Vec::new(),
+        // The document is trusted and was made by those who start the ledger.
+        fuel: Fuel { left: u64::MAX },
+        ordinal: 0,
+        missing: false,
+    };
+    write_members(&mut run, &package, genesis)?;
+    write_nodes(&mut run, &package, genesis)?;
+    write_packages(&mut run, &package, genesis)?;
+    write_parameters(&mut run, &package, genesis)?;
+    Ok(run.settle()?)
+}
+
+fn write_members(
+    run: &mut CallRun<'_, '_>,
+    package: &Arc<Package>,
+    genesis: &Genesis,
+) -> Result<(), GenesisError> {
+    for member in &genesis.members {
+        if !super::is_name(&member.id) {
+            return Err(GenesisError::MemberId { id: member.id.chars().take(40).collect() });
+        }
+        let fields = record([
+            ("id", member.id.as_str().into()),
+            ("name_zh", member.name_zh.as_str().into()),
+            ("name_en", member.name_en.as_str().into()),
+            ("roles", text_list(&member.roles)),
+            ("active", Value::Bool(true)),
+        ]);
+        run.insert(package, MEMBER, &fields)?;
+    }
+    for operator in &genesis.operators {
+        super::check_key(&operator.key)?;
+        let fields = record([
+            ("key", Value::Bytes(operator.key.clone())),
+            ("member", operator.member.as_str().into()),
+            ("roles", text_list(&operator.roles)),
+            ("active", Value::Bool(true)),
+        ]);
+        run.insert(package, OPERATOR, &fields)?;
+    }
+    Ok(())
+}
+
+fn write_nodes(
+    run: &mut CallRun<'_, '_>,
+    package: &Arc<Package>,
+    genesis: &Genesis,
+) -> Result<(), GenesisError> {
+    for node in &genesis.nodes {
+        super::check_key(&node.node.key)?;
+        let kind = if node.validator { "candidate" } else { "observer" };
+        let fields = record([
+            ("key", Value::Bytes(node.node.key.clone())),
+            ("member", node.node.member.as_str().into()),
+            ("address", node.node.address.as_str().into()),
+            ("kind", kind.into()),
+        ]);
+        run.insert(package, NODE, &fields)?;
+    }
+    let validators: Vec<Validator> =
+        genesis.nodes.iter().filter(|n| n.validator).map(|n| n.node.clone()).collect();
+    if validators.is_empty() || validators.len() > committee::VALIDATORS_MAX {
+        return Err(GenesisError::Validators { count: validators.len() });
+    }
+    run.insert(package, super::COMMITTEE, &committee::fields(validators))?;
+    Ok(())
+}
+
+fn write_packages(
+    run: &mut CallRun<'_, '_>,
+    package: &Arc<Package>,
+    genesis: &Genesis,
+) -> Result<(), GenesisError> {
+    for (index, document) in genesis.packages.iter().enumerate() {
+        let Some(compiled) = run.session.compile(document) else {
+            return Err(GenesisError::Package { index });
+        };
+        let fields = super::publish_package::fields(&compiled, document);
+        run.insert(package, PACKAGE, &fields)?;
+    }
+    Ok(())
+}
+
+fn write_parameters(
+    run: &mut CallRun<'_, '_>,
+    package: &Arc<Package>,
+    genesis: &Genesis,
+) -> Result<(), GenesisError> {
+    let parameters = [
+        ("name-zh", genesis.name_zh.clone()),
+        ("name-en", genesis.name_en.clone()),
+        ("protocol", genesis.protocol.to_string()),
+        ("epoch-blocks", genesis.epoch_blocks.to_string()),
+    ];
+    for (name, value) in parameters {
+        let fields = record([("name", name.into()), ("value", Value::Text(value))]);
+        run.insert(package, PARAMETER, &fields)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `publish-package`: a package comes into force, at once, or replaces its earlier version.
+
+use chaincity_crypto::hash;
+use chaincity_package::model::{Action, Package, Register};
+use chaincity_types::{Reject, Value};
+
+use super::schema::{action, document, field, title};
+use super::{ADMIN, ID, Input, PACKAGE, record};
+use crate::call::CallRun;
+use crate::fuel;
+use crate::halt::{Halt, reject};
+use crate::session::{by_kilobyte, draw, field_bytes};
+
+pub(super) const NAME: &str = "publish-package";
+
+pub(super) fn declaration() -> Action {
+    action(
+        NAME,
+        title("发布应用包", "Publish a package"),
+        &[ADMIN],
+        vec![("document", field(document(), "文档", "Canonical package document"))],
+    )
+}
+
+/// The fields of a package's record.
+pub(super) fn fields(package: &Package, document: &[u8]) -> Input {
+    record([
+        ("id", package.id.as_str().into()),
+        ("version", Value::Int(i64::from(package.version))),
+        ("title_zh", package.title.zh.as_str().into()),
+        ("title_en", package.title.en.as_str().into()),
+        ("digest", Value::Bytes(hash::plain(document).as_bytes().to_vec())),
+        ("document", Value::Bytes(document.to_vec())),
+    ])
+}
+
+pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
+    super::check_majority(run, input)?;
+    let document = super::bytes(input, "document")?;
+    draw(&mut run.fuel, by_kilobyte(document.len(), fuel::COMPILE_KILOBYTE))?;
+    let Some(new) = run.session.compile(&document) else {
+        return reject(Reject::PackageInvalid, "the document does not compile");
+    };
+    if new.id == ID || !super::is_name(&new.id) {
+        return reject(Reject::GovernanceInvalid, "the package identifier is not allowed");
+    }
+    let governance = super::package();
+    let fields = fields(&new, &document);
+    let Some(current) = run.session.get(&super::key(PACKAGE, &new.id))? else {
+        check_version(&new, 0)?;
+        run.insert(&governance, PACKAGE, &fields)?;
+        return Ok(());
+    };
+    let old = field_bytes(&current.version, "document").and_then(|old| run.session.compile(old));
+    if let Some(old) = old {
+        check_version(&new, old.version)?;
+        for (name, register) in &old.registers {
+            check_compatible(register, new.registers.get(name))?;
+        }
+    }
+    run.update(&governance, PACKAGE, &new.id, fields, None)
+}
+
+fn check_version(new: &Package, current: u32) -> Result<(), Halt> {
+    if Some(new.version) == current.checked_add(1) {
+        Ok(())
+    } else {
+        reject(Reject::GovernanceInvalid, format!("version {} after {current}", new.version))
+    }
+}
+
+/// Stored records must stay readable: registers, fields, keys and indexes stay as they are;
+/// optional fields may be added.
+fn check_compatible(old: &Register, new: Option<&Register>) -> Result<(), Halt> {
+    let Some(new) = new else {
+        return reject(Reject::GovernanceInvalid, format!("register `{}` is gone", old.name));
+    };
+    let kept = old.fields.iter().all(|(name, field)| {
+        new.fields
+            .get(name)
+            .is_some_and(|f| f.kind == field.kind && (f.optional || !field.optional))
+    });
+    let added = new.fields.iter().all(|(name, f)| old.fields.contains_key(name) || f.optional);
+    if kept && added && old.key == new.key && old.indexes == new.indexes {
+        Ok(())
+    } else {
+        reject(Reject::GovernanceInvalid, format!("register `{}` is incompatible", old.name))
+    }
+}

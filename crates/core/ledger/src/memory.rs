@@ -1,0 +1,56 @@
+//! A ledger in memory, for tests and scenarios: state and current versions in sorted maps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_types::cbor;
+use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
+
+use crate::block::Executed;
+use crate::view::{Lookup, Record, View};
+
+/// Current records by logical key.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemoryLedger {
+    records: BTreeMap<LogicalKey, Arc<Record>>,
+}
+
+impl View for MemoryLedger {
+    fn lookup(&self, key: &LogicalKey) -> Lookup {
+        Lookup::Known(self.records.get(key).cloned())
+    }
+}
+
+impl MemoryLedger {
+    /// An empty ledger.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Every current record, index entry and intent, in order of keys.
+    pub fn records(&self) -> impl Iterator<Item = (&LogicalKey, &Arc<Record>)> {
+        self.records.iter()
+    }
+
+    /// The current record under a key.
+    #[must_use]
+    pub fn get(&self, key: &LogicalKey) -> Option<&Arc<Record>> {
+        self.records.get(key)
+    }
+
+    /// Takes over what a block wrote.
+    ///
+    /// # Errors
+    /// When a body is not a canonical version; never for what [`crate::BlockRun`] made.
+    pub fn apply(&mut self, executed: &Executed) -> Result<(), cbor::CborError> {
+        let heads: BTreeMap<_, _> = executed.heads.iter().copied().collect();
+        for written in &executed.versions {
+            let version: Version = cbor::decode(&written.bytes, BODY_BYTES_MAX)?;
+            let began = heads.get(&written.state_key).map_or(version.by.time, |head| head.began);
+            let head = Head { body: written.body, version: written.version, began };
+            self.records.insert(written.key.clone(), Arc::new(Record { head, version }));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,181 @@
+//! Declared reads: by key or by index, bounded; what rules see of a record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_package::model::{Let, Read, Register, Want};
+use chaincity_package::rule::Program;
+use chaincity_types::wire::{LogicalKey, Status};
+use chaincity_types::{Reject, Value};
+
+use crate::call::{Binding, CallRun};
+use crate::halt::{Halt, reject};
+use crate::session::{draw, field_texts};
+use crate::view::Record;
+use crate::{fields, fuel};
+
+impl CallRun<'_, '_> {
+    /// Makes the declared reads. Reads that do not depend on each other are asked for in one
+    /// round: after a missing key the later reads are tried all the same, to name their keys.
+    pub(crate) fn read_all(&mut self, reads: &[Let]) -> Result<(), Halt> {
+        for read in reads {
+            let result = self.read_one(read);
+            self.tolerate(result)?;
+        }
+        self.halt_if_missing()
+    }
+
+    fn read_one(&mut self, read: &Let) -> Result<(), Halt> {
+        let package = Arc::clone(&self.package);
+        let Some(register) = package.registers.get(&read.register) else {
+            return reject(Reject::UnknownRegister, format!("register `{}`", read.register));
+        };
+        let (value, keys) = match &read.read {
+            Read::Key { key, optional, closed } => {
+                self.read_key(read, register, key, *optional, *closed)?
+            }
+            Read::Index { index, values, filters, want } => {
+                let key = self.index_key(register, index, values)?;
+                let found = match key {
+                    Some(key) => self.read_index(register, &key, filters)?,
+                    None => Vec::new(),
+                };
+                wanted(read, register, *want, found)?
+            }
+        };
+        self.environment.insert(read.name.clone(), value);
+        self.bindings.insert(read.name.clone(), Binding { register: read.register.clone(), keys });
+        Ok(())
+    }
+
+    fn read_key(
+        &mut self,
+        read: &Let,
+        register: &Register,
+        key: &Program,
+        optional: bool,
+        closed: bool,
+    ) -> Result<(Value, Vec<String>), Halt> {
+        let value = key.run(&self.environment, &mut self.fuel)?;
+        let record = match fields::key_text(&value) {
+            Some(key) => {
+                draw(&mut self.fuel, fuel::READ)?;
+                let logical = self.record_key(&register.name, &key);
+                self.session.get(&logical)?.map(|record| (key, record))
+            }
+            None => None,
+        };
+        match record {
+            None if optional => Ok((Value::Null, Vec::new())),
+            None => reject(Reject::NotFound, format!("read `{}`", read.name)),
+            Some((_, record)) if record.version.status == Status::Closed && !closed => {
+                reject(Reject::RecordClosed, format!("read `{}`", read.name))
+            }
+            Some((key, record)) => Ok((as_seen(register, &key, &record), vec![key])),
+        }
+    }
+
+    /// The index entry that the values name; a null value is under no entry.
+    fn index_key(
+        &mut self,
+        register: &Register,
+        index: &str,
+        values: &[Program],
+    ) -> Result<Option<LogicalKey>, Halt> {
+        let mut out = Vec::with_capacity(values.len());
+        for program in values {
+            out.push(program.run(&self.environment, &mut self.fuel)?);
+        }
+        if out.contains(&Value::Null) {
+            return Ok(None);
+        }
+        Ok(Some(LogicalKey::Index {
+            package: self.package.id.clone(),
+            register: register.name.clone(),
+            index: index.to_owned(),
+            values: out,
+        }))
+    }
+
+    fn read_index(
+        &mut self,
+        register: &Register,
+        entry: &LogicalKey,
+        filters: &[(String, Program)],
+    ) -> Result<Vec<(String, Arc<Record>)>, Halt> {
+        let mut wanted = Vec::with_capacity(filters.len());
+        for (name, program) in filters {
+            wanted.push((name, program.run(&self.environment, &mut self.fuel)?));
+        }
+        draw(&mut self.fuel, fuel::READ)?;
+        let Some(entry) = self.session.get(entry)? else {
+            return Ok(Vec::new());
+        };
+        let keys = field_texts(&entry.version, "keys");
+        let logical: Vec<_> = keys.iter().map(|key| self.record_key(&register.name, key)).collect();
+        let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
+        draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
+        let records = self.session.get_all(&logical)?;
+        let fits = |record: &Record| {
+            wanted.iter().all(|(name, value)| {
+                record.version.fields.get(*name).unwrap_or(&Value::Null) == value
+            })
+        };
+        Ok(keys
+            .into_iter()
+            .zip(records)
+            .filter_map(|(key, record)| Some((key, record?)))
+            .filter(|(_, record)| fits(record))
+            .collect())
+    }
+
+    /// The logical key of a record of the action's package.
+    pub(crate) fn record_key(&self, register: &str, key: &str) -> LogicalKey {
+        LogicalKey::Record {
+            package: self.package.id.clone(),
+            register: register.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+}
+
+/// As many records as were wanted, as rules see them.
+fn wanted(
+    read: &Let,
+    register: &Register,
+    want: Want,
+    found: Vec<(String, Arc<Record>)>,
+) -> Result<(Value, Vec<String>), Halt> {
+    let detail = || format!("read `{}`", read.name);
+    let seen: Vec<Value> =
+        found.iter().map(|(key, record)| as_seen(register, key, record)).collect();
+    let keys: Vec<String> = found.into_iter().map(|(key, _)| key).collect();
+    match (want, seen.len()) {
+        (Want::All(max), len) if u32::try_from(len).is_ok_and(|len| len <= max) => {
+            Ok((Value::List(seen), keys))
+        }
+        (Want::All(_), _) => reject(Reject::TooManyRecords, detail()),
+        (Want::One, 0) => reject(Reject::NotFound, detail()),
+        (Want::Maybe, 0) => Ok((Value::Null, keys)),
+        (Want::One | Want::Maybe, 1) => Ok((seen.into_iter().next().unwrap_or(Value::Null), keys)),
+        (Want::One | Want::Maybe, _) => reject(Reject::NotUnique, detail()),
+    }
+}
+
+/// A record as rules see it: its fields, absent ones as null, and `_key`, `_version`, `_status`,
+/// `_began`.
+pub(crate) fn as_seen(register: &Register, key: &str, record: &Record) -> Value {
+    let mut map: BTreeMap<String, Value> =
+        register.fields.keys().map(|name| (name.clone(), Value::Null)).collect();
+    map.extend(record.version.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+    let status = match record.version.status {
+        Status::Live => "live",
+        Status::Closed => "closed",
+    };
+    let version = i64::try_from(record.head.version).unwrap_or(i64::MAX);
+    map.insert("_key".into(), key.into());
+    map.insert("_version".into(), Value::Int(version));
+    map.insert("_status".into(), status.into());
+    map.insert("_began".into(), Value::Time(record.head.began));
+    Value::Map(map)
+}

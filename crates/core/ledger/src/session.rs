@@ -1,0 +1,175 @@
+//! Reading through the layers of a block: the call's own transaction over the block's earlier
+//! writes over the parent's state; and writing into the transaction's layer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chaincity_package::model::Package;
+use chaincity_package::rule::Fuel;
+use chaincity_types::wire::{LogicalKey, Version};
+use chaincity_types::{Digest, Reject, Value};
+
+use crate::halt::{Halt, reject};
+use crate::view::{BlockContext, Lookup, Packages, Record, View};
+use crate::{fuel, governance};
+
+/// A version that a block writes: what the history store keeps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WrittenVersion {
+    /// What it is a version of.
+    pub key: LogicalKey,
+    /// Its state key.
+    pub state_key: Digest,
+    /// Digest of the body.
+    pub body: Digest,
+    /// The body: canonical CBOR of a [`Version`].
+    pub bytes: Vec<u8>,
+    /// Its number.
+    pub version: u64,
+}
+
+/// Writes that are not committed yet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Layer {
+    /// The newest state of each record written.
+    pub(crate) records: BTreeMap<LogicalKey, Arc<Record>>,
+    /// Every version, in order.
+    pub(crate) written: Vec<WrittenVersion>,
+}
+
+impl Layer {
+    /// Lays `upper` over this layer.
+    pub(crate) fn absorb(&mut self, mut upper: Self) {
+        self.records.append(&mut upper.records);
+        self.written.append(&mut upper.written);
+    }
+}
+
+/// One transaction's reading and writing.
+pub(crate) struct Session<'a> {
+    pub(crate) context: &'a BlockContext,
+    view: &'a dyn View,
+    packages: &'a dyn Packages,
+    block: &'a Layer,
+    /// What the transaction wrote so far.
+    pub(crate) layer: Layer,
+    /// Keys that were asked for and are not known.
+    pub(crate) missing: BTreeSet<LogicalKey>,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        context: &'a BlockContext,
+        block: &'a Layer,
+        view: &'a dyn View,
+        packages: &'a dyn Packages,
+    ) -> Self {
+        Self { context, view, packages, block, layer: Layer::default(), missing: BTreeSet::new() }
+    }
+
+    /// The record under `key`, or a note that it must be fetched.
+    pub(crate) fn get(&mut self, key: &LogicalKey) -> Result<Option<Arc<Record>>, Halt> {
+        if let Some(record) = self.layer.records.get(key).or_else(|| self.block.records.get(key)) {
+            return Ok(Some(Arc::clone(record)));
+        }
+        match self.view.lookup(key) {
+            Lookup::Known(record) => Ok(record),
+            Lookup::Unknown => {
+                self.missing.insert(key.clone());
+                Err(Halt::Missing)
+            }
+        }
+    }
+
+    /// Notes `key` as missing if it is unknown.
+    pub(crate) fn probe(&mut self, key: &LogicalKey) {
+        let written = self.layer.records.contains_key(key) || self.block.records.contains_key(key);
+        if !written && matches!(self.view.lookup(key), Lookup::Unknown) {
+            self.missing.insert(key.clone());
+        }
+    }
+
+    /// The records under all of `keys`; every unknown one is noted before this halts.
+    pub(crate) fn get_all(
+        &mut self,
+        keys: &[LogicalKey],
+    ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
+        let mut out = Vec::with_capacity(keys.len());
+        let mut missing = false;
+        for key in keys {
+            match self.get(key) {
+                Ok(record) => out.push(record),
+                Err(Halt::Missing) => missing = true,
+                Err(halt) => return Err(halt),
+            }
+        }
+        if missing { Err(Halt::Missing) } else { Ok(out) }
+    }
+
+    /// The package in force.
+    pub(crate) fn package(&mut self, id: &str) -> Result<Arc<Package>, Halt> {
+        if id == governance::ID {
+            return Ok(governance::package());
+        }
+        let record = self.get(&governance::key(governance::PACKAGE, id))?;
+        let document = record.as_deref().and_then(|r| field_bytes(&r.version, "document"));
+        let digest = record.as_deref().and_then(|r| field_bytes(&r.version, "digest"));
+        let (Some(document), Some(digest)) = (document, digest.and_then(Digest::from_slice)) else {
+            return reject(Reject::UnknownPackage, "no package with this identifier");
+        };
+        match self.packages.compiled(digest, document) {
+            Some(package) => Ok(package),
+            None => reject(Reject::UnknownPackage, "the package does not compile"),
+        }
+    }
+
+    /// A package document, compiled; `None` when it does not compile.
+    pub(crate) fn compile(&self, document: &[u8]) -> Option<Arc<Package>> {
+        self.packages.compiled(chaincity_crypto::hash::plain(document), document)
+    }
+}
+
+/// Draws `units`, or rejects with `out-of-fuel`.
+pub(crate) fn draw(fuel: &mut Fuel, units: u64) -> Result<(), Halt> {
+    match fuel.left.checked_sub(units) {
+        Some(left) => {
+            fuel.left = left;
+            Ok(())
+        }
+        None => {
+            fuel.left = 0;
+            reject(Reject::OutOfFuel, "reads and writes")
+        }
+    }
+}
+
+/// Fuel for writing or compiling `bytes` bytes at `unit` a started kilobyte.
+pub(crate) fn by_kilobyte(bytes: usize, unit: u64) -> u64 {
+    u64::try_from(bytes.div_ceil(1024)).unwrap_or(u64::MAX).saturating_mul(unit)
+}
+
+/// Fuel for writing a body of so many bytes.
+pub(crate) fn write_fuel(bytes: usize) -> u64 {
+    fuel::WRITE.saturating_add(by_kilobyte(bytes, fuel::WRITE_KILOBYTE))
+}
+
+/// A text field.
+pub(crate) fn field_text<'v>(version: &'v Version, name: &str) -> Option<&'v str> {
+    version.fields.get(name).and_then(Value::as_text)
+}
+
+/// A bytes field.
+pub(crate) fn field_bytes<'v>(version: &'v Version, name: &str) -> Option<&'v [u8]> {
+    if let Some(Value::Bytes(bytes)) = version.fields.get(name) { Some(bytes) } else { None }
+}
+
+/// A boolean field; absent is false.
+pub(crate) fn field_bool(version: &Version, name: &str) -> bool {
+    version.fields.get(name) == Some(&Value::Bool(true))
+}
+
+/// A field with a list of texts; absent is empty.
+pub(crate) fn field_texts(version: &Version, name: &str) -> Vec<String> {
+    let list = version.fields.get(name).and_then(Value::as_list).unwrap_or_default();
+    list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+}
