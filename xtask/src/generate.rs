@@ -19,11 +19,14 @@ pub(crate) struct Generator {
 }
 
 /// Every generated file. The list of commands and the freshness rule follow from it.
-pub(crate) const ALL: &[Generator] = &[Generator {
-    name: "reject-codes",
-    path: "docs/reject-codes.md",
-    render: reject_codes::render,
-}];
+pub(crate) const ALL: &[Generator] = &[
+    Generator {
+        name: "openapi",
+        path: "openapi/openapi.json",
+        render: chaincity_api::openapi::text,
+    },
+    Generator { name: "reject-codes", path: "docs/reject-codes.md", render: reject_codes::render },
+];
 
 /// The generator with this name.
 pub(crate) fn named(name: &str) -> Result<&'static [Generator], Error> {
@@ -78,7 +81,10 @@ mod tests {
 
     #[test]
     fn a_generator_is_found_by_its_name_alone() {
-        assert_eq!(named("reject-codes").unwrap().len(), 1);
+        for generator in ALL {
+            let found = named(generator.name).unwrap();
+            assert_eq!(found.iter().map(|g| g.path).collect::<Vec<_>>(), [generator.path]);
+        }
         assert!(named("nothing").is_err());
     }
 }
