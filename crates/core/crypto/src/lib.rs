@@ -7,10 +7,12 @@
 //! This crate is pure: no clock, disk, network or randomness. Keys are made from seed bytes that
 //! the caller draws.
 
+mod codec;
 pub mod cose;
 pub mod finality;
 pub mod hash;
 pub mod keyfile;
+pub mod state_proof;
 pub mod suite;
 pub mod tree;
 
