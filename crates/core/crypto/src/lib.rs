@@ -15,5 +15,6 @@ pub mod keyfile;
 pub mod state_proof;
 pub mod suite;
 pub mod tree;
+pub mod verify;
 
 pub use suite::{PublicKey, SecretKey, Signature};
