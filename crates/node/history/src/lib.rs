@@ -1,26 +1,32 @@
-//! The append-only history of a ledger: final blocks, version bodies and receipts, by height and
-//! by digest. Nothing here is ever changed or removed.
+//! The append-only history of a ledger: final blocks, version bodies, receipts and finality
+//! certificates, by height and by digest. Nothing here is ever changed or removed.
+//!
+//! *Block* here means a final block with what executing it gave ([`StoredBlock`]). *Body* is the
+//! encoding of one version of a record. The history is *complete from* a height when every block
+//! from there to the tip is held with every body it wrote; a node that joined by snapshot begins
+//! high and backfills downwards.
+//!
+//! Durability: [`HistoryStore::append`] returns when the block is on the disk. What is read is
+//! checked against its digest or checksum, so damaged bytes become an error, never an answer;
+//! [`fsck`](fsck()) finds what no reader has asked for. `docs/storage.md` describes every key.
+//!
+//! This crate knows nothing of packages, of execution, or of the consensus engine.
 
+mod disk;
+mod error;
+mod frame;
+pub mod fsck;
+mod journal;
+mod kv;
+mod mark;
+mod memory;
+mod missing;
 mod store;
 
-pub use store::{HistoryStore, StoredBlock};
-
-/// What can go wrong with stored history: always this machine's fault, never an input's.
-#[derive(Debug, thiserror::Error)]
-pub enum HistoryError {
-    /// The storage engine failed.
-    #[error("history storage failed")]
-    Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Stored bytes are not what was written.
-    #[error("stored {what} is damaged")]
-    Damaged {
-        /// What was read.
-        what: String,
-    },
-    /// Another block stands at this height.
-    #[error("another block stands at height {height}")]
-    Conflict {
-        /// The height.
-        height: u64,
-    },
-}
+pub use disk::{DiskOptions, DiskStore};
+pub use error::HistoryError;
+pub use fsck::{Finding, FsckOptions, Report, fsck};
+pub use journal::check_block;
+pub use memory::MemoryStore;
+pub use missing::{Missing, missing};
+pub use store::{FetchedBody, HistoryStore, StoredBlock};

@@ -5,6 +5,10 @@ use chaincity_types::{Digest, Height};
 use minicbor::{Decode, Encode};
 
 use crate::HistoryError;
+use crate::fsck::Finding;
+
+/// A body under the digest it is held by, or what is wrong with it.
+pub type FetchedBody = (Digest, Result<Vec<u8>, HistoryError>);
 
 /// A final block with what executing it gave: enough to rebuild every index but the bodies.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -28,14 +32,18 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// Appends a final block with the bodies it wrote. Idempotent by height; durable on return.
     ///
     /// # Errors
-    /// When the disk fails, or another block stands at this height.
+    /// When the disk fails, another block stands at this height or the block's parent is not the
+    /// one held, a body is neither given nor held, or a body does not have its digest.
     fn append(&self, block: &StoredBlock, bodies: &[(Digest, Vec<u8>)])
     -> Result<(), HistoryError>;
 
-    /// Adds content fetched from peers (checked by the caller against its digest).
+    /// Adds content fetched from peers: a block, whose parts the caller checked with
+    /// [`check_block`](crate::check_block), with or without the bodies it wrote, or bodies alone.
+    /// What is held already is left as it is.
     ///
     /// # Errors
-    /// When the disk fails.
+    /// When the disk fails, the block contradicts one held at its height or beside it, or a body
+    /// does not have its digest.
     fn backfill(
         &self,
         block: Option<&StoredBlock>,
@@ -48,10 +56,21 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// When the disk fails or the stored bytes do not have this digest.
     fn body(&self, digest: &Digest) -> Result<Option<Vec<u8>>, HistoryError>;
 
-    /// The block at a height.
+    /// Up to `limit` bodies held, in the order of their digests, from after `after` on. Each is
+    /// checked against its digest.
     ///
     /// # Errors
-    /// When the disk fails or the stored bytes are damaged.
+    /// When the disk fails.
+    fn bodies_after(
+        &self,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<FetchedBody>, HistoryError>;
+
+    /// The block at a height. Its digest is recomputed on reading.
+    ///
+    /// # Errors
+    /// When the disk fails, the stored bytes are damaged, or the block should be held and is not.
     fn block(&self, height: Height) -> Result<Option<StoredBlock>, HistoryError>;
 
     /// The height of the block with this digest.
@@ -66,7 +85,8 @@ pub trait HistoryStore: Send + Sync + 'static {
     /// When the disk fails.
     fn transaction(&self, id: &Digest) -> Result<Option<(Height, u32)>, HistoryError>;
 
-    /// Keeps a finality certificate of the block at this height.
+    /// Keeps a finality certificate of the block at this height; the first one stays. On the
+    /// disk with the next append at the latest.
     ///
     /// # Errors
     /// When the disk fails.
@@ -101,4 +121,11 @@ pub trait HistoryStore: Send + Sync + 'static {
 
     /// Lowest height from which every block and body up to the tip is held.
     fn complete_from(&self) -> Option<Height>;
+
+    /// Recomputes the sum of all bodies, certificates and named values and compares it with the
+    /// one kept; hands what it finds to `found`. Reads everything: for `fsck`.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn check_held(&self, found: &mut dyn FnMut(Finding)) -> Result<(), HistoryError>;
 }

@@ -1,0 +1,53 @@
+//! How values are wrapped on the disk so that a damaged one is found when it is read.
+//!
+//! A stored value is a 16-byte tag and then the value. The tag is the first half of the digest of
+//! `chaincity/history/1`, the keyspace's name, the key and the value, so a value can also not
+//! pass for that of another key. Bodies carry no tag: their key is their digest.
+
+use chaincity_crypto::suite;
+use chaincity_types::Digest;
+
+use crate::HistoryError;
+use crate::kv::Space;
+
+const DOMAIN: &[u8] = b"chaincity/history/1";
+const TAG_BYTES: usize = 16;
+
+fn full(space: Space, key: &[u8], value: &[u8]) -> Digest {
+    let length = u64::try_from(key.len()).unwrap_or(u64::MAX).to_be_bytes();
+    suite::digest(&[DOMAIN, space.name().as_bytes(), &[0], &length, key, value])
+}
+
+/// The value with its tag before it.
+pub(crate) fn seal(space: Space, key: &[u8], value: &[u8]) -> Vec<u8> {
+    let digest = full(space, key, value);
+    let mut out = Vec::with_capacity(value.len().saturating_add(TAG_BYTES));
+    out.extend(digest.as_bytes().iter().take(TAG_BYTES));
+    out.extend_from_slice(value);
+    out
+}
+
+/// The value without its tag.
+///
+/// # Errors
+/// [`HistoryError::Damaged`] when the tag is not that of this keyspace, key and value.
+pub(crate) fn open(space: Space, key: &[u8], stored: &[u8]) -> Result<Vec<u8>, HistoryError> {
+    let damaged = || HistoryError::damaged(format!("`{}` entry", space.name()));
+    let (tag, value) = stored.split_at_checked(TAG_BYTES).ok_or_else(damaged)?;
+    let digest = full(space, key, value);
+    if digest.as_bytes().starts_with(tag) { Ok(value.to_vec()) } else { Err(damaged()) }
+}
+
+/// What an entry adds to the sum of all entries held ([`crate::journal`]).
+pub(crate) fn summand(space: Space, key: &[u8], value: &[u8]) -> Digest {
+    match space {
+        // The key is the digest of the value.
+        Space::Bodies => full(space, key, &[]),
+        Space::Blocks
+        | Space::ByBlock
+        | Space::ByTransaction
+        | Space::Certificates
+        | Space::Meta
+        | Space::State => full(space, key, value),
+    }
+}
