@@ -1,2 +1,37 @@
 //! The node and the command line, one binary.
-fn main() {}
+//!
+//! This file only wires: it reads the arguments, runs one command (a file each below
+//! `commands`), and turns its outcome into an exit code (see `exit`).
+
+mod commands;
+mod exit;
+mod input;
+mod output;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser};
+
+use crate::commands::Command;
+use crate::exit::Exit;
+use crate::output::Output;
+
+/// 链城：城市政务联盟链 · Chaincity: a consortium ledger for city services
+#[derive(Debug, Parser)]
+#[command(name = "chaincity", version, arg_required_else_help = true)]
+struct Cli {
+    /// 每行输出一个JSON对象 · print one JSON object a line
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+fn main() -> ExitCode {
+    let matches = Cli::command().after_help(exit::table()).get_matches();
+    let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let mut output = Output::standard(cli.json);
+    let outcome = cli.command.run(&mut output);
+    let outcome = outcome.and_then(|exit| output.flush().map(|()| exit));
+    outcome.unwrap_or_else(|fault| Exit::of_fault(&fault)).into()
+}

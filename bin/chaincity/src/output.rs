@@ -1,0 +1,42 @@
+//! What a command prints: lines for a person, or one JSON object a line with `--json`.
+
+use std::io::{self, BufWriter, Stdout, Write};
+
+use serde::Serialize;
+
+/// Standard output, buffered; `flush` before waiting for anything.
+#[derive(Debug)]
+pub(crate) struct Output {
+    writer: BufWriter<Stdout>,
+    json: bool,
+}
+
+impl Output {
+    /// Standard output, for a person or as JSON.
+    pub(crate) fn standard(json: bool) -> Self {
+        Self { writer: BufWriter::with_capacity(1 << 16, io::stdout()), json }
+    }
+
+    /// Prints one record: `for_person` makes its line unless `--json` was given.
+    pub(crate) fn record<T: Serialize>(
+        &mut self,
+        record: &T,
+        for_person: impl FnOnce(&T) -> String,
+    ) -> io::Result<()> {
+        if self.json {
+            serde_json::to_writer(&mut self.writer, record)?;
+            return self.writer.write_all(b"\n");
+        }
+        writeln!(self.writer, "{}", printable(&for_person(record)))
+    }
+
+    /// Sends everything printed so far.
+    pub(crate) fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+}
+
+/// The text without control characters, which could steer a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
