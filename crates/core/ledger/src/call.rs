@@ -135,7 +135,7 @@ impl CallRun<'_, '_> {
             governance::apply(self, action, input)?;
         } else {
             self.read_all(&action.reads)?;
-            self.use_mandates(&action.mandates, input)?;
+            self.use_mandates(&action.mandates)?;
             self.check_guards(action)?;
             self.apply_effects(&action.effects)?;
         }

@@ -31,7 +31,7 @@ mod transaction;
 mod view;
 
 pub use block::{BlockRun, Executed, effects_leaves, effects_root};
-pub use digests::mandate as mandate_digest;
+pub use digests::{document as document_digest, mandate as mandate_digest};
 pub use fields::KEY_BYTES_MAX;
 pub use mandates::MANDATES_MAX;
 pub use session::WrittenVersion;

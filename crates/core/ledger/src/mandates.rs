@@ -2,7 +2,6 @@
 //! action, arguments, case and expiry, used once.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use chaincity_package::model::MandateRule;
 use chaincity_types::wire::Status;
@@ -28,12 +27,8 @@ pub(crate) struct Named {
 
 impl CallRun<'_, '_> {
     /// Checks the mandates that the action demands and consumes those that the call names.
-    pub(crate) fn use_mandates(
-        &mut self,
-        rules: &[MandateRule],
-        input: &BTreeMap<String, Value>,
-    ) -> Result<(), Halt> {
-        let mut named = self.named_mandates(input)?;
+    pub(crate) fn use_mandates(&mut self, rules: &[MandateRule]) -> Result<(), Halt> {
+        let mut named = self.named_mandates()?;
         for rule in rules {
             let parties = parties(&rule.of.run(&self.environment, &mut self.fuel)?)?;
             for party in parties {
@@ -46,10 +41,7 @@ impl CallRun<'_, '_> {
     }
 
     /// The mandates that the call names; each must fit it.
-    pub(crate) fn named_mandates(
-        &mut self,
-        input: &BTreeMap<String, Value>,
-    ) -> Result<Vec<Named>, Halt> {
+    pub(crate) fn named_mandates(&mut self) -> Result<Vec<Named>, Halt> {
         let keys = self.frame.call.mandates.clone().unwrap_or_default();
         let distinct: BTreeSet<&String> = keys.iter().collect();
         if keys.len() > MANDATES_MAX || distinct.len() != keys.len() {
@@ -62,7 +54,7 @@ impl CallRun<'_, '_> {
         let records = self.session.get_all(&logical)?;
         let mut out = Vec::with_capacity(keys.len());
         for (key, record) in keys.into_iter().zip(records) {
-            match record.and_then(|record| self.usable(&key, &record, input)) {
+            match record.and_then(|record| self.usable(&key, &record)) {
                 Some(named) => out.push(named),
                 None => return reject(Reject::MandateInvalid, "a named mandate does not fit"),
             }
@@ -70,12 +62,7 @@ impl CallRun<'_, '_> {
         Ok(out)
     }
 
-    fn usable(
-        &self,
-        key: &str,
-        record: &Arc<Record>,
-        input: &BTreeMap<String, Value>,
-    ) -> Option<Named> {
+    fn usable(&self, key: &str, record: &Record) -> Option<Named> {
         let version = &record.version;
         let call = self.frame.call;
         let Some(Value::Time(expiry)) = version.fields.get("expiry") else {
@@ -87,7 +74,7 @@ impl CallRun<'_, '_> {
             && field_text(version, "package") == Some(call.package.as_str())
             && field_text(version, "action") == Some(call.action.as_str())
             && field_text(version, "case") == call.case.as_deref()
-            && field_bytes(version, "digest") == Some(digests::mandate(input).as_bytes());
+            && field_bytes(version, "digest") == Some(digests::mandate(&call.input).as_bytes());
         fits.then_some(Named {
             key: key.to_owned(),
             party: field_text(version, "party")?.to_owned(),

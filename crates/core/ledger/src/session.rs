@@ -125,7 +125,7 @@ impl<'a> Session<'a> {
 
     /// A package document, compiled; `None` when it does not compile.
     pub(crate) fn compile(&self, document: &[u8]) -> Option<Arc<Package>> {
-        self.packages.compiled(chaincity_crypto::hash::plain(document), document)
+        self.packages.compiled(crate::digests::document(document), document)
     }
 }
 

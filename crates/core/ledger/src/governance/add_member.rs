@@ -29,7 +29,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_majority(run, input)?;
+    super::check_majority(run)?;
     let id = super::text(input, "id")?;
     if !super::is_name(&id) {
         return reject(Reject::InvalidInput, "`id` is not a member identifier");

@@ -24,7 +24,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_no_mandates(run, input)?;
+    super::check_no_mandates(run)?;
     super::check_key(&super::bytes(input, "key")?)?;
     super::check_own(run, &super::text(input, "member")?)?;
     run.insert(&super::package(), NODE, input)?;

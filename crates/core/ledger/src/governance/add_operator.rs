@@ -25,7 +25,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_no_mandates(run, input)?;
+    super::check_no_mandates(run)?;
     super::check_key(&super::bytes(input, "key")?)?;
     let member = super::text(input, "member")?;
     super::check_own(run, &member)?;

@@ -120,11 +120,13 @@ fn write_members(
     }
     for operator in &genesis.operators {
         super::check_key(&operator.key)?;
+        let subject = operator.subject.clone().map_or(Value::Null, Value::Text);
         let fields = record([
             ("key", Value::Bytes(operator.key.clone())),
             ("member", operator.member.as_str().into()),
             ("roles", text_list(&operator.roles)),
             ("active", Value::Bool(true)),
+            ("subject", subject),
         ]);
         run.insert(package, OPERATOR, &fields)?;
     }

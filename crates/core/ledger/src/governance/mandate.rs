@@ -52,7 +52,7 @@ fn check_party(caller: &Caller, party: &str, package: &str) -> Result<(), Halt> 
 }
 
 pub(super) fn give(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_no_mandates(run, input)?;
+    super::check_no_mandates(run)?;
     let (party, package) = (super::text(input, "party")?, super::text(input, "package")?);
     check_party(run.frame.caller, &party, &package)?;
     if input.get("expiry") <= Some(&Value::Time(run.session.context.time)) {
@@ -65,7 +65,7 @@ pub(super) fn give(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt>
 }
 
 pub(super) fn revoke(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_no_mandates(run, input)?;
+    super::check_no_mandates(run)?;
     let name = super::text(input, "mandate")?;
     let Some(record) = run.session.get(&super::key(MANDATE, &name))? else {
         return reject(Reject::NotFound, "register `mandate`");

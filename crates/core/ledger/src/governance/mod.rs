@@ -99,13 +99,13 @@ pub(crate) fn apply(run: &mut CallRun<'_, '_>, action: &Action, input: &Input) -
 
 /// The consent of more than half of the members that run a validator; the caller's member
 /// consents by the caller's signature over this very call.
-fn check_majority(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
+fn check_majority(run: &mut CallRun<'_, '_>) -> Result<(), Halt> {
     let committee = run.session.get(&committee_key())?;
     let members: BTreeSet<String> = committee
         .and_then(|record| committee_of(0, &record.version))
         .map(|committee| committee.validators.into_iter().map(|v| v.member).collect())
         .unwrap_or_default();
-    let mut named = run.named_mandates(input)?;
+    let mut named = run.named_mandates()?;
     let consenting = members
         .iter()
         .filter(|member| **member == run.frame.caller.member || take(&mut named, member, APPROVE))
@@ -120,8 +120,8 @@ fn check_majority(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> 
 }
 
 /// No mandate is demanded, so none may be named.
-fn check_no_mandates(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    let named = run.named_mandates(input)?;
+fn check_no_mandates(run: &mut CallRun<'_, '_>) -> Result<(), Halt> {
+    let named = run.named_mandates()?;
     run.consume(&named)
 }
 

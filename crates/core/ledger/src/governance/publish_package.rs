@@ -1,15 +1,14 @@
 //! `publish-package`: a package comes into force, at once, or replaces its earlier version.
 
-use chaincity_crypto::hash;
 use chaincity_package::model::{Action, Package, Register};
 use chaincity_types::{Reject, Value};
 
 use super::schema::{action, document, field, title};
 use super::{ADMIN, ID, Input, PACKAGE, record};
 use crate::call::CallRun;
-use crate::fuel;
 use crate::halt::{Halt, reject};
 use crate::session::{by_kilobyte, draw, field_bytes};
+use crate::{digests, fuel};
 
 pub(super) const NAME: &str = "publish-package";
 
@@ -29,13 +28,13 @@ pub(super) fn fields(package: &Package, document: &[u8]) -> Input {
         ("version", Value::Int(i64::from(package.version))),
         ("title_zh", package.title.zh.as_str().into()),
         ("title_en", package.title.en.as_str().into()),
-        ("digest", Value::Bytes(hash::plain(document).as_bytes().to_vec())),
+        ("digest", Value::Bytes(digests::document(document).as_bytes().to_vec())),
         ("document", Value::Bytes(document.to_vec())),
     ])
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_majority(run, input)?;
+    super::check_majority(run)?;
     let document = super::bytes(input, "document")?;
     draw(&mut run.fuel, by_kilobyte(document.len(), fuel::COMPILE_KILOBYTE))?;
     let Some(new) = run.session.compile(&document) else {

@@ -26,7 +26,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_majority(run, input)?;
+    super::check_majority(run)?;
     let given = input.get("nodes").and_then(Value::as_list).unwrap_or_default();
     let keys: BTreeSet<String> = given
         .iter()

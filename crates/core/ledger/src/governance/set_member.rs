@@ -23,7 +23,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_majority(run, input)?;
+    super::check_majority(run)?;
     let id = super::text(input, "id")?;
     let set = input.iter().filter(|(name, _)| *name != "id");
     let set = set.map(|(name, value)| (name.clone(), value.clone())).collect();

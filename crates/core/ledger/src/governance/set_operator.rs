@@ -29,7 +29,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_no_mandates(run, input)?;
+    super::check_no_mandates(run)?;
     let key = super::bytes(input, "key")?;
     let name = hex::encode(&key);
     let Some(record) = run.session.get(&super::key(OPERATOR, &name))? else {

@@ -26,7 +26,7 @@ pub(super) fn declaration() -> Action {
 }
 
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
-    super::check_majority(run, input)?;
+    super::check_majority(run)?;
     let name = super::text(input, "name")?;
     if !super::is_name(&name) || FIXED.contains(&name.as_str()) {
         return reject(Reject::GovernanceInvalid, "the parameter cannot be set");
