@@ -1,5 +1,26 @@
 //! Packages: parse, check, compile; the rule language; pure.
+//!
+//! A package is authored as a folder of YAML files ([`source`]), becomes a document with one
+//! canonical encoding ([`doc`]), and is compiled ([`compile()`]) to what the ledger executes
+//! ([`model`]). This crate knows neither state nor files nor clocks.
 
+mod compile;
+pub mod doc;
+mod field;
+pub mod json;
 pub mod literal;
 pub mod model;
+mod problem;
+mod read;
 pub mod rule;
+pub mod scenario;
+pub mod source;
+pub mod value;
+
+pub use compile::{
+    ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, READ_DEPTH_MAX,
+    READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,
+};
+pub use field::{BYTES_MAX, IDENTIFIER_KINDS, LIST_MAX, TEXT_MAX};
+pub use problem::{Location, Problem, Severity};
+pub use read::READ_MAX;

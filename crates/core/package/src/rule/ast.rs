@@ -132,4 +132,48 @@ impl Expr {
             | ExprKind::Call { .. } => None,
         }
     }
+
+    /// Every name that stands anywhere in it, macro variables included.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        let mut names = Vec::new();
+        self.collect_names(&mut names);
+        names
+    }
+
+    fn collect_names<'e>(&'e self, names: &mut Vec<&'e str>) {
+        match &self.kind {
+            ExprKind::Literal(_) => {}
+            ExprKind::Name(name) => names.push(name),
+            ExprKind::Select(of, _)
+            | ExprKind::Not(of)
+            | ExprKind::Negate(of)
+            | ExprKind::Has(of) => of.collect_names(names),
+            ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
+                a.collect_names(names);
+                b.collect_names(names);
+            }
+            ExprKind::Conditional(a, b, c) => {
+                for part in [a, b, c] {
+                    part.collect_names(names);
+                }
+            }
+            ExprKind::List(items) | ExprKind::Call { args: items, .. } => {
+                for item in items {
+                    item.collect_names(names);
+                }
+            }
+            ExprKind::Record(entries) => {
+                for (_, entry) in entries {
+                    entry.collect_names(names);
+                }
+            }
+            ExprKind::Macro { list, keep, body, .. } => {
+                list.collect_names(names);
+                body.collect_names(names);
+                if let Some(keep) = keep {
+                    keep.collect_names(names);
+                }
+            }
+        }
+    }
 }

@@ -103,6 +103,11 @@ impl Program {
         &self.ty
     }
 
+    /// The text, if the rule is a constant text.
+    pub(crate) fn constant_text(&self) -> Option<&str> {
+        if let compile::Node::Constant(value) = &self.root { value.as_text() } else { None }
+    }
+
     /// Runs the rule. Takes at most time proportional to the fuel used.
     ///
     /// # Errors

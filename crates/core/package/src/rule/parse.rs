@@ -114,6 +114,17 @@ impl Parser {
         }
     }
 
+    /// Words joined by hyphens without blanks between, such as `maximum-amount`.
+    pub(crate) fn word_with_hyphens(&mut self) -> Result<String, RuleError> {
+        let mut name = self.word()?;
+        while *self.peek() == Kind::Mark("-") {
+            self.advance();
+            name.push('-');
+            name.push_str(&self.word()?);
+        }
+        Ok(name)
+    }
+
     pub(crate) fn int(&mut self) -> Result<u64, RuleError> {
         if let Kind::Int(n) = *self.peek() {
             self.advance();

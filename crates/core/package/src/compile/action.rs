@@ -1,0 +1,504 @@
+//! Compiling an action: what its rules see grows from input and caller over the reads to the
+//! records that it inserts.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Compiler, EFFECTS_MAX, GUARDS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, is_kernel_code,
+    text,
+};
+use crate::doc::{ActionDoc, CorrectsDoc, EffectDoc, LetDoc, SetDoc};
+use crate::model::{
+    Action, Corrects, Effect, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read,
+    Register, Want,
+};
+use crate::problem::Problem;
+use crate::read::{ReadKind, WantText};
+use crate::rule::{Expr, Names, Program, Type, equality, is_name};
+
+/// What an action's rules see, and what stands behind the names.
+struct Scope<'p> {
+    package: &'p Package,
+    names: Names,
+    /// Reads by name: their register, and whether they are lists.
+    records: BTreeMap<String, (&'p Register, bool)>,
+    /// How deep each read lies.
+    depths: BTreeMap<String, usize>,
+}
+
+/// What every rule sees of its caller.
+#[must_use]
+pub fn caller_type() -> Type {
+    Type::record([
+        ("operator", Type::String),
+        ("member", Type::String),
+        ("roles", Type::list(Type::String)),
+        ("subject", Type::String.optional()),
+    ])
+}
+
+/// A record as rules see it.
+#[must_use]
+pub fn record_type(register: &Register) -> Type {
+    let own = [
+        ("_key", Type::String),
+        ("_version", Type::Int),
+        ("_status", Type::String),
+        ("_began", Type::Time),
+    ];
+    let fields = register
+        .fields
+        .iter()
+        .map(|(name, field)| (name.clone(), Type::of_field(&field.kind, field.optional)));
+    Type::record(fields.chain(own.map(|(name, ty)| (name.to_owned(), ty))))
+}
+
+impl Compiler {
+    pub(super) fn action(&mut self, doc: &ActionDoc, package: &Package) -> Action {
+        let place = format!("actions.{}", doc.name);
+        self.check_id(&place, &doc.name);
+        self.bounded(&place, doc.law.len(), 32);
+        self.bounded(&place, doc.by.len(), 16);
+        for role in &doc.by {
+            if !package.roles.contains_key(role) {
+                self.unknown(&format!("{place}.by"), ("角色", "role"), role);
+            }
+        }
+        let input = self.fields(&format!("{place}.input"), &doc.input);
+        for (name, field) in &input {
+            self.check_reference(&format!("{place}.input.{name}"), &field.kind, &package.registers);
+        }
+        let input_type = input
+            .iter()
+            .map(|(name, field)| (name.clone(), Type::of_field(&field.kind, field.optional)));
+        let names = [
+            ("input".to_owned(), Type::record(input_type)),
+            ("caller".to_owned(), caller_type()),
+            ("now".to_owned(), Type::Time),
+            ("today".to_owned(), Type::Date),
+        ];
+        let mut scope = Scope {
+            package,
+            names: names.into(),
+            records: BTreeMap::new(),
+            depths: BTreeMap::new(),
+        };
+        let reads = self.reads(&place, &doc.reads, &mut scope);
+        Action {
+            name: doc.name.clone(),
+            title: text(&doc.title),
+            law: doc.law.clone(),
+            by: doc.by.clone(),
+            urgent: doc.urgent,
+            mandates: self.mandates(&place, doc, &scope),
+            input,
+            reads,
+            guards: self.guards(&place, doc, &scope),
+            effects: self.effects(&place, &doc.effects, &mut scope),
+        }
+    }
+
+    fn program(&mut self, place: &str, rule: &str, names: &Names) -> Option<Program> {
+        match Program::compile(rule, names) {
+            Ok(program) => Some(program),
+            Err(error) => {
+                self.rule_error(place, &error);
+                None
+            }
+        }
+    }
+
+    fn wrong_type(&mut self, place: &str, wanted: &str, found: &Type) {
+        self.report(Problem::error(
+            "type",
+            place,
+            (format!("类型应为 {wanted}，实为 {found}"), format!("{wanted} expected, found {found}")),
+            ("改写规则或声明的类型", "change the rule or the declared type"),
+        ));
+    }
+
+    fn typed(
+        &mut self,
+        place: &str,
+        rule: &str,
+        wanted: &Type,
+        names: &Names,
+    ) -> Option<Program> {
+        let program = self.program(place, rule, names)?;
+        if program.ty().fits(wanted) {
+            return Some(program);
+        }
+        self.wrong_type(place, &wanted.to_string(), program.ty());
+        None
+    }
+
+    fn mandates(&mut self, place: &str, doc: &ActionDoc, scope: &Scope<'_>) -> Vec<MandateRule> {
+        let mut out = Vec::new();
+        if !self.bounded(place, doc.mandates.len(), MANDATES_MAX) {
+            return out;
+        }
+        for (i, mandate) in doc.mandates.iter().enumerate() {
+            let place = format!("{place}.mandates[{i}]");
+            self.check_id(&place, &mandate.purpose);
+            let Some(of) = self.program(&place, &mandate.of, &scope.names) else { continue };
+            let one = [Type::String, Type::share()];
+            if !one.iter().any(|ty| of.ty().fits(ty) || of.ty().fits(&Type::list(ty.clone()))) {
+                self.wrong_type(&place, "string, share, or a list of them", of.ty());
+                continue;
+            }
+            out.push(MandateRule { of, purpose: mandate.purpose.clone() });
+        }
+        out
+    }
+
+    fn guards(&mut self, place: &str, doc: &ActionDoc, scope: &Scope<'_>) -> Vec<Guard> {
+        let mut out = Vec::new();
+        if !self.bounded(place, doc.guards.len(), GUARDS_MAX) {
+            return out;
+        }
+        for (i, guard) in doc.guards.iter().enumerate() {
+            let place = format!("{place}.require[{i}]");
+            self.check_id(&place, &guard.code);
+            if is_kernel_code(&guard.code) {
+                self.report(Problem::error(
+                    "kernel-code",
+                    place.clone(),
+                    (
+                        format!("代码`{}`属于内核", guard.code),
+                        format!("the code `{}` belongs to the kernel", guard.code),
+                    ),
+                    ("另取一个代码", "choose another code"),
+                ));
+            }
+            if let Some(that) = self.typed(&place, &guard.that, &Type::Bool, &scope.names) {
+                out.push(Guard { code: guard.code.clone(), that, text: text(&guard.text) });
+            }
+        }
+        out
+    }
+
+    fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) {
+        if !is_name(name) || scope.names.contains_key(name) {
+            let name = crate::rule::short(name);
+            self.report(Problem::error(
+                "bad-name",
+                place,
+                (
+                    format!("`{name}`已有含义或不能作名称"),
+                    format!("`{name}` already means something or cannot be a name"),
+                ),
+                ("另取一个名称", "choose another name"),
+            ));
+        }
+    }
+
+    fn reads<'p>(&mut self, place: &str, docs: &[LetDoc], scope: &mut Scope<'p>) -> Vec<Let> {
+        let mut out = Vec::new();
+        if !self.bounded(place, docs.len(), READS_MAX) {
+            return out;
+        }
+        for doc in docs {
+            let place = format!("{place}.let.{}", doc.name);
+            self.new_name(&place, &doc.name, scope);
+            let Some((register, read)) = self.read(&place, doc, scope) else { continue };
+            let record = record_type(register);
+            let (ty, list) = match &read {
+                Read::Key { optional: false, .. } | Read::Index { want: Want::One, .. } => {
+                    (record, false)
+                }
+                Read::Key { optional: true, .. } | Read::Index { want: Want::Maybe, .. } => {
+                    (record.optional(), false)
+                }
+                Read::Index { want: Want::All(_), .. } => (Type::list(record), true),
+            };
+            scope.names.insert(doc.name.clone(), ty);
+            scope.records.insert(doc.name.clone(), (register, list));
+            out.push(Let { name: doc.name.clone(), register: register.name.clone(), read });
+        }
+        out
+    }
+
+    fn read<'p>(
+        &mut self,
+        place: &str,
+        doc: &LetDoc,
+        scope: &mut Scope<'p>,
+    ) -> Option<(&'p Register, Read)> {
+        let text = crate::read::parse(&doc.read).map_err(|e| self.rule_error(place, &e)).ok()?;
+        let Some(register) = scope.package.registers.get(&text.register) else {
+            self.unknown(place, ("登记簿", "register"), &text.register);
+            return None;
+        };
+        let exprs: Vec<&Expr> = match &text.kind {
+            ReadKind::Key { key, .. } => vec![key],
+            ReadKind::Where { conditions, .. } => conditions.iter().map(|(_, e)| e).collect(),
+        };
+        let depth = exprs
+            .iter()
+            .flat_map(|expr| expr.names())
+            .filter_map(|name| scope.depths.get(name))
+            .max()
+            .map_or(1, |depth| depth.saturating_add(1));
+        self.bounded(place, depth, READ_DEPTH_MAX);
+        scope.depths.insert(doc.name.clone(), depth);
+        let read = match &text.kind {
+            ReadKind::Key { key, optional, closed } => {
+                let key = self.expression(place, key, &Type::String, &scope.names)?;
+                Read::Key { key, optional: *optional, closed: *closed }
+            }
+            ReadKind::Where { conditions, want } => {
+                self.index_read(place, register, conditions, *want, scope)?
+            }
+        };
+        Some((register, read))
+    }
+
+    fn expression(
+        &mut self,
+        place: &str,
+        expr: &Expr,
+        wanted: &Type,
+        names: &Names,
+    ) -> Option<Program> {
+        match Program::from_expr(expr, names) {
+            Ok(program) if program.ty().fits(wanted) => Some(program),
+            Ok(program) => {
+                self.wrong_type(place, &wanted.to_string(), program.ty());
+                None
+            }
+            Err(error) => {
+                self.rule_error(place, &error);
+                None
+            }
+        }
+    }
+
+    fn index_read(
+        &mut self,
+        place: &str,
+        register: &Register,
+        conditions: &[(usize, Expr)],
+        want: WantText,
+        scope: &Scope<'_>,
+    ) -> Option<Read> {
+        let mut wanted: BTreeMap<String, Program> = BTreeMap::new();
+        for (at, condition) in conditions {
+            let Some((name, expr)) = equality(condition) else {
+                let error = crate::rule::RuleError::new(*at, "a condition is `field == value`");
+                self.rule_error(place, &error);
+                return None;
+            };
+            let Some(field) = register.fields.get(name) else {
+                self.unknown(place, ("字段", "field"), name);
+                return None;
+            };
+            let ty = Type::of_field(&field.kind, field.optional);
+            let program = self.expression(place, expr, &ty, &scope.names)?;
+            self.check_word(place, field, &program);
+            if wanted.insert(name.to_owned(), program).is_some() {
+                self.check_twice(place, [name, name].into_iter());
+                return None;
+            }
+        }
+        let covered = |index: &&Index| index.fields.iter().all(|f| wanted.contains_key(f));
+        let best = register
+            .indexes
+            .values()
+            .filter(covered)
+            .min_by_key(|index| (!index.unique, std::cmp::Reverse(index.fields.len())));
+        let Some(index) = best else {
+            self.report(Problem::error(
+                "no-index",
+                place,
+                (
+                    format!("登记簿`{}`没有可用于此读取的索引", register.name),
+                    format!("register `{}` has no index for this read", register.name),
+                ),
+                (
+                    "在登记簿中声明一个只含这些字段的索引",
+                    "declare an index of the register over some of these fields",
+                ),
+            ));
+            return None;
+        };
+        let values = index.fields.iter().filter_map(|name| wanted.remove(name)).collect();
+        let want = match want {
+            WantText::One => Want::One,
+            WantText::Maybe => Want::Maybe,
+            WantText::All(max) => Want::All(max),
+        };
+        let filters = wanted.into_iter().collect();
+        Some(Read::Index { index: index.name.clone(), values, filters, want })
+    }
+
+    /// A constant given to an enum must be one of its words.
+    fn check_word(&mut self, place: &str, field: &Field, program: &Program) {
+        let (FieldType::Enum(words), Some(word)) = (&field.kind, program.constant_text()) else {
+            return;
+        };
+        if !words.iter().any(|known| known == word) {
+            self.unknown(place, ("枚举词", "word of the enum"), word);
+        }
+    }
+
+    fn effects<'p>(
+        &mut self,
+        place: &str,
+        docs: &[EffectDoc],
+        scope: &mut Scope<'p>,
+    ) -> Vec<Effect> {
+        if !self.bounded(place, docs.len(), EFFECTS_MAX) {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for (i, doc) in docs.iter().enumerate() {
+            out.extend(self.effect(&format!("{place}.do[{i}]"), doc, scope));
+        }
+        out
+    }
+
+    fn effect(&mut self, place: &str, doc: &EffectDoc, scope: &mut Scope<'_>) -> Option<Effect> {
+        match doc {
+            EffectDoc::Insert { register, name, fields } => {
+                self.insert(place, register, name.as_deref(), fields, scope)
+            }
+            EffectDoc::Update { record, set, corrects } => {
+                let (register, list) = self.record(place, record, scope)?;
+                if list {
+                    self.wrong_type(place, "one record", &Type::list(record_type(register)));
+                    return None;
+                }
+                let set = self.sets(place, register, set, scope);
+                if let crate::model::KeyRule::Field(key) = &register.key
+                    && set.contains_key(key)
+                {
+                    self.report(Problem::error(
+                        "key-changed",
+                        place,
+                        ("主键不能更改", "a record's key cannot change"),
+                        ("注销原记录并新增记录", "close the record and insert another"),
+                    ));
+                }
+                let corrects = match corrects {
+                    Some(doc) => Some(self.corrects(place, doc, scope)?),
+                    None => None,
+                };
+                Some(Effect::Update { record: record.clone(), set, corrects })
+            }
+            EffectDoc::Close { record, reason } => {
+                self.record(place, record, scope)?;
+                self.check_id(place, reason);
+                Some(Effect::Close { record: record.clone(), reason: reason.clone() })
+            }
+            EffectDoc::Event { kind, register, key } => {
+                self.check_id(place, kind);
+                if !scope.package.registers.contains_key(register) {
+                    self.unknown(place, ("登记簿", "register"), register);
+                }
+                let key = self.typed(place, key, &Type::String, &scope.names)?;
+                Some(Effect::Event { kind: kind.clone(), register: register.clone(), key })
+            }
+        }
+    }
+
+    fn record<'p>(
+        &mut self,
+        place: &str,
+        name: &str,
+        scope: &Scope<'p>,
+    ) -> Option<(&'p Register, bool)> {
+        let found = scope.records.get(name).copied();
+        if found.is_none() {
+            self.unknown(place, ("读取名", "read"), name);
+        }
+        found
+    }
+
+    fn insert(
+        &mut self,
+        place: &str,
+        register: &str,
+        name: Option<&str>,
+        fields: &[SetDoc],
+        scope: &mut Scope<'_>,
+    ) -> Option<Effect> {
+        let Some(target) = scope.package.registers.get(register) else {
+            self.unknown(place, ("登记簿", "register"), register);
+            return None;
+        };
+        let fields = self.sets(place, target, fields, scope);
+        for (field_name, field) in &target.fields {
+            if !field.optional && !fields.contains_key(field_name) {
+                self.report(Problem::error(
+                    "missing-field",
+                    place,
+                    (
+                        format!("缺少必填字段`{field_name}`"),
+                        format!("the field `{field_name}` is not optional and not given"),
+                    ),
+                    ("给出该字段的规则", "give a rule for it"),
+                ));
+            }
+        }
+        if let Some(name) = name {
+            self.new_name(place, name, scope);
+            scope.names.insert(name.to_owned(), Type::record([("_key", Type::String)]));
+        }
+        Some(Effect::Insert {
+            register: register.to_owned(),
+            name: name.map(str::to_owned),
+            fields,
+        })
+    }
+
+    fn sets(
+        &mut self,
+        place: &str,
+        register: &Register,
+        docs: &[SetDoc],
+        scope: &Scope<'_>,
+    ) -> BTreeMap<String, Program> {
+        let mut out = BTreeMap::new();
+        if !self.bounded(place, docs.len(), super::FIELDS_MAX) {
+            return out;
+        }
+        self.check_twice(place, docs.iter().map(|set| set.field.as_str()));
+        for doc in docs {
+            let place = format!("{place}.{}", doc.field);
+            let Some(field) = register.fields.get(&doc.field) else {
+                self.unknown(&place, ("字段", "field"), &doc.field);
+                continue;
+            };
+            let bare = match &field.kind {
+                FieldType::Enum(words) => words.contains(&doc.rule),
+                _ => false,
+            };
+            let program = if bare && !scope.names.contains_key(&doc.rule) {
+                Some(Program::word(&doc.rule))
+            } else {
+                let wanted = Type::of_field(&field.kind, field.optional);
+                self.typed(&place, &doc.rule, &wanted, &scope.names)
+            };
+            if let Some(program) = program {
+                self.check_word(&place, field, &program);
+                out.insert(doc.field.clone(), program);
+            }
+        }
+        out
+    }
+
+    fn corrects(
+        &mut self,
+        place: &str,
+        doc: &CorrectsDoc,
+        scope: &Scope<'_>,
+    ) -> Option<Corrects> {
+        let mut part = |name: &str, rule: &str, ty: &Type| {
+            self.typed(&format!("{place}.corrects.{name}"), rule, ty, &scope.names)
+        };
+        let version = part("version", &doc.version, &Type::Int);
+        let reason = part("reason", &doc.reason, &Type::String);
+        let basis = part("basis", &doc.basis, &Type::String);
+        Some(Corrects { version: version?, reason: reason?, basis: basis? })
+    }
+}

@@ -1,0 +1,310 @@
+//! Compiling a package document: names resolved, types read, rules checked and compiled, an
+//! index chosen for every read. Consensus runs this too, when a package comes into force, so
+//! everything is bounded: the document's size, the counts below, the size of each rule.
+
+mod action;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaincity_types::Reject;
+
+use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, RegisterDoc, TextDoc};
+use crate::model::{Field, FieldType, Index, KeyRule, Package, Register, Text};
+use crate::problem::Problem;
+use crate::rule::{RuleError, Type, is_name};
+
+/// Most roles of a package.
+pub const ROLES_MAX: usize = 64;
+/// Most registers of a package.
+pub const REGISTERS_MAX: usize = 64;
+/// Most fields of a register or an input.
+pub const FIELDS_MAX: usize = 100;
+/// Most indexes of a register: each costs a state write where a record changes.
+pub const INDEXES_MAX: usize = 8;
+/// Most actions of a package.
+pub const ACTIONS_MAX: usize = 200;
+/// Most declared reads of an action.
+pub const READS_MAX: usize = 32;
+/// Deepest chain of reads that depend on each other.
+pub const READ_DEPTH_MAX: usize = 4;
+/// Most guards of an action.
+pub const GUARDS_MAX: usize = 64;
+/// Most effects of an action.
+pub const EFFECTS_MAX: usize = 16;
+/// Most demands for mandates of an action.
+pub const MANDATES_MAX: usize = 8;
+/// Most problems reported at once.
+const PROBLEMS_MAX: usize = 100;
+
+/// Compiles a document.
+///
+/// # Errors
+/// Every problem found, at most a hundred, in the order of the document.
+pub fn compile(doc: &PackageDoc) -> Result<Package, Vec<Problem>> {
+    let mut compiler = Compiler { problems: Vec::new() };
+    let package = compiler.package(doc);
+    if compiler.problems.is_empty() { Ok(package) } else { Err(compiler.problems) }
+}
+
+pub(crate) struct Compiler {
+    problems: Vec<Problem>,
+}
+
+impl Compiler {
+    pub(crate) fn report(&mut self, problem: Problem) {
+        if self.problems.len() < PROBLEMS_MAX {
+            self.problems.push(problem);
+        }
+    }
+
+    pub(crate) fn rule_error(&mut self, place: &str, error: &RuleError) {
+        self.report(Problem::error(
+            "rule",
+            place,
+            (format!("规则有误：{error}"), error.to_string()),
+            ("", ""),
+        ));
+    }
+
+    pub(crate) fn unknown(&mut self, place: &str, what: (&str, &str), name: &str) {
+        let name = crate::rule::short(name);
+        self.report(Problem::error(
+            "unknown-name",
+            place,
+            (format!("未知的{}`{name}`", what.0), format!("unknown {} `{name}`", what.1)),
+            ("改正名称或先行声明", "correct the name or declare it"),
+        ));
+    }
+
+    /// Counts within bounds, else the problem is reported.
+    pub(crate) fn bounded(&mut self, place: &str, count: usize, max: usize) -> bool {
+        if count > max {
+            self.report(Problem::error(
+                "too-many",
+                place,
+                (format!("共{count}项，上限为{max}"), format!("{count} where at most {max} may stand")),
+                ("删减或拆分", "remove some, or split"),
+            ));
+        }
+        count <= max
+    }
+
+    /// Names of packages, registers, actions, codes: lower-case letters, digits, hyphens.
+    pub(crate) fn check_id(&mut self, place: &str, id: &str) {
+        if !is_id(id) {
+            let id = crate::rule::short(id);
+            self.report(Problem::error(
+                "bad-name",
+                place,
+                (format!("名称`{id}`不合规定"), format!("`{id}` cannot be a name")),
+                (
+                    "用小写字母开头，由小写字母、数字、连字符组成，至多40个字符",
+                    "use lower-case letters, digits and hyphens, a letter first, at most 40",
+                ),
+            ));
+        }
+    }
+
+    fn check_twice<'n>(&mut self, place: &str, names: impl Iterator<Item = &'n str>) {
+        let mut seen = BTreeSet::new();
+        for name in names {
+            if !seen.insert(name) {
+                let name = crate::rule::short(name);
+                self.report(Problem::error(
+                    "twice",
+                    place,
+                    (format!("`{name}`重复出现"), format!("`{name}` stands twice")),
+                    ("删除其一或改名", "remove or rename one"),
+                ));
+            }
+        }
+    }
+
+    fn package(&mut self, doc: &PackageDoc) -> Package {
+        let mut package = Package {
+            id: doc.id.clone(),
+            version: doc.version,
+            title: text(&doc.title),
+            digest: doc.digest(),
+            roles: BTreeMap::new(),
+            registers: BTreeMap::new(),
+            actions: BTreeMap::new(),
+        };
+        self.check_id("package", &doc.id);
+        if doc.version == 0 {
+            self.report(Problem::error(
+                "bad-version",
+                "package",
+                ("版本号须自1起", "the version must be at least 1"),
+                ("写1或更大的整数", "write 1 or a larger integer"),
+            ));
+        }
+        let size = doc.to_bytes().len();
+        if !self.bounded("package", size, DOCUMENT_BYTES_MAX)
+            || !self.bounded("roles", doc.roles.len(), ROLES_MAX)
+            || !self.bounded("registers", doc.registers.len(), REGISTERS_MAX)
+            || !self.bounded("actions", doc.actions.len(), ACTIONS_MAX)
+        {
+            return package;
+        }
+        self.check_twice("roles", doc.roles.iter().map(|role| role.name.as_str()));
+        self.check_twice("registers", doc.registers.iter().map(|r| r.name.as_str()));
+        self.check_twice("actions", doc.actions.iter().map(|a| a.name.as_str()));
+        for role in &doc.roles {
+            let place = format!("roles.{}", role.name);
+            for part in role.name.split('.') {
+                self.check_id(&place, part);
+            }
+            package.roles.insert(role.name.clone(), text(&role.title));
+        }
+        for register in &doc.registers {
+            let compiled = self.register(register, &package.roles);
+            package.registers.insert(register.name.clone(), compiled);
+        }
+        self.check_references(&package.registers);
+        for action in &doc.actions {
+            let compiled = self.action(action, &package);
+            package.actions.insert(action.name.clone(), compiled);
+        }
+        package
+    }
+
+    fn register(&mut self, doc: &RegisterDoc, roles: &BTreeMap<String, Text>) -> Register {
+        let place = format!("registers.{}", doc.name);
+        self.check_id(&place, &doc.name);
+        if !roles.contains_key(&doc.steward) {
+            self.unknown(&format!("{place}.steward"), ("角色", "role"), &doc.steward);
+        }
+        let fields = self.fields(&format!("{place}.fields"), &doc.fields);
+        let key = self.key(&place, doc, &fields);
+        let mut indexes = BTreeMap::new();
+        self.bounded(&place, doc.indexes.len(), INDEXES_MAX);
+        self.check_twice(&place, doc.indexes.iter().map(|index| index.name.as_str()));
+        for index in &doc.indexes {
+            let place = format!("{place}.indexes.{}", index.name);
+            self.check_id(&place, &index.name);
+            self.check_twice(&place, index.fields.iter().map(String::as_str));
+            self.bounded(&place, index.fields.len(), 8);
+            if index.fields.is_empty() {
+                self.unknown(&place, ("字段", "field"), "");
+            }
+            for name in &index.fields {
+                if !fields.contains_key(name) {
+                    self.unknown(&place, ("字段", "field"), name);
+                }
+            }
+            let compiled = Index {
+                name: index.name.clone(),
+                fields: index.fields.clone(),
+                unique: index.unique,
+            };
+            indexes.insert(index.name.clone(), compiled);
+        }
+        Register {
+            name: doc.name.clone(),
+            title: text(&doc.title),
+            steward: doc.steward.clone(),
+            key,
+            fields,
+            indexes,
+        }
+    }
+
+    fn key(
+        &mut self,
+        place: &str,
+        doc: &RegisterDoc,
+        fields: &BTreeMap<String, Field>,
+    ) -> KeyRule {
+        if doc.key == "auto" {
+            return KeyRule::Auto;
+        }
+        match fields.get(&doc.key) {
+            Some(field) if Type::of_field(&field.kind, field.optional) == Type::String => {}
+            Some(_) => self.report(Problem::error(
+                "bad-key",
+                format!("{place}.key"),
+                ("主键字段须为必填的文本类字段", "the key field must be text and not optional"),
+                ("换一个字段或用 auto", "choose another field, or `auto`"),
+            )),
+            None => self.unknown(&format!("{place}.key"), ("字段", "field"), &doc.key),
+        }
+        KeyRule::Field(doc.key.clone())
+    }
+
+    pub(crate) fn fields(&mut self, place: &str, docs: &[FieldDoc]) -> BTreeMap<String, Field> {
+        let mut fields = BTreeMap::new();
+        if !self.bounded(place, docs.len(), FIELDS_MAX) {
+            return fields;
+        }
+        self.check_twice(place, docs.iter().map(|field| field.name.as_str()));
+        for doc in docs {
+            let place = format!("{place}.{}", doc.name);
+            if !is_name(&doc.name) || doc.name.starts_with('_') {
+                self.check_id(&place, "");
+            }
+            match crate::field::parse(&doc.ty) {
+                Ok((kind, optional)) => {
+                    let field = Field { kind, optional, title: text(&doc.title) };
+                    fields.insert(doc.name.clone(), field);
+                }
+                Err(error) => self.report(Problem::error(
+                    "bad-type",
+                    place,
+                    (format!("类型有误：{error}"), format!("not a type: {error}")),
+                    (
+                        "类型写法如 text(100)、list(share, max 20)、fen?",
+                        "a type is such as text(100), list(share, max 20), fen?",
+                    ),
+                )),
+            }
+        }
+        fields
+    }
+
+    fn check_references(&mut self, registers: &BTreeMap<String, Register>) {
+        for register in registers.values() {
+            for (name, field) in &register.fields {
+                let place = format!("registers.{}.fields.{name}", register.name);
+                self.check_reference(&place, &field.kind, registers);
+            }
+        }
+    }
+
+    pub(crate) fn check_reference(
+        &mut self,
+        place: &str,
+        kind: &FieldType,
+        registers: &BTreeMap<String, Register>,
+    ) {
+        match kind {
+            FieldType::Ref(register) if !registers.contains_key(register) => {
+                self.unknown(place, ("登记簿", "register"), register);
+            }
+            FieldType::List(item, _) => self.check_reference(place, item, registers),
+            FieldType::Map(fields) => {
+                for field in fields.values() {
+                    self.check_reference(place, &field.kind, registers);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+pub(crate) fn is_id(id: &str) -> bool {
+    id.len() <= 40
+        && id.starts_with(|c: char| c.is_ascii_lowercase())
+        && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b))
+}
+
+pub(crate) fn is_kernel_code(code: &str) -> bool {
+    Reject::ALL.iter().any(|reject| reject.code() == code)
+}
+
+pub(crate) fn text(doc: &TextDoc) -> Text {
+    Text { zh: doc.zh.clone(), en: doc.en.clone() }
+}
+
+#[cfg(test)]
+mod tests;

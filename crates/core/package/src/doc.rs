@@ -1,0 +1,294 @@
+//! The package document: what is authored, voted on and stored. Types and rules stand in it as
+//! texts; `compile` makes a [`crate::model::Package`] of it. Its canonical CBOR is what the
+//! ledger holds, and the digest of those bytes names the package version for ever.
+
+use chaincity_types::Digest;
+use chaincity_types::cbor::{self, CborError};
+use minicbor::{Decode, Encode};
+
+/// Largest package document, in bytes of canonical CBOR: it fits a version body.
+pub const DOCUMENT_BYTES_MAX: usize = 61_440;
+
+/// Domain of a package digest.
+const DIGEST_DOMAIN: &str = "chaincity/package/1";
+
+/// A package document.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct PackageDoc {
+    /// Identifier, such as `real-estate`: lower-case letters, digits, hyphens; 1 to 40.
+    #[n(1)]
+    pub id: String,
+    /// Version, from 1.
+    #[n(2)]
+    pub version: u32,
+    /// Title.
+    #[n(3)]
+    pub title: TextDoc,
+    /// Roles that its actions name, as authored.
+    #[n(4)]
+    pub roles: Vec<RoleDoc>,
+    /// Registers, sorted by name.
+    #[n(5)]
+    pub registers: Vec<RegisterDoc>,
+    /// Actions, sorted by name.
+    #[n(6)]
+    pub actions: Vec<ActionDoc>,
+}
+
+/// A text in both languages.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct TextDoc {
+    /// Chinese.
+    #[n(0)]
+    pub zh: String,
+    /// English.
+    #[n(1)]
+    pub en: String,
+}
+
+/// A role.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RoleDoc {
+    /// Full name, such as `registry.registrar`.
+    #[n(0)]
+    pub name: String,
+    /// Title.
+    #[n(1)]
+    pub title: TextDoc,
+}
+
+/// A register.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct RegisterDoc {
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Title.
+    #[n(2)]
+    pub title: TextDoc,
+    /// Role whose authority writes it.
+    #[n(3)]
+    pub steward: String,
+    /// The key's field, or `auto`.
+    #[n(4)]
+    pub key: String,
+    /// Fields, as authored.
+    #[n(5)]
+    pub fields: Vec<FieldDoc>,
+    /// Indexes, as authored.
+    #[n(6)]
+    pub indexes: Vec<IndexDoc>,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct FieldDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Type, such as `list(share, max 20)`; a final `?` makes it optional.
+    #[n(1)]
+    pub ty: String,
+    /// Title; may be empty for inputs.
+    #[n(2)]
+    pub title: TextDoc,
+}
+
+/// An index.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct IndexDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Fields, in order.
+    #[n(1)]
+    pub fields: Vec<String>,
+    /// At most one live record may have the same values.
+    #[n(2)]
+    pub unique: bool,
+}
+
+/// An action.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ActionDoc {
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Title.
+    #[n(2)]
+    pub title: TextDoc,
+    /// Legal basis.
+    #[n(3)]
+    pub law: Vec<String>,
+    /// Roles, any of which may call it.
+    #[n(4)]
+    pub by: Vec<String>,
+    /// Whether its transactions go before others.
+    #[n(5)]
+    pub urgent: bool,
+    /// Mandates demanded.
+    #[n(6)]
+    pub mandates: Vec<MandateDoc>,
+    /// Input fields, as authored.
+    #[n(7)]
+    pub input: Vec<FieldDoc>,
+    /// Declared reads: name and text.
+    #[n(8)]
+    pub reads: Vec<LetDoc>,
+    /// Guards.
+    #[n(9)]
+    pub guards: Vec<GuardDoc>,
+    /// Effects.
+    #[n(10)]
+    pub effects: Vec<EffectDoc>,
+}
+
+/// A demand for mandates.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct MandateDoc {
+    /// Rule that gives the parties.
+    #[n(0)]
+    pub of: String,
+    /// What for.
+    #[n(1)]
+    pub purpose: String,
+}
+
+/// A declared read.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct LetDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Such as `one(right, unit == input.unit)`.
+    #[n(1)]
+    pub read: String,
+}
+
+/// A guard.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct GuardDoc {
+    /// Reject code.
+    #[n(0)]
+    pub code: String,
+    /// Rule that must hold.
+    #[n(1)]
+    pub that: String,
+    /// What a person is told when it does not.
+    #[n(2)]
+    pub text: TextDoc,
+}
+
+/// A named rule: a field and what it becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SetDoc {
+    /// Field.
+    #[n(0)]
+    pub field: String,
+    /// Rule, or a bare word of an enum.
+    #[n(1)]
+    pub rule: String,
+}
+
+/// An effect.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+pub enum EffectDoc {
+    /// A new record.
+    #[n(1)]
+    Insert {
+        /// Register.
+        #[n(0)]
+        register: String,
+        /// Name for later effects.
+        #[n(1)]
+        name: Option<String>,
+        /// Fields.
+        #[n(2)]
+        fields: Vec<SetDoc>,
+    },
+    /// A new version.
+    #[n(2)]
+    Update {
+        /// Name of a read.
+        #[n(0)]
+        record: String,
+        /// Fields that change.
+        #[n(1)]
+        set: Vec<SetDoc>,
+        /// Set for a correction.
+        #[n(2)]
+        corrects: Option<CorrectsDoc>,
+    },
+    /// An end.
+    #[n(3)]
+    Close {
+        /// Name of a read.
+        #[n(0)]
+        record: String,
+        /// Why.
+        #[n(1)]
+        reason: String,
+    },
+    /// An event.
+    #[n(4)]
+    Event {
+        /// Kind.
+        #[n(0)]
+        kind: String,
+        /// Register concerned.
+        #[n(1)]
+        register: String,
+        /// Rule that gives the key.
+        #[n(2)]
+        key: String,
+    },
+}
+
+/// What a correction names: three rules.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct CorrectsDoc {
+    /// Version that was wrong.
+    #[n(0)]
+    pub version: String,
+    /// Why.
+    #[n(1)]
+    pub reason: String,
+    /// Legal basis.
+    #[n(2)]
+    pub basis: String,
+}
+
+impl PackageDoc {
+    /// The canonical bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        cbor::encode(self)
+    }
+
+    /// Reads canonical bytes, strictly.
+    ///
+    /// # Errors
+    /// When there are more than [`DOCUMENT_BYTES_MAX`], or they are not the one encoding of a
+    /// document.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CborError> {
+        cbor::decode(bytes, DOCUMENT_BYTES_MAX)
+    }
+
+    /// The digest that names this document: over a domain and the canonical bytes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        chaincity_crypto::hash::in_domain(DIGEST_DOMAIN, &self.to_bytes())
+    }
+}

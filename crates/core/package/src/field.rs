@@ -1,0 +1,169 @@
+//! The texts of field types: `list(share, max 20)`, `text(100)?`, `ref(unit)`.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Field, FieldType, Text};
+use crate::rule::{Parser, RuleError};
+
+/// Longest text, in characters, that a field may hold.
+pub const TEXT_MAX: u32 = 4_000;
+/// Most bytes that a field may hold.
+pub const BYTES_MAX: u32 = 16_384;
+/// Longest list that a field may hold.
+pub const LIST_MAX: u32 = 1_000;
+/// Deepest nesting of lists and maps in a field.
+const DEPTH_MAX: u32 = 5;
+
+/// Kinds of identifier that `identifier(…)` names.
+pub const IDENTIFIER_KINDS: [&str; 8] = [
+    "resident-id",
+    "uscc",
+    "unit-number",
+    "certificate-number",
+    "licence-id",
+    "service-item",
+    "gtin",
+    "court-case",
+];
+
+/// Reads a type; whether it is optional.
+pub(crate) fn parse(text: &str) -> Result<(FieldType, bool), RuleError> {
+    let mut parser = Parser::new(text)?;
+    let parsed = field(&mut parser, 0)?;
+    parser.expect_end()?;
+    Ok(parsed)
+}
+
+fn field(p: &mut Parser, depth: u32) -> Result<(FieldType, bool), RuleError> {
+    let kind = kind(p, depth)?;
+    Ok((kind, p.take_mark("?")))
+}
+
+fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
+    let at = p.at();
+    if depth > DEPTH_MAX {
+        return Err(RuleError::new(at, "a type is nested too deeply"));
+    }
+    let word = p.word()?;
+    let simple = match word.as_str() {
+        "bool" => Some(FieldType::Bool),
+        "int" => Some(FieldType::Int),
+        "fen" => Some(FieldType::Fen),
+        "area" => Some(FieldType::Area),
+        "digest" => Some(FieldType::Digest),
+        "date" => Some(FieldType::Date),
+        "time" => Some(FieldType::Time),
+        "share" => Some(FieldType::Share),
+        _ => None,
+    };
+    if let Some(kind) = simple {
+        return Ok(kind);
+    }
+    p.expect_mark("(")?;
+    let kind = match word.as_str() {
+        "text" => FieldType::Text(number(p, 1, TEXT_MAX)?),
+        "bytes" => FieldType::Bytes(number(p, 1, BYTES_MAX)?),
+        "decimal" => {
+            let scale = number(p, 0, u32::from(crate::literal::SCALE_MAX))?;
+            FieldType::Decimal(u8::try_from(scale).unwrap_or(0))
+        }
+        "enum" => FieldType::Enum(words(p)?),
+        "ref" => FieldType::Ref(p.word_with_hyphens()?),
+        "identifier" => {
+            let at = p.at();
+            let name = p.word_with_hyphens()?;
+            if !IDENTIFIER_KINDS.contains(&name.as_str()) {
+                let known = IDENTIFIER_KINDS.join("`, `");
+                return Err(RuleError::new(at, format!("an identifier is one of `{known}`")));
+            }
+            FieldType::Identifier(name)
+        }
+        "list" => {
+            let item = kind_of_item(p, depth)?;
+            p.expect_mark(",")?;
+            max_word(p)?;
+            FieldType::List(Box::new(item), number(p, 1, LIST_MAX)?)
+        }
+        "map" => FieldType::Map(fields(p, depth)?),
+        _ => return Err(RuleError::new(at, "an unknown type")),
+    };
+    p.expect_mark(")")?;
+    Ok(kind)
+}
+
+fn kind_of_item(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
+    kind(p, depth.saturating_add(1))
+}
+
+/// The word `max` before a bound.
+pub(crate) fn max_word(p: &mut Parser) -> Result<(), RuleError> {
+    let at = p.at();
+    if p.word()? == "max" { Ok(()) } else { Err(RuleError::new(at, "`max` expected")) }
+}
+
+fn number(p: &mut Parser, min: u32, max: u32) -> Result<u32, RuleError> {
+    let at = p.at();
+    let found = u32::try_from(p.int()?).ok().filter(|n| (min..=max).contains(n));
+    found.ok_or_else(|| RuleError::new(at, format!("a number from {min} to {max} expected")))
+}
+
+fn words(p: &mut Parser) -> Result<Vec<String>, RuleError> {
+    let mut words: Vec<String> = Vec::new();
+    loop {
+        let at = p.at();
+        let word = p.word_with_hyphens()?;
+        if words.contains(&word) {
+            return Err(RuleError::new(at, format!("`{word}` stands twice")));
+        }
+        words.push(word);
+        if !p.take_mark(",") {
+            return Ok(words);
+        }
+    }
+}
+
+fn fields(p: &mut Parser, depth: u32) -> Result<BTreeMap<String, Field>, RuleError> {
+    let mut fields = BTreeMap::new();
+    loop {
+        let at = p.at();
+        let name = p.word()?;
+        p.expect_mark(":")?;
+        let (kind, optional) = field(p, depth.saturating_add(1))?;
+        let field = Field { kind, optional, title: Text::default() };
+        if fields.insert(name, field).is_some() {
+            return Err(RuleError::new(at, "a field stands twice"));
+        }
+        if !p.take_mark(",") {
+            return Ok(fields);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn types_are_read_as_written() {
+        let list = FieldType::List(Box::new(FieldType::Share), 20);
+        assert_eq!(parse("list(share, max 20)"), Ok((list, false)));
+        assert_eq!(parse("text(100)?"), Ok((FieldType::Text(100), true)));
+        assert_eq!(parse("ref(sub-unit)"), Ok((FieldType::Ref("sub-unit".into()), false)));
+        let words = vec!["general".to_owned(), "maximum-amount".to_owned()];
+        assert_eq!(parse("enum(general, maximum-amount)"), Ok((FieldType::Enum(words), false)));
+        assert!(matches!(parse("map(a: int, b: text(5)?)"), Ok((FieldType::Map(_), false))));
+    }
+
+    #[test]
+    fn unbounded_unknown_and_deep_types_are_refused() {
+        for bad in [
+            "", "text", "text()", "text(0)", "text(5000)", "list(int)", "list(int, max 100000)",
+            "enum()", "enum(a, a)", "decimal(10)", "float", "int int", "identifier(x)", "map()",
+            "map(a: int, a: int)", "list(int?, max 3)",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+        let deep = format!("{}int{}", "list(".repeat(9), ", max 2)".repeat(9));
+        assert!(parse(&deep).is_err());
+    }
+}

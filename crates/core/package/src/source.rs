@@ -1,0 +1,286 @@
+//! The authored form: a folder of YAML files, given as (path, text) pairs.
+//!
+//! `package.yaml`, `registers/*.yaml`, `actions/*.yaml` and `scenarios/*.yaml` are read; other
+//! files belong to other tools. YAML is read with budgets, without aliases, and every part
+//! remembers its line.
+
+mod yaml;
+
+use std::collections::BTreeMap;
+
+use serde_saphyr::Spanned;
+
+use crate::doc::{
+    ActionDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, IndexDoc, LetDoc, MandateDoc,
+    PackageDoc, RegisterDoc, RoleDoc, SetDoc, TextDoc,
+};
+use crate::problem::{Location, Problem};
+use crate::scenario::{Person, Scenario, ScenarioFile};
+use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile};
+
+/// A package as authored: the document, its scenarios, and where everything was written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Source {
+    /// The document.
+    pub doc: PackageDoc,
+    /// The scenarios, in the order of their files.
+    pub scenarios: Vec<Scenario>,
+    /// Where the parts of the document were written, by path such as
+    /// `actions.transfer.let.title`.
+    pub places: BTreeMap<String, Location>,
+}
+
+/// Reads a package from its files.
+///
+/// # Errors
+/// Every file that cannot be read as YAML of its form, with line and column.
+pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
+    let mut reader = Reader { source: Source::default(), problems: Vec::new() };
+    let mut files: Vec<_> = files.to_vec();
+    files.sort_unstable();
+    if !files.iter().any(|(path, _)| *path == "package.yaml") {
+        reader.problems.push(Problem::error(
+            "no-package",
+            "package.yaml",
+            ("缺少 package.yaml", "there is no package.yaml"),
+            ("新建该文件", "write it"),
+        ));
+    }
+    let mut scenario_files = Vec::new();
+    for (path, text) in files {
+        if !path.ends_with(".yaml") {
+            continue;
+        }
+        match path.split_once('/') {
+            None if path == "package.yaml" => reader.package(path, text),
+            Some(("registers", _)) => reader.register(path, text),
+            Some(("actions", _)) => reader.action(path, text),
+            Some(("scenarios", _)) => {
+                scenario_files.extend(reader.read::<ScenarioFile>(path, text).map(|f| (path, f)));
+            }
+            _ => {}
+        }
+    }
+    reader.scenarios(scenario_files);
+    reader.source.doc.registers.sort_by(|a, b| a.name.cmp(&b.name));
+    reader.source.doc.actions.sort_by(|a, b| a.name.cmp(&b.name));
+    if reader.problems.is_empty() { Ok(reader.source) } else { Err(reader.problems) }
+}
+
+impl Source {
+    /// Compiles the document; problems say where they were written.
+    ///
+    /// # Errors
+    /// As [`crate::compile()`].
+    pub fn compile(&self) -> Result<crate::model::Package, Vec<Problem>> {
+        crate::compile(&self.doc).map_err(|problems| {
+            problems.into_iter().map(|problem| self.locate(problem)).collect()
+        })
+    }
+
+    /// Adds to `problem` the nearest place that was written in a file.
+    pub(crate) fn locate(&self, mut problem: Problem) -> Problem {
+        let mut path = problem.place.as_str();
+        loop {
+            if let Some(location) = self.places.get(path) {
+                problem.location = Some(location.clone());
+                return problem;
+            }
+            match path.rfind(['.', '[']) {
+                Some(end) => path = path.get(..end).unwrap_or_default(),
+                None => return problem,
+            }
+        }
+    }
+}
+
+struct Reader {
+    source: Source,
+    problems: Vec<Problem>,
+}
+
+impl Reader {
+    fn read<T: serde::de::DeserializeOwned>(&mut self, path: &str, text: &str) -> Option<T> {
+        match yaml::read(text) {
+            Ok(value) => Some(value),
+            Err((line, column, cause)) => {
+                let mut problem = Problem::error(
+                    "yaml",
+                    path,
+                    (format!("无法读取：{cause}"), cause),
+                    ("按文件格式改正", "correct it to the file's form"),
+                );
+                problem.location = Some(Location { file: path.to_owned(), line, column });
+                self.problems.push(problem);
+                None
+            }
+        }
+    }
+
+    fn put<T>(&mut self, file: &str, place: String, part: &Spanned<T>) {
+        let (line, column) = (part.referenced.line(), part.referenced.column());
+        let location = Location { file: file.to_owned(), line, column };
+        self.source.places.insert(place, location);
+    }
+
+    fn package(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<PackageFile>(path, text) else { return };
+        self.put(path, "package".to_owned(), &file.package);
+        for (name, title) in &file.roles.0 {
+            self.put(path, format!("roles.{name}"), title);
+        }
+        let doc = &mut self.source.doc;
+        doc.id = file.package.value;
+        doc.version = file.version;
+        doc.title = file.title.into();
+        let role = |(name, title): (String, Spanned<yaml::Title>)| RoleDoc {
+            name,
+            title: title.value.into(),
+        };
+        doc.roles = file.roles.0.into_iter().map(role).collect();
+    }
+
+    fn fields(
+        &mut self,
+        path: &str,
+        place: &str,
+        fields: Ordered<Spanned<FieldText>>,
+    ) -> Vec<FieldDoc> {
+        let mut out = Vec::new();
+        for (name, field) in fields.0 {
+            self.put(path, format!("{place}.{name}"), &field);
+            let FieldText { ty, title } = field.value;
+            out.push(FieldDoc { name, ty, title: title.map(TextDoc::from).unwrap_or_default() });
+        }
+        out
+    }
+
+    fn register(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<RegisterFile>(path, text) else { return };
+        let name = file.register.value.clone();
+        let place = format!("registers.{name}");
+        self.put(path, place.clone(), &file.register);
+        self.put(path, format!("{place}.steward"), &file.steward);
+        self.put(path, format!("{place}.key"), &file.key);
+        let fields = self.fields(path, &format!("{place}.fields"), file.fields);
+        let mut indexes = Vec::new();
+        for (name, index) in file.indexes.0 {
+            self.put(path, format!("{place}.indexes.{name}"), &index);
+            let yaml::IndexText { fields, unique } = index.value;
+            indexes.push(IndexDoc { name, fields, unique });
+        }
+        self.source.doc.registers.push(RegisterDoc {
+            name,
+            title: file.title.into(),
+            steward: file.steward.value,
+            key: file.key.value,
+            fields,
+            indexes,
+        });
+    }
+
+    fn action(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<ActionFile>(path, text) else { return };
+        let name = file.action.value.clone();
+        let place = format!("actions.{name}");
+        self.put(path, place.clone(), &file.action);
+        self.put(path, format!("{place}.by"), &file.by);
+        let input = self.fields(path, &format!("{place}.input"), file.input);
+        let mut mandates = Vec::new();
+        for (i, mandate) in file.mandates.into_iter().enumerate() {
+            self.put(path, format!("{place}.mandates[{i}]"), &mandate.of);
+            mandates.push(MandateDoc { of: mandate.of.value, purpose: mandate.purpose });
+        }
+        let mut reads = Vec::new();
+        for (name, read) in file.reads.0 {
+            self.put(path, format!("{place}.let.{name}"), &read);
+            reads.push(LetDoc { name, read: read.value });
+        }
+        let mut guards = Vec::new();
+        for (i, guard) in file.require.into_iter().enumerate() {
+            self.put(path, format!("{place}.require[{i}]"), &guard.that);
+            let text = TextDoc { zh: guard.zh, en: guard.en };
+            guards.push(GuardDoc { code: guard.code, that: guard.that.value, text });
+        }
+        let mut effects = Vec::new();
+        for (i, effect) in file.effects.into_iter().enumerate() {
+            let place = format!("{place}.do[{i}]");
+            self.put(path, place.clone(), &effect);
+            effects.push(self.effect(path, &place, effect.value));
+        }
+        self.source.doc.actions.push(ActionDoc {
+            name,
+            title: file.title.into(),
+            law: file.law,
+            by: file.by.value.0,
+            urgent: file.urgent,
+            mandates,
+            input,
+            reads,
+            guards,
+            effects,
+        });
+    }
+
+    fn sets(&mut self, path: &str, place: &str, sets: Ordered<Spanned<String>>) -> Vec<SetDoc> {
+        let mut out = Vec::new();
+        for (field, rule) in sets.0 {
+            self.put(path, format!("{place}.{field}"), &rule);
+            out.push(SetDoc { field, rule: rule.value });
+        }
+        out
+    }
+
+    fn effect(&mut self, path: &str, place: &str, effect: EffectText) -> EffectDoc {
+        match effect {
+            EffectText::Insert(insert) => EffectDoc::Insert {
+                register: insert.register,
+                name: insert.name,
+                fields: self.sets(path, place, insert.fields),
+            },
+            EffectText::Update(update) => EffectDoc::Update {
+                record: update.record,
+                set: self.sets(path, place, update.set),
+                corrects: update.corrects.map(|c| {
+                    let yaml::CorrectsText { version, reason, basis } = c;
+                    CorrectsDoc { version, reason, basis }
+                }),
+            },
+            EffectText::Close(close) => {
+                EffectDoc::Close { record: close.record, reason: close.reason }
+            }
+            EffectText::Event(event) => {
+                EffectDoc::Event { kind: event.kind, register: event.register, key: event.key }
+            }
+        }
+    }
+
+    fn scenarios(&mut self, files: Vec<(&str, ScenarioFile)>) {
+        let people: BTreeMap<String, Person> =
+            files.iter().flat_map(|(_, file)| file.people.clone()).collect();
+        for (path, file) in files {
+            for text in file.scenarios {
+                let at = text.scenario.referenced;
+                let mut given = file.given.clone();
+                given.extend(text.given);
+                self.source.scenarios.push(Scenario {
+                    name: text.scenario.value,
+                    zh: text.zh,
+                    en: text.en,
+                    people: people.clone(),
+                    given,
+                    when: text.when,
+                    then: text.then,
+                    location: Location {
+                        file: path.to_owned(),
+                        line: at.line(),
+                        column: at.column(),
+                    },
+                });
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Values against their declared types: what the ledger does with every input and every field
+//! before it uses or stores it.
+//!
+//! A checked value is canonical: an absent optional field has no entry (never null), and an
+//! identifier has its normal form. Whether a reference names a record is the ledger's to know.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use chaincity_types::{Share, Value};
+
+use crate::literal;
+use crate::model::{Field, FieldType};
+
+/// Longest record key and longest subject, in bytes.
+pub const KEY_BYTES_MAX: usize = 128;
+
+/// Why a value does not fit. Names the place and the rule, never the value: it may be personal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// Path inside the value, such as `to[2].n`; empty for the value itself.
+    pub path: String,
+    /// The cause.
+    pub cause: String,
+}
+
+impl fmt::Display for FieldProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.path.is_empty() {
+            f.write_str(&self.cause)
+        } else {
+            write!(f, "`{}` {}", self.path, self.cause)
+        }
+    }
+}
+
+impl std::error::Error for FieldProblem {}
+
+impl FieldProblem {
+    pub(crate) fn new(cause: impl Into<String>) -> Self {
+        Self { path: String::new(), cause: cause.into() }
+    }
+
+    pub(crate) fn inside(mut self, part: &str) -> Self {
+        let joint = if self.path.is_empty() || self.path.starts_with('[') { "" } else { "." };
+        self.path = format!("{part}{joint}{}", self.path);
+        self
+    }
+}
+
+type Checked = Result<Value, FieldProblem>;
+
+/// Checks a whole input or record against its fields.
+///
+/// # Errors
+/// For a field that is not declared, missing, or does not fit its type.
+pub fn check_fields(
+    declared: &BTreeMap<String, Field>,
+    given: &BTreeMap<String, Value>,
+) -> Result<BTreeMap<String, Value>, FieldProblem> {
+    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
+        return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
+    }
+    let mut out = BTreeMap::new();
+    for (name, field) in declared {
+        match given.get(name) {
+            None | Some(Value::Null) if field.optional => {}
+            None | Some(Value::Null) => {
+                return Err(FieldProblem::new("is missing").inside(name));
+            }
+            Some(value) => {
+                let value = field.kind.check(value).map_err(|p| p.inside(name))?;
+                out.insert(name.clone(), value);
+            }
+        }
+    }
+    Ok(out)
+}
+
+impl FieldType {
+    /// Checks `value` and gives its canonical form.
+    ///
+    /// # Errors
+    /// When it is of another kind, too long, out of range, not one of the words, or not a valid
+    /// identifier.
+    pub fn check(&self, value: &Value) -> Checked {
+        match (self, value) {
+            (Self::Bool, Value::Bool(_))
+            | (Self::Int, Value::Int(_))
+            | (Self::Time, Value::Time(_)) => Ok(value.clone()),
+            (Self::Date, Value::Date(days)) if literal::date_in_range(*days) => Ok(value.clone()),
+            (Self::Date, Value::Date(_)) => Err(FieldProblem::new("is out of range")),
+            (Self::Fen, Value::Int(n)) => keep(*n >= 0, value, "is negative"),
+            (Self::Area, Value::Decimal { mantissa, scale: 2 }) => {
+                keep(*mantissa >= 0, value, "is negative")
+            }
+            (Self::Area, Value::Decimal { .. }) => Err(FieldProblem::new("needs two decimals")),
+            (Self::Decimal(wanted), Value::Decimal { scale, .. }) => {
+                keep(scale == wanted, value, &format!("needs {wanted} decimals"))
+            }
+            (Self::Text(max), Value::Text(text)) => {
+                let fits = u32::try_from(text.chars().count()).is_ok_and(|len| len <= *max);
+                keep(fits, value, &format!("is longer than {max} characters"))
+            }
+            (Self::Bytes(max), Value::Bytes(bytes)) => {
+                let fits = u32::try_from(bytes.len()).is_ok_and(|len| len <= *max);
+                keep(fits, value, &format!("is longer than {max} bytes"))
+            }
+            (Self::Digest, Value::Bytes(bytes)) => {
+                keep(bytes.len() == 32, value, "is not 32 bytes")
+            }
+            (Self::Enum(words), Value::Text(word)) => {
+                keep(words.contains(word), value, &format!("is none of `{}`", words.join("`, `")))
+            }
+            (Self::Ref(_), Value::Text(key)) => keep(is_key(key), value, "is not a record key"),
+            (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text),
+            (Self::Share, Value::Map(map)) => share(map, value),
+            (Self::List(item, max), Value::List(items)) => list(item, *max, items),
+            (Self::Map(declared), Value::Map(map)) => check_fields(declared, map).map(Value::Map),
+            (wanted, found) => Err(FieldProblem::new(format!(
+                "is a {}, not a {}",
+                found.kind(),
+                wanted.name()
+            ))),
+        }
+    }
+
+    /// The type's name as packages write it, without its parameters.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::Int => "int",
+            Self::Fen => "fen",
+            Self::Area => "area",
+            Self::Decimal(_) => "decimal",
+            Self::Text(_) => "text",
+            Self::Bytes(_) => "bytes",
+            Self::Digest => "digest",
+            Self::Date => "date",
+            Self::Time => "time",
+            Self::Enum(_) => "enum",
+            Self::Ref(_) => "ref",
+            Self::Identifier(_) => "identifier",
+            Self::Share => "share",
+            Self::List(..) => "list",
+            Self::Map(_) => "map",
+        }
+    }
+}
+
+fn keep(fits: bool, value: &Value, cause: &str) -> Checked {
+    if fits { Ok(value.clone()) } else { Err(FieldProblem::new(cause)) }
+}
+
+fn is_key(key: &str) -> bool {
+    !key.is_empty() && key.len() <= KEY_BYTES_MAX
+}
+
+fn list(item: &FieldType, max: u32, items: &[Value]) -> Checked {
+    if !u32::try_from(items.len()).is_ok_and(|len| len <= max) {
+        return Err(FieldProblem::new(format!("has more than {max} items")));
+    }
+    let check = |(i, value)| item.check(value).map_err(|p| p.inside(&format!("[{i}]")));
+    items.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::List)
+}
+
+fn share(map: &BTreeMap<String, Value>, value: &Value) -> Checked {
+    let part = |name| {
+        let n = map.get(name).and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
+        n.ok_or_else(|| FieldProblem::new("is not a positive integer").inside(name))
+    };
+    let subject = map.get("subject").and_then(Value::as_text);
+    if !subject.is_some_and(is_key) {
+        return Err(FieldProblem::new("is missing or too long").inside("subject"));
+    }
+    let fits = map.len() == 3 && Share::new(part("n")?, part("d")?).is_ok();
+    keep(fits, value, "is not a share {subject, n, d} with 0 < n ≤ d")
+}
+
+fn identifier(_kind: &str, text: &str) -> Checked {
+    if is_key(text) {
+        Ok(Value::Text(text.to_owned()))
+    } else {
+        Err(FieldProblem::new("is not an identifier"))
+    }
+}
