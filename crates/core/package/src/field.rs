@@ -157,9 +157,22 @@ mod tests {
     #[test]
     fn unbounded_unknown_and_deep_types_are_refused() {
         for bad in [
-            "", "text", "text()", "text(0)", "text(5000)", "list(int)", "list(int, max 100000)",
-            "enum()", "enum(a, a)", "decimal(10)", "float", "int int", "identifier(x)", "map()",
-            "map(a: int, a: int)", "list(int?, max 3)",
+            "",
+            "text",
+            "text()",
+            "text(0)",
+            "text(5000)",
+            "list(int)",
+            "list(int, max 100000)",
+            "enum()",
+            "enum(a, a)",
+            "decimal(10)",
+            "float",
+            "int int",
+            "identifier(x)",
+            "map()",
+            "map(a: int, a: int)",
+            "list(int?, max 3)",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -73,9 +73,8 @@ impl Source {
     /// # Errors
     /// As [`crate::compile()`].
     pub fn compile(&self) -> Result<crate::model::Package, Vec<Problem>> {
-        crate::compile(&self.doc).map_err(|problems| {
-            problems.into_iter().map(|problem| self.locate(problem)).collect()
-        })
+        crate::compile(&self.doc)
+            .map_err(|problems| problems.into_iter().map(|problem| self.locate(problem)).collect())
     }
 
     /// Adds to `problem` the nearest place that was written in a file.

@@ -117,11 +117,9 @@ impl FieldType {
             (Self::Share, Value::Map(map)) => share(map, value),
             (Self::List(item, max), Value::List(items)) => list(item, *max, items),
             (Self::Map(declared), Value::Map(map)) => check_fields(declared, map).map(Value::Map),
-            (wanted, found) => Err(FieldProblem::new(format!(
-                "is a {}, not a {}",
-                found.kind(),
-                wanted.name()
-            ))),
+            (wanted, found) => {
+                Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
+            }
         }
     }
 

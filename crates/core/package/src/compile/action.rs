@@ -27,8 +27,7 @@ struct Scope<'p> {
 }
 
 /// What every rule sees of its caller.
-#[must_use]
-pub fn caller_type() -> Type {
+pub(super) fn caller_type() -> Type {
     Type::record([
         ("operator", Type::String),
         ("member", Type::String),
@@ -38,8 +37,7 @@ pub fn caller_type() -> Type {
 }
 
 /// A record as rules see it.
-#[must_use]
-pub fn record_type(register: &Register) -> Type {
+pub(super) fn record_type(register: &Register) -> Type {
     let own = [
         ("_key", Type::String),
         ("_version", Type::Int),
@@ -112,18 +110,15 @@ impl Compiler {
         self.report(Problem::error(
             "type",
             place,
-            (format!("类型应为 {wanted}，实为 {found}"), format!("{wanted} expected, found {found}")),
+            (
+                format!("类型应为 {wanted}，实为 {found}"),
+                format!("{wanted} expected, found {found}"),
+            ),
             ("改写规则或声明的类型", "change the rule or the declared type"),
         ));
     }
 
-    fn typed(
-        &mut self,
-        place: &str,
-        rule: &str,
-        wanted: &Type,
-        names: &Names,
-    ) -> Option<Program> {
+    fn typed(&mut self, place: &str, rule: &str, wanted: &Type, names: &Names) -> Option<Program> {
         let program = self.program(place, rule, names)?;
         if program.ty().fits(wanted) {
             return Some(program);
@@ -487,12 +482,7 @@ impl Compiler {
         out
     }
 
-    fn corrects(
-        &mut self,
-        place: &str,
-        doc: &CorrectsDoc,
-        scope: &Scope<'_>,
-    ) -> Option<Corrects> {
+    fn corrects(&mut self, place: &str, doc: &CorrectsDoc, scope: &Scope<'_>) -> Option<Corrects> {
         let mut part = |name: &str, rule: &str, ty: &Type| {
             self.typed(&format!("{place}.corrects.{name}"), rule, ty, &scope.names)
         };

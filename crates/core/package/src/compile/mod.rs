@@ -82,7 +82,10 @@ impl Compiler {
             self.report(Problem::error(
                 "too-many",
                 place,
-                (format!("共{count}项，上限为{max}"), format!("{count} where at most {max} may stand")),
+                (
+                    format!("共{count}项，上限为{max}"),
+                    format!("{count} where at most {max} may stand"),
+                ),
                 ("删减或拆分", "remove some, or split"),
             ));
         }
@@ -210,12 +213,7 @@ impl Compiler {
         }
     }
 
-    fn key(
-        &mut self,
-        place: &str,
-        doc: &RegisterDoc,
-        fields: &BTreeMap<String, Field>,
-    ) -> KeyRule {
+    fn key(&mut self, place: &str, doc: &RegisterDoc, fields: &BTreeMap<String, Field>) -> KeyRule {
         if doc.key == "auto" {
             return KeyRule::Auto;
         }
