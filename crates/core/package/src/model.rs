@@ -253,7 +253,7 @@ pub enum Effect {
         kind: String,
         /// Register concerned.
         register: String,
-        /// Gives the record's key.
+        /// Gives the record's key, or a list of keys: then an event for each.
         key: Program,
     },
 }

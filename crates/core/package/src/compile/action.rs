@@ -390,7 +390,11 @@ impl Compiler {
                 if !scope.package.registers.contains_key(register) {
                     self.unknown(place, ("登记簿", "register"), register);
                 }
-                let key = self.typed(place, key, &Type::String, &scope.names)?;
+                let key = self.program(place, key, &scope.names)?;
+                if !key.ty().fits(&Type::String) && !key.ty().fits(&Type::list(Type::String)) {
+                    self.wrong_type(place, "string or list(string)", key.ty());
+                    return None;
+                }
                 Some(Effect::Event { kind: kind.clone(), register: register.clone(), key })
             }
         }

@@ -257,6 +257,9 @@ impl Checker<'_> {
                 ty.fits(&Type::list(Type::share())).then_some(Type::ShareSum)
             }
             ("min" | "max", false, [a, b]) if a == b && a.is_ordered() => Some(a.clone()),
+            ("min" | "max", false, [Type::List(item)]) if item.is_ordered() => {
+                Some(item.as_ref().clone())
+            }
             ("add_days", false, [Type::Date, Type::Int]) => Some(Type::Date),
             ("days_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
             ("date_of", false, [Type::Time]) => Some(Type::Date),

@@ -361,6 +361,9 @@ impl<'a> Machine<'a, '_> {
                 let first = self.order(&a, &b)?.is_le() == (function == Function::Min);
                 return Ok(if first { a } else { b });
             }
+            Function::Least | Function::Greatest => {
+                return self.extreme(&a, function == Function::Least);
+            }
             Function::AddDays => {
                 let days = i64::from(date_of(&a)?).checked_add(int_of(&b)?);
                 let days = days.and_then(|days| i32::try_from(days).ok());
@@ -403,6 +406,22 @@ impl<'a> Machine<'a, '_> {
             sum = arithmetic(BinaryOp::Add, &sum, item)?;
         }
         Ok(sum)
+    }
+
+    /// The least or greatest item; an empty list has none.
+    fn extreme(&mut self, list: &Value, least: bool) -> Run<'a> {
+        let mut items = list_of(list)?.iter();
+        let Some(mut found) = items.next() else {
+            return fail(Reject::RuleError, "an empty list has no least or greatest item");
+        };
+        for item in items {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            if self.order(item, found)?.is_lt() == least {
+                found = item;
+            }
+        }
+        self.fuel.draw_value(found)?;
+        Ok(Cow::Owned(found.clone()))
     }
 
     fn to_text(&mut self, value: Cow<'a, Value>) -> Run<'a> {

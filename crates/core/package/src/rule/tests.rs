@@ -101,6 +101,7 @@ fn expressions_have_the_values_of_cel() {
         "many.map(m, has(m.price) ? m.price : 0) == [0, 7]",
         "'registry'.startsWith('reg') && 'x.y'.contains('.') && 'ab'.endsWith('b')",
         "min(3, 2) == 2 && max('a', 'b') == 'b'",
+        "max(numbers) == 4 && min(['b', 'a']) == 'a' && max([0] + numbers) == 4",
         "add_days(today, 31) == date('1970-02-01')",
         "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
         "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
@@ -160,6 +161,7 @@ fn faults_of_data_have_their_codes() {
         ("1 % 0", "division-by-zero"),
         ("numbers[4]", "rule-error"),
         ("numbers[-1]", "rule-error"),
+        ("max(numbers.filter(n, n > 9))", "rule-error"),
         ("add_days(today, 9223372036854775807)", "overflow"),
         ("false || 1 / 0 == 1 || true", "division-by-zero"),
     ] {
