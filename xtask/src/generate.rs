@@ -22,7 +22,7 @@ pub(crate) struct Generator {
 pub(crate) const ALL: &[Generator] = &[
     Generator {
         name: "openapi",
-        path: "openapi/openapi.json",
+        path: "openapi/chaincity-v1.json",
         render: chaincity_api::openapi::text,
     },
     Generator { name: "reject-codes", path: "docs/reject-codes.md", render: reject_codes::render },

@@ -1,1 +1,33 @@
-//! REST handlers, authentication, error mapping, event stream, metrics.
+//! The node's REST interface: routes, authentication, limits, error mapping, event stream,
+//! metrics, TLS.
+//!
+//! It serves what [`chaincity_api`] declares: [`Endpoint`](chaincity_api::Endpoint) lists every
+//! route, and [`routes`] must answer each, or it does not compile. The node is seen through
+//! [`NodeApi`](chaincity_pipeline::NodeApi), the read model through [`Reader`].
+//!
+//! **Access.** Every endpoint but health, status, submission, verification, signing in and this
+//! interface's own description demands a token. Metrics are served to callers on the node's own
+//! machine only, or on an address of their own ([`Config::metrics`]).
+//!
+//! **Limits.** Bodies, queries, requests at a time, event streams, sessions and the time of each
+//! request are bounded ([`Limits`]); what exceeds a bound is refused with a stable code.
+//!
+//! INVARIANT (I12): no token, key or value of a record reaches a log, a metric or an error.
+
+mod config;
+mod convert;
+mod error;
+mod guard;
+mod metrics;
+mod operator;
+mod params;
+mod reader;
+mod routes;
+mod run;
+mod session;
+mod state;
+mod tls;
+
+pub use config::{Config, Limits, TlsFiles};
+pub use reader::{Filter, Op, ReadError, Reader, Selected, Selection, StatusFilter};
+pub use run::{Server, ServerError};

@@ -1,0 +1,105 @@
+//! What an operator of a node can set about its interface.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Configuration of the interface.
+#[derive(Clone)]
+pub struct Config {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Certificate and key, for HTTPS; plain HTTP when absent, which is fit for loopback or
+    /// behind a proxy that ends TLS.
+    pub tls: Option<TlsFiles>,
+    /// An address of its own for metrics, in plain HTTP, with no token: choose one that only the
+    /// monitoring system reaches. `/metrics` on [`Config::listen`] answers loopback callers only.
+    pub metrics: Option<SocketAddr>,
+    /// Bounds.
+    pub limits: Limits,
+    /// Adds other parts' metrics, in Prometheus' text format.
+    pub more_metrics: Option<Arc<dyn Fn() -> String + Send + Sync>>,
+}
+
+impl Config {
+    /// Plain HTTP on `listen` with the default bounds.
+    #[must_use]
+    pub fn new(listen: SocketAddr) -> Self {
+        Self { listen, tls: None, metrics: None, limits: Limits::default(), more_metrics: None }
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Config")
+            .field("listen", &self.listen)
+            .field("tls", &self.tls)
+            .field("metrics", &self.metrics)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where certificate chain and private key lie, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// Certificate chain, the server's own first.
+    pub certificate: PathBuf,
+    /// Private key (PKCS#8, PKCS#1 or SEC1).
+    pub key: PathBuf,
+}
+
+/// Bounds of the interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests handled at a time; beyond it `busy`.
+    pub requests_max: usize,
+    /// Proofs checked at a time by `/v1/verify`; beyond it `busy`.
+    pub verifications_max: usize,
+    /// Event streams open at a time; beyond it `busy`.
+    pub streams_max: usize,
+    /// Blocks held for a stream whose reader is slow.
+    pub stream_blocks_max: usize,
+    /// How long a stream's reader may leave that buffer full, in milliseconds.
+    pub stream_stall_ms_max: u64,
+    /// Sessions at a time; beyond it the oldest ends.
+    pub sessions_max: usize,
+    /// Sessions of one key at a time; beyond it the key's oldest ends.
+    pub sessions_per_key_max: usize,
+    /// How long a token is valid, in seconds.
+    pub session_s: u64,
+    /// How long a challenge is valid, in seconds.
+    pub challenge_s: u64,
+    /// Longest path and query, in bytes.
+    pub uri_bytes_max: usize,
+    /// Largest proof with its trust bundle that `/v1/verify` takes, in bytes of JSON.
+    pub body_bytes_max: usize,
+    /// How long a request may take besides a wait that it asks for, in milliseconds.
+    pub request_ms_max: u64,
+    /// How long a connection may take to send a request's head, in milliseconds.
+    pub head_ms_max: u64,
+    /// How long open requests are awaited when the server stops, in milliseconds.
+    pub stop_ms_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            requests_max: 256,
+            verifications_max: 4,
+            streams_max: 128,
+            stream_blocks_max: 64,
+            stream_stall_ms_max: 10_000,
+            sessions_max: 10_000,
+            sessions_per_key_max: 16,
+            session_s: 15 * 60,
+            challenge_s: 60,
+            uri_bytes_max: 4_096,
+            body_bytes_max: 8 * 1024 * 1024,
+            request_ms_max: 15_000,
+            head_ms_max: 10_000,
+            stop_ms_max: 5_000,
+        }
+    }
+}

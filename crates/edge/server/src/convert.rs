@@ -1,0 +1,125 @@
+//! The node's types as the interface shows them.
+
+use std::collections::BTreeMap;
+
+use chaincity_api::block::{BlockInfo, BlockSummary};
+use chaincity_api::package::{
+    ActionInfo, FieldInfo, FieldKind, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
+    RegisterInfo, TextInfo,
+};
+use chaincity_api::transaction::{ReceiptInfo, WriteInfo};
+use chaincity_crypto::hash;
+use chaincity_history::StoredBlock;
+use chaincity_package::model::{Action, Field, FieldType, KeyRule, Package, Register, Text};
+
+/// A block without its content.
+pub(crate) fn block_summary(stored: &StoredBlock) -> BlockSummary {
+    let header = &stored.block.header;
+    BlockSummary {
+        height: header.height.0,
+        digest: hash::header_digest(header).to_string(),
+        parent: header.parent.to_string(),
+        time: header.time.to_string(),
+        protocol: header.protocol,
+        transactions: stored.block.transactions.len(),
+        state_root: header.state_root.to_string(),
+        effects_root: header.effects_root.to_string(),
+        committee: header.committee.to_string(),
+    }
+}
+
+/// A block with what it did.
+pub(crate) fn block_info(stored: &StoredBlock) -> BlockInfo {
+    BlockInfo {
+        block: block_summary(stored),
+        receipts: stored.receipts.iter().map(ReceiptInfo::from).collect(),
+        writes: stored.writes.iter().map(WriteInfo::from).collect(),
+    }
+}
+
+/// A package without its content.
+pub(crate) fn package_summary(package: &Package) -> PackageSummary {
+    PackageSummary {
+        id: package.id.clone(),
+        version: package.version,
+        title: text(&package.title),
+        digest: package.digest.to_string(),
+    }
+}
+
+/// A package.
+pub(crate) fn package_info(package: &Package) -> PackageInfo {
+    PackageInfo {
+        package: package_summary(package),
+        roles: map(&package.roles, text),
+        registers: map(&package.registers, register),
+        actions: map(&package.actions, action),
+    }
+}
+
+fn map<A, B>(from: &BTreeMap<String, A>, with: impl Fn(&A) -> B) -> BTreeMap<String, B> {
+    from.iter().map(|(name, value)| (name.clone(), with(value))).collect()
+}
+
+fn text(text: &Text) -> TextInfo {
+    TextInfo { zh: text.zh.clone(), en: text.en.clone() }
+}
+
+fn register(register: &Register) -> RegisterInfo {
+    RegisterInfo {
+        title: text(&register.title),
+        steward: register.steward.clone(),
+        key_field: match &register.key {
+            KeyRule::Field(field) => Some(field.clone()),
+            KeyRule::Auto => None,
+        },
+        fields: map(&register.fields, field),
+        indexes: map(&register.indexes, |index| IndexInfo {
+            fields: index.fields.clone(),
+            unique: index.unique,
+        }),
+    }
+}
+
+fn action(action: &Action) -> ActionInfo {
+    ActionInfo {
+        title: text(&action.title),
+        law: action.law.clone(),
+        by: action.by.clone(),
+        urgent: action.urgent,
+        mandates: action.mandates.iter().map(|rule| rule.purpose.clone()).collect(),
+        input: map(&action.input, field),
+        reads: action.reads.iter().map(|read| read.register.clone()).collect(),
+        guards: action
+            .guards
+            .iter()
+            .map(|guard| GuardInfo { code: guard.code.clone(), text: text(&guard.text) })
+            .collect(),
+    }
+}
+
+fn field(field: &Field) -> FieldInfo {
+    FieldInfo { kind: kind(&field.kind), optional: field.optional, title: text(&field.title) }
+}
+
+/// A field's type.
+pub(crate) fn kind(kind: &FieldType) -> FieldKind {
+    match kind {
+        FieldType::Bool => FieldKind::Bool,
+        FieldType::Int => FieldKind::Int,
+        FieldType::Fen => FieldKind::Fen,
+        FieldType::Area => FieldKind::Area,
+        FieldType::Decimal(scale) => FieldKind::Decimal { scale: *scale },
+        FieldType::Text(max) => FieldKind::Text { max: *max },
+        FieldType::Bytes(max) => FieldKind::Bytes { max: *max },
+        FieldType::Digest => FieldKind::Digest,
+        FieldType::Date => FieldKind::Date,
+        FieldType::Time => FieldKind::Time,
+        FieldType::Enum(words) => FieldKind::Enum { words: words.clone() },
+        FieldType::Ref(register) => FieldKind::Ref { register: register.clone() },
+        FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.clone() },
+        FieldType::Share => FieldKind::Share,
+        FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },
+        FieldType::Map(fields) => FieldKind::Map { fields: map(fields, field) },
+    }
+}

@@ -1,0 +1,53 @@
+//! Whether a key is an active operator's: by the governance registers, at the tip.
+
+use chaincity_crypto::PublicKey;
+use chaincity_pipeline::{NodeApi, NodeError};
+use chaincity_types::Value;
+use chaincity_types::wire::{LogicalKey, Status, Version};
+
+/// An active operator of an active member.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operator {
+    pub(crate) member: String,
+    /// Roles that the operator holds and its member may hand out.
+    pub(crate) roles: Vec<String>,
+}
+
+/// The active operator with this key; `None` when there is none, or its member is suspended.
+pub(crate) async fn find(
+    node: &dyn NodeApi,
+    key: &PublicKey,
+) -> Result<Option<Operator>, NodeError> {
+    let operator = node.record(governance("operator", &hex::encode(key.as_bytes()))).await?;
+    let Some((_, operator)) = operator.filter(|(_, version)| is_active(version)) else {
+        return Ok(None);
+    };
+    let Some(id) = operator.fields.get("member").and_then(Value::as_text) else {
+        return Ok(None);
+    };
+    let member = node.record(governance("member", id)).await?;
+    let Some((_, member)) = member.filter(|(_, version)| is_active(version)) else {
+        return Ok(None);
+    };
+    let allowed = roles(&member);
+    let mut roles = roles(&operator);
+    roles.retain(|role| allowed.contains(role));
+    Ok(Some(Operator { member: id.to_owned(), roles }))
+}
+
+fn governance(register: &str, key: &str) -> LogicalKey {
+    LogicalKey::Record {
+        package: "governance".to_owned(),
+        register: register.to_owned(),
+        key: key.to_owned(),
+    }
+}
+
+fn is_active(version: &Version) -> bool {
+    version.status == Status::Live && version.fields.get("active") == Some(&Value::Bool(true))
+}
+
+fn roles(version: &Version) -> Vec<String> {
+    let list = version.fields.get("roles").and_then(Value::as_list).unwrap_or_default();
+    list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+}

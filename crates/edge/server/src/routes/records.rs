@@ -1,0 +1,176 @@
+//! Records: select, read, history, proof.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use chaincity_api::package::FieldKind;
+use chaincity_api::record::{History, LIMIT_DEFAULT, LIMIT_MAX, Record, RecordPage};
+use chaincity_api::{Problem, json};
+use chaincity_package::model::{Package, Register};
+use chaincity_types::wire::LogicalKey;
+
+use crate::convert;
+use crate::error::{Answer, Failure};
+use crate::params::{Parameters, Params};
+use crate::reader::{Filter, Op, Selection, StatusFilter};
+use crate::routes::blocks::cbor;
+use crate::state::{Shared, blocking};
+
+/// Most conditions in one selection.
+const FILTERS_MAX: usize = 16;
+/// Most older versions in one proof.
+const PROOF_VERSIONS_MAX: usize = 64;
+
+/// `GET /v1/records/{package}/{register}`.
+pub(crate) async fn select(
+    State(shared): State<Arc<Shared>>,
+    Parameters((package, register)): Parameters<(String, String)>,
+    params: Params,
+) -> Answer<Json<RecordPage>> {
+    let compiled = find(&shared, &package)?;
+    let declared = register_of(&compiled, &register)?;
+    let selection = selection(package, declared, params)?;
+    blocking(move || {
+        let page = shared.reader.select(&selection)?;
+        let items = page.items.iter().map(Record::from).collect();
+        Ok(Json(RecordPage { items, height: page.height.0, next: page.next }))
+    })
+    .await
+}
+
+/// `GET /v1/records/{package}/{register}/{key}`.
+pub(crate) async fn record(
+    State(shared): State<Arc<Shared>>,
+    Parameters((package, register, key)): Parameters<(String, String, String)>,
+    mut params: Params,
+) -> Answer<Json<Record>> {
+    let as_of = params.parsed("as_of", "an RFC 3339 time", json::parse_time)?;
+    params.done()?;
+    register_of(&*find(&shared, &package)?, &register)?;
+    let Some(time) = as_of else {
+        let key = LogicalKey::Record { package, register, key };
+        let found = shared.node.record(key).await?;
+        let (_, version) = found.ok_or(Problem::NoSuchRecord)?;
+        return Ok(Json(Record::from(&*version)));
+    };
+    blocking(move || {
+        let version = shared.reader.as_of(&package, &register, &key, time)?;
+        Ok(Json(Record::from(&version.ok_or(Problem::NoSuchRecord)?)))
+    })
+    .await
+}
+
+/// `GET /v1/records/{package}/{register}/{key}/history`.
+pub(crate) async fn history(
+    State(shared): State<Arc<Shared>>,
+    Parameters((package, register, key)): Parameters<(String, String, String)>,
+    mut params: Params,
+) -> Answer<Json<History>> {
+    let before = params.number("before")?;
+    let limit = params.limit("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
+    params.done()?;
+    register_of(&*find(&shared, &package)?, &register)?;
+    blocking(move || {
+        let height = shared.reader.height().0;
+        let versions = shared.reader.history(&package, &register, &key, before, limit)?;
+        if versions.is_empty() && before.is_none() {
+            return Err(Problem::NoSuchRecord.into());
+        }
+        let oldest = versions.last().map(|version| version.version);
+        let next = oldest.filter(|oldest| *oldest > 1);
+        Ok(Json(History { items: versions.iter().map(Record::from).collect(), height, next }))
+    })
+    .await
+}
+
+/// `GET /v1/records/{package}/{register}/{key}/proof`.
+pub(crate) async fn proof(
+    State(shared): State<Arc<Shared>>,
+    Parameters((package, register, key)): Parameters<(String, String, String)>,
+    mut params: Params,
+) -> Answer<Response> {
+    let versions = params.number("versions")?.unwrap_or(0);
+    params.done()?;
+    if versions > PROOF_VERSIONS_MAX {
+        let text = format!("`versions` must be at most {PROOF_VERSIONS_MAX}");
+        return Err(Failure::because(Problem::BadRequest, text));
+    }
+    register_of(&*find(&shared, &package)?, &register)?;
+    let key = LogicalKey::Record { package, register, key };
+    Ok(cbor(&shared.node.prove_record(key, versions).await?))
+}
+
+fn find(shared: &Shared, id: &str) -> Answer<Arc<Package>> {
+    let mut packages = shared.node.packages().into_iter();
+    Ok(packages.find(|package| package.id == id).ok_or(Problem::NoSuchPackage)?)
+}
+
+fn register_of<'a>(package: &'a Package, name: &str) -> Answer<&'a Register> {
+    Ok(package.registers.get(name).ok_or(Problem::NoSuchRegister)?)
+}
+
+/// Reads a selection from the query, by the register's declaration.
+fn selection(package: String, register: &Register, mut params: Params) -> Answer<Selection> {
+    let cursor = params.text("_cursor")?;
+    let limit = params.limit("_limit", LIMIT_DEFAULT, LIMIT_MAX)?;
+    let status = params.parsed("_status", "`live`, `closed` or `any`", |text| match text {
+        "live" => Some(StatusFilter::Live),
+        "closed" => Some(StatusFilter::Closed),
+        "any" => Some(StatusFilter::Any),
+        _ => None,
+    })?;
+    let sort = params.text("_sort")?.map(|text| match text.strip_prefix('-') {
+        Some(field) => (field.to_owned(), true),
+        None => (text, false),
+    });
+    let sortable = |field: &str| field == "_key" || register.fields.contains_key(field);
+    if sort.as_ref().is_some_and(|(field, _)| !sortable(field)) {
+        return Err(bad("`_sort` must name a field of the register"));
+    }
+    let rest = params.rest();
+    if rest.len() > FILTERS_MAX {
+        return Err(bad(&format!("at most {FILTERS_MAX} conditions")));
+    }
+    let filters = rest.iter().map(|(field, text)| filter(register, field, text));
+    Ok(Selection {
+        package,
+        register: register.name.clone(),
+        filters: filters.collect::<Answer<_>>()?,
+        status: status.unwrap_or_default(),
+        sort,
+        limit,
+        cursor,
+    })
+}
+
+/// Reads one condition, `field=op:value`.
+fn filter(register: &Register, field: &str, text: &str) -> Answer<Filter> {
+    let kind = match register.fields.get(field) {
+        Some(declared) => convert::kind(&declared.kind),
+        None if field == "_key" => FieldKind::Text { max: 256 },
+        None => return Err(bad("a condition names no field of the register")),
+    };
+    let wrong = || bad(&format!("`{field}` must be op:value, op one of eq ne lt le gt ge prefix"));
+    let (op, text) = text.split_once(':').ok_or_else(wrong)?;
+    let op = match op {
+        "eq" => Op::Eq,
+        "ne" => Op::Ne,
+        "lt" => Op::Lt,
+        "le" => Op::Le,
+        "gt" => Op::Gt,
+        "ge" => Op::Ge,
+        "prefix" => Op::Prefix,
+        _ => return Err(wrong()),
+    };
+    let value = json::read_text(&kind, text, field).map_err(|error| bad(&error.to_string()))?;
+    if op == Op::Prefix && value.as_text().is_none() {
+        return Err(bad(&format!("`{field}` is not a text: prefix does not apply")));
+    }
+    Ok(Filter { field: field.to_owned(), op, value })
+}
+
+fn bad(text: &str) -> Failure {
+    Failure::because(Problem::BadRequest, text)
+}
