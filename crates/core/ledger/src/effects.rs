@@ -56,11 +56,18 @@ impl CallRun<'_, '_> {
                 Ok(())
             }
             Effect::Event { kind, register, key } => {
-                let key = key.run(&self.environment, &mut self.fuel)?;
-                match fields::key_text(&key) {
-                    Some(key) => self.raise(&package.id, kind, register, &key),
-                    None => reject(Reject::RuleError, format!("key of event `{kind}`")),
+                let value = key.run(&self.environment, &mut self.fuel)?;
+                // A list of keys raises an event for each: as many as there are records.
+                let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
+                for key in keys {
+                    match fields::key_text(key) {
+                        Some(key) => self.raise(&package.id, kind, register, &key)?,
+                        None => {
+                            return reject(Reject::RuleError, format!("key of event `{kind}`"));
+                        }
+                    }
                 }
+                Ok(())
             }
         }
     }
