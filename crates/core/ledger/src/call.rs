@@ -77,7 +77,9 @@ pub(crate) fn run(
     let Some(action) = package.actions.get(&frame.call.action).cloned() else {
         return reject(Reject::UnknownAction, "no action with this name");
     };
-    let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput)?;
+    let today = today(session.context.time);
+    let input =
+        fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
     frame.caller.check_roles(&action.by)?;
     let environment = environment(&action, &input, frame.caller, session.context.time);
     let mut run = CallRun {

@@ -11,7 +11,7 @@ use chaincity_package::model::{INDEX_ENTRY_MAX, KeyRule, Package, Register};
 use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Reject, Value, cbor};
 
-use crate::call::CallRun;
+use crate::call::{CallRun, today};
 use crate::halt::{Halt, reject};
 use crate::session::{Layer, WrittenVersion, draw, field_texts, write_fuel};
 use crate::view::Record;
@@ -48,7 +48,8 @@ impl CallRun<'_, '_> {
         given: &BTreeMap<String, Value>,
     ) -> Result<String, Halt> {
         let declared = self.register(package, register)?;
-        let fields = fields::check_all(&declared.fields, given, Reject::InvalidField)?;
+        let today = today(self.session.context.time);
+        let fields = fields::check_all(&declared.fields, given, Reject::InvalidField, today)?;
         let key = match &declared.key {
             KeyRule::Auto => {
                 let key =
@@ -112,7 +113,8 @@ impl CallRun<'_, '_> {
         }
         let mut all = draft.fields.clone();
         all.extend(set.clone());
-        let all = fields::check_all(&declared.fields, &all, Reject::InvalidField)?;
+        let today = today(self.session.context.time);
+        let all = fields::check_all(&declared.fields, &all, Reject::InvalidField, today)?;
         self.check_references(package, declared, &set)?;
         if let Some(draft) = self.drafts.get_mut(&logical) {
             draft.fields = all;

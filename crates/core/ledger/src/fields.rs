@@ -3,75 +3,22 @@
 use std::collections::BTreeMap;
 
 use chaincity_package::model::{Field, FieldType};
+use chaincity_package::value::check_fields;
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Reject, Value};
 
 use crate::halt::{Halt, reject};
 
-/// Longest record key, in bytes.
-pub const KEY_BYTES_MAX: usize = 128;
+pub use chaincity_package::value::KEY_BYTES_MAX;
 
-/// Checks `given` against `declared` and leaves out what is null: an absent optional field has
-/// one form only.
+/// Checks `given` against `declared` and gives its canonical form. `today` is the block's date.
 pub(crate) fn check_all(
     declared: &BTreeMap<String, Field>,
     given: &BTreeMap<String, Value>,
     code: Reject,
+    today: i32,
 ) -> Result<BTreeMap<String, Value>, Halt> {
-    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
-        let name: String = name.chars().take(40).collect();
-        return reject(code, format!("`{name}` is not declared"));
-    }
-    let mut out = BTreeMap::new();
-    for (name, field) in declared {
-        match given.get(name) {
-            None | Some(Value::Null) if field.optional => {}
-            None | Some(Value::Null) => return reject(code, format!("`{name}` is missing")),
-            Some(value) if fits(&field.kind, value) => {
-                out.insert(name.clone(), value.clone());
-            }
-            Some(_) => return reject(code, format!("`{name}` does not fit its type")),
-        }
-    }
-    Ok(out)
-}
-
-/// Whether `value` fits `kind`.
-pub(crate) fn fits(kind: &FieldType, value: &Value) -> bool {
-    let short = |len: usize, max: &u32| u32::try_from(len).is_ok_and(|len| len <= *max);
-    match (kind, value) {
-        (FieldType::Bool, Value::Bool(_))
-        | (FieldType::Int, Value::Int(_))
-        | (FieldType::Date, Value::Date(_))
-        | (FieldType::Time, Value::Time(_)) => true,
-        (FieldType::Fen, Value::Int(n)) => *n >= 0,
-        (FieldType::Area, Value::Decimal { mantissa, scale: 2 }) => *mantissa >= 0,
-        (FieldType::Decimal(wanted), Value::Decimal { scale, .. }) => scale == wanted,
-        (FieldType::Text(max), Value::Text(text)) => short(text.chars().count(), max),
-        (FieldType::Bytes(max), Value::Bytes(bytes)) => short(bytes.len(), max),
-        (FieldType::Digest, Value::Bytes(bytes)) => bytes.len() == 32,
-        (FieldType::Enum(words), Value::Text(word)) => words.contains(word),
-        (FieldType::Ref(_) | FieldType::Identifier(_), Value::Text(key)) => {
-            !key.is_empty() && key.len() <= KEY_BYTES_MAX
-        }
-        (FieldType::Share, Value::Map(share)) => is_share(share),
-        (FieldType::List(item, max), Value::List(items)) => {
-            short(items.len(), max) && items.iter().all(|value| fits(item, value))
-        }
-        (FieldType::Map(declared), Value::Map(map)) => {
-            check_all(declared, map, Reject::InvalidField).is_ok()
-        }
-        _ => false,
-    }
-}
-
-fn is_share(share: &BTreeMap<String, Value>) -> bool {
-    let number = |name: &str| share.get(name).and_then(Value::as_int);
-    let (Some(n), Some(d)) = (number("n"), number("d")) else {
-        return false;
-    };
-    let subject = share.get("subject").and_then(Value::as_text);
-    share.len() == 3 && subject.is_some_and(|s| !s.is_empty()) && 0 < n && n <= d
+    check_fields(declared, given, today).or_else(|problem| reject(code, problem.to_string()))
 }
 
 /// The records that `value` refers to.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use chaincity_types::id::IdKind;
+
 use crate::model::{Field, FieldType, Text};
 use crate::rule::{Parser, RuleError};
 
@@ -13,18 +15,6 @@ pub const BYTES_MAX: u32 = 16_384;
 pub const LIST_MAX: u32 = 1_000;
 /// Deepest nesting of lists and maps in a field.
 const DEPTH_MAX: u32 = 5;
-
-/// Kinds of identifier that `identifier(…)` names.
-pub const IDENTIFIER_KINDS: [&str; 8] = [
-    "resident-id",
-    "uscc",
-    "unit-number",
-    "certificate-number",
-    "licence-id",
-    "service-item",
-    "gtin",
-    "court-case",
-];
 
 /// Reads a type; whether it is optional.
 pub(crate) fn parse(text: &str) -> Result<(FieldType, bool), RuleError> {
@@ -72,8 +62,9 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
         "identifier" => {
             let at = p.at();
             let name = p.word_with_hyphens()?;
-            if !IDENTIFIER_KINDS.contains(&name.as_str()) {
-                let known = IDENTIFIER_KINDS.join("`, `");
+            if IdKind::from_name(&name).is_none() {
+                let known: Vec<_> = IdKind::ALL.iter().map(|kind| kind.name()).collect();
+                let known = known.join("`, `");
                 return Err(RuleError::new(at, format!("an identifier is one of `{known}`")));
             }
             FieldType::Identifier(name)

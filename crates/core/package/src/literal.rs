@@ -66,15 +66,20 @@ fn days_of(date: Date) -> Option<i32> {
 /// Whether the days since 1970-01-01 lie in the years 0001 to 9999.
 #[must_use]
 pub fn date_in_range(days: i32) -> bool {
-    date_text(days).is_some()
+    civil(days).is_some()
 }
 
-/// A date as ISO 8601 text; empty outside the years 0001 to 9999.
+/// The calendar date, if it lies in the years 0001 to 9999.
+#[must_use]
+pub fn civil(days: i32) -> Option<Date> {
+    let span = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
+    EPOCH.checked_add(span).ok().filter(|date| date.year() >= 1)
+}
+
+/// A date as ISO 8601 text, if it lies in the years 0001 to 9999.
 #[must_use]
 pub fn date_text(days: i32) -> Option<String> {
-    let span = jiff::SignedDuration::from_hours(i64::from(days).checked_mul(24)?);
-    let date = EPOCH.checked_add(span).ok().filter(|date| date.year() >= 1)?;
-    Some(date.to_string())
+    civil(days).map(|date| date.to_string())
 }
 
 /// Reads RFC 3339 with an offset and at most milliseconds; from 1970 on.

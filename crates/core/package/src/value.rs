@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chaincity_types::id::{self, IdKind};
 use chaincity_types::{Share, Value};
 
 use crate::literal;
@@ -50,13 +51,15 @@ impl FieldProblem {
 
 type Checked = Result<Value, FieldProblem>;
 
-/// Checks a whole input or record against its fields.
+/// Checks a whole input or record against its fields. `today` is the block's calendar date in
+/// China, as days since 1970-01-01: identifiers with a date in the future are refused.
 ///
 /// # Errors
 /// For a field that is not declared, missing, or does not fit its type.
 pub fn check_fields(
     declared: &BTreeMap<String, Field>,
     given: &BTreeMap<String, Value>,
+    today: i32,
 ) -> Result<BTreeMap<String, Value>, FieldProblem> {
     if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
@@ -69,7 +72,7 @@ pub fn check_fields(
                 return Err(FieldProblem::new("is missing").inside(name));
             }
             Some(value) => {
-                let value = field.kind.check(value).map_err(|p| p.inside(name))?;
+                let value = field.kind.check(value, today).map_err(|p| p.inside(name))?;
                 out.insert(name.clone(), value);
             }
         }
@@ -78,12 +81,12 @@ pub fn check_fields(
 }
 
 impl FieldType {
-    /// Checks `value` and gives its canonical form.
+    /// Checks `value` and gives its canonical form. `today` as for [`check_fields`].
     ///
     /// # Errors
     /// When it is of another kind, too long, out of range, not one of the words, or not a valid
     /// identifier.
-    pub fn check(&self, value: &Value) -> Checked {
+    pub fn check(&self, value: &Value, today: i32) -> Checked {
         match (self, value) {
             (Self::Bool, Value::Bool(_))
             | (Self::Int, Value::Int(_))
@@ -113,10 +116,10 @@ impl FieldType {
                 keep(words.contains(word), value, &format!("is none of `{}`", words.join("`, `")))
             }
             (Self::Ref(_), Value::Text(key)) => keep(is_key(key), value, "is not a record key"),
-            (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text),
+            (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text, today),
             (Self::Share, Value::Map(map)) => share(map, value),
-            (Self::List(item, max), Value::List(items)) => list(item, *max, items),
-            (Self::Map(declared), Value::Map(map)) => check_fields(declared, map).map(Value::Map),
+            (Self::List(item, max), Value::List(items)) => list(item, *max, items, today),
+            (Self::Map(declared), Value::Map(map)) => check_fields(declared, map, today).map(Value::Map),
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
             }
@@ -155,11 +158,11 @@ fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= KEY_BYTES_MAX
 }
 
-fn list(item: &FieldType, max: u32, items: &[Value]) -> Checked {
+fn list(item: &FieldType, max: u32, items: &[Value], today: i32) -> Checked {
     if !u32::try_from(items.len()).is_ok_and(|len| len <= max) {
         return Err(FieldProblem::new(format!("has more than {max} items")));
     }
-    let check = |(i, value)| item.check(value).map_err(|p| p.inside(&format!("[{i}]")));
+    let check = |(i, value)| item.check(value, today).map_err(|p| p.inside(&format!("[{i}]")));
     items.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::List)
 }
 
@@ -176,10 +179,25 @@ fn share(map: &BTreeMap<String, Value>, value: &Value) -> Checked {
     keep(fits, value, "is not a share {subject, n, d} with 0 < n ≤ d")
 }
 
-fn identifier(_kind: &str, text: &str) -> Checked {
-    if is_key(text) {
-        Ok(Value::Text(text.to_owned()))
-    } else {
-        Err(FieldProblem::new("is not an identifier"))
+fn identifier(kind: &str, text: &str, today: i32) -> Checked {
+    let Some(kind) = IdKind::from_name(kind) else {
+        return Err(FieldProblem::new("is of an unknown kind of identifier"));
+    };
+    canonical_identifier(kind, text, today)
+        .map(Value::Text)
+        .map_err(|error| FieldProblem::new(format!("is not a {}: {error}", kind.name())))
+}
+
+/// The canonical form of an identifier.
+pub(crate) fn canonical_identifier(
+    kind: IdKind,
+    text: &str,
+    today: i32,
+) -> Result<String, String> {
+    let today = literal::civil(today).ok_or_else(|| "no date".to_owned())?;
+    let context = id::Context { today, strictness: id::Strictness::Issue };
+    match id::check(kind, text, &context) {
+        Ok(checked) => Ok(checked.value.canonical),
+        Err(error) => Err(error.code().code().to_owned()),
     }
 }

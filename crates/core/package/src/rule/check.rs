@@ -262,6 +262,14 @@ impl Checker<'_> {
             }
             ("add_days", false, [Type::Date, Type::Int]) => Some(Type::Date),
             ("days_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
+            ("identifier", false, [Type::String, Type::String, Type::Date]) => {
+                let kind = args.first().and_then(super::compile::identifier_kind);
+                if kind.is_none() {
+                    let cause = "the first argument of identifier is a literal kind of identifier";
+                    return Err(RuleError::new(expr.at, cause));
+                }
+                Some(Type::String.optional())
+            }
             ("date_of", false, [Type::Time]) => Some(Type::Date),
             (
                 "string",

@@ -2,6 +2,7 @@
 //! are folded, and every operation is resolved.
 
 use chaincity_types::Value;
+use chaincity_types::id::IdKind;
 
 use super::ast::{BinaryOp, Expr, ExprKind, MacroKind};
 use super::check::Types;
@@ -78,6 +79,7 @@ pub(crate) enum Function {
     AddDays,
     DaysBetween,
     DateOf,
+    Identifier(IdKind),
     ToText,
 }
 
@@ -96,6 +98,11 @@ pub(crate) fn constant(name: &str, args: &[Expr]) -> Option<Option<Value>> {
         "date" => crate::literal::date(text).map(Value::Date),
         _ => crate::literal::time(text).map(Value::Time),
     })
+}
+
+/// The kind that the first argument of `identifier` names.
+pub(crate) fn identifier_kind(arg: &Expr) -> Option<IdKind> {
+    if let ExprKind::Literal(Value::Text(kind)) = &arg.kind { IdKind::from_name(kind) } else { None }
 }
 
 /// The list of shares, when one side is `sum_shares(list)` and the other `whole`.
@@ -224,6 +231,13 @@ impl<'e> Compiler<'e> {
             "max" => Function::Max,
             "add_days" => Function::AddDays,
             "days_between" => Function::DaysBetween,
+            "identifier" => {
+                let (Some(kind), [_, args @ ..]) = (args.first().and_then(identifier_kind), args)
+                else {
+                    return Err(RuleError::new(expr.at, "internal: unknown kind"));
+                };
+                return Ok(Node::Call(Function::Identifier(kind), self.nodes(args)?));
+            }
             "date_of" => Function::DateOf,
             "string" => Function::ToText,
             _ => return Err(RuleError::new(expr.at, "internal: unknown function")),

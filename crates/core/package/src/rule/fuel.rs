@@ -23,10 +23,12 @@ pub struct FuelTable {
     pub value: u64,
     /// Comparing, searching, joining or copying this many bytes costs one unit.
     pub bytes_a_unit: u64,
+    /// Checking an identifier.
+    pub identifier: u64,
 }
 
 /// The fuel table of protocol 1.
-pub const FUEL_TABLE: FuelTable = FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16 };
+pub const FUEL_TABLE: FuelTable = FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16, identifier: 20 };
 
 impl Fuel {
     /// What one call has for all its rules together.

@@ -15,6 +15,7 @@ use super::ast::{BinaryOp, MacroKind};
 use super::compile::{Function, Node};
 use super::{Environment, FUEL_TABLE, Fuel, RuleFailure};
 use crate::literal;
+use crate::value::canonical_identifier;
 
 type Run<'a> = Result<Cow<'a, Value>, RuleFailure>;
 
@@ -373,6 +374,12 @@ impl<'a> Machine<'a, '_> {
             Function::DaysBetween => {
                 let days = i64::from(date_of(&b)?).checked_sub(i64::from(date_of(&a)?));
                 Value::Int(days.ok_or_else(overflow)?)
+            }
+            Function::Identifier(kind) => {
+                self.fuel.draw(FUEL_TABLE.identifier)?;
+                self.fuel.draw_value(&a)?;
+                let form = canonical_identifier(kind, text_of(&a)?, date_of(&b)?);
+                form.map_or(Value::Null, Value::Text)
             }
             Function::DateOf => match &*a {
                 Value::Time(time) => Value::Date(literal::date_of(*time).ok_or_else(overflow)?),
