@@ -78,8 +78,7 @@ pub(crate) fn run(
         return reject(Reject::UnknownAction, "no action with this name");
     };
     let today = today(session.context.time);
-    let input =
-        fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
+    let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
     frame.caller.check_roles(&action.by)?;
     let environment = environment(&action, &input, frame.caller, session.context.time);
     let mut run = CallRun {

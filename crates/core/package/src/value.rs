@@ -119,7 +119,9 @@ impl FieldType {
             (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text, today),
             (Self::Share, Value::Map(map)) => share(map, value),
             (Self::List(item, max), Value::List(items)) => list(item, *max, items, today),
-            (Self::Map(declared), Value::Map(map)) => check_fields(declared, map, today).map(Value::Map),
+            (Self::Map(declared), Value::Map(map)) => {
+                check_fields(declared, map, today).map(Value::Map)
+            }
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
             }
@@ -189,11 +191,7 @@ fn identifier(kind: &str, text: &str, today: i32) -> Checked {
 }
 
 /// The canonical form of an identifier.
-pub(crate) fn canonical_identifier(
-    kind: IdKind,
-    text: &str,
-    today: i32,
-) -> Result<String, String> {
+pub(crate) fn canonical_identifier(kind: IdKind, text: &str, today: i32) -> Result<String, String> {
     let today = literal::civil(today).ok_or_else(|| "no date".to_owned())?;
     let context = id::Context { today, strictness: id::Strictness::Issue };
     match id::check(kind, text, &context) {

@@ -102,7 +102,11 @@ pub(crate) fn constant(name: &str, args: &[Expr]) -> Option<Option<Value>> {
 
 /// The kind that the first argument of `identifier` names.
 pub(crate) fn identifier_kind(arg: &Expr) -> Option<IdKind> {
-    if let ExprKind::Literal(Value::Text(kind)) = &arg.kind { IdKind::from_name(kind) } else { None }
+    if let ExprKind::Literal(Value::Text(kind)) = &arg.kind {
+        IdKind::from_name(kind)
+    } else {
+        None
+    }
 }
 
 /// The list of shares, when one side is `sum_shares(list)` and the other `whole`.

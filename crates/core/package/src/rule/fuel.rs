@@ -28,7 +28,8 @@ pub struct FuelTable {
 }
 
 /// The fuel table of protocol 1.
-pub const FUEL_TABLE: FuelTable = FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16, identifier: 20 };
+pub const FUEL_TABLE: FuelTable =
+    FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16, identifier: 20 };
 
 impl Fuel {
     /// What one call has for all its rules together.
