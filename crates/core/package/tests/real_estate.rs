@@ -57,3 +57,12 @@ fn the_document_has_one_encoding() {
     assert_eq!(again.digest(), doc.digest());
     println!("{} bytes", bytes.len());
 }
+
+#[test]
+fn every_scenario_is_read_with_its_place() {
+    let source = real_estate();
+    assert!(source.scenarios.len() > 40, "{}", source.scenarios.len());
+    for scenario in &source.scenarios {
+        assert!(scenario.location.line > 0 && !scenario.people.is_empty(), "{}", scenario.name);
+    }
+}
