@@ -34,10 +34,8 @@ pub(crate) fn to_json(value: &Value) -> serde_json::Value {
 
 /// A value for a person: as JSON, but texts without quotes.
 pub(crate) fn to_text(value: &Value) -> String {
-    match to_json(value) {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
-    }
+    let json = to_json(value);
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
 }
 
 fn decimal(mantissa: i64, scale: u8) -> String {
