@@ -1,0 +1,79 @@
+//! Values as SQLite keeps them: numbers of every kind as integers, so that byte order and number
+//! order never differ.
+
+use chaincity_package::model::FieldType;
+use chaincity_types::Value;
+use rusqlite::types::Value as Sql;
+
+/// Longest bytes that get a column; longer ones are content, not something to find records by.
+const BYTES_MAX: u32 = 64;
+
+/// How a field is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Affinity {
+    /// Booleans (0, 1), integers, fen, the digits of decimals and areas, days, milliseconds.
+    Integer,
+    /// Texts, words, keys, identifiers.
+    Text,
+    /// Digests and short bytes.
+    Blob,
+}
+
+impl Affinity {
+    /// The column type of a strict table.
+    pub(crate) const fn sql(self) -> &'static str {
+        match self {
+            Self::Integer => "INTEGER",
+            Self::Text => "TEXT",
+            Self::Blob => "BLOB",
+        }
+    }
+}
+
+/// How a field of this type is kept; `None` for one that has no order.
+pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
+    match kind {
+        FieldType::Bool
+        | FieldType::Int
+        | FieldType::Fen
+        | FieldType::Area
+        | FieldType::Decimal(_)
+        | FieldType::Date
+        | FieldType::Time => Some(Affinity::Integer),
+        FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_) => {
+            Some(Affinity::Text)
+        }
+        FieldType::Digest => Some(Affinity::Blob),
+        FieldType::Bytes(max) => {
+            if *max <= BYTES_MAX {
+                Some(Affinity::Blob)
+            } else {
+                None
+            }
+        }
+        FieldType::Share | FieldType::List(..) | FieldType::Map(_) => None,
+    }
+}
+
+/// A field's value as its column holds it; `None` when it is not of the field's type.
+pub(crate) fn to_sql(kind: &FieldType, value: &Value) -> Option<Sql> {
+    match (kind, value) {
+        (_, Value::Null) => Some(Sql::Null),
+        (FieldType::Bool, Value::Bool(b)) => Some(Sql::Integer(i64::from(*b))),
+        (FieldType::Int | FieldType::Fen, Value::Int(n)) => Some(Sql::Integer(*n)),
+        (FieldType::Area, Value::Decimal { mantissa, scale: 2 }) => Some(Sql::Integer(*mantissa)),
+        (FieldType::Decimal(declared), Value::Decimal { mantissa, scale }) => {
+            (declared == scale).then_some(Sql::Integer(*mantissa))
+        }
+        (FieldType::Date, Value::Date(days)) => Some(Sql::Integer(i64::from(*days))),
+        (FieldType::Time, Value::Time(time)) => i64::try_from(time.0).ok().map(Sql::Integer),
+        (
+            FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_),
+            Value::Text(text),
+        ) => Some(Sql::Text(text.clone())),
+        (FieldType::Bytes(_) | FieldType::Digest, Value::Bytes(bytes)) => {
+            Some(Sql::Blob(bytes.clone()))
+        }
+        _ => None,
+    }
+}

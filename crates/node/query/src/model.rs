@@ -1,0 +1,374 @@
+//! The open read model: its file, its connections, and what it has followed.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
+
+use chaincity_crypto::{hash, suite};
+use chaincity_history::HistoryStore;
+use chaincity_package::model::Package;
+use chaincity_types::wire::{BODY_BYTES_MAX, Version};
+use chaincity_types::{Digest, Height, cbor};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+
+use crate::QueryError;
+use crate::schema::{APPLICATION, FIXED, LAYOUT, Table, Tables};
+
+/// How long a connection waits for another one's write.
+const BUSY: Duration = Duration::from_secs(10);
+/// Read connections kept open.
+const READERS_MAX: usize = 8;
+
+/// What the file says it has followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Followed {
+    /// Lowest block followed.
+    pub(crate) low: Height,
+    /// Highest block followed.
+    pub(crate) height: Height,
+    /// Its digest.
+    pub(crate) block: Digest,
+}
+
+/// The read model of one ledger.
+pub struct ReadModel {
+    path: PathBuf,
+    pub(crate) history: Arc<dyn HistoryStore>,
+    pub(crate) writer: Mutex<Writer>,
+    pub(crate) readers: Mutex<Vec<Connection>>,
+    tables: RwLock<Arc<Tables>>,
+}
+
+/// The one connection that writes.
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    /// Packages that the tables were last made to fit.
+    pub(crate) packages: Vec<(String, u32, Digest)>,
+}
+
+impl fmt::Debug for ReadModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadModel").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+fn prepare(connection: &Connection) -> Result<(), QueryError> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
+    Ok(())
+}
+
+impl ReadModel {
+    /// Opens the read model in the file at `path`, or creates it there, and makes its tables fit
+    /// `packages`. The file's structure is checked (`PRAGMA quick_check`).
+    ///
+    /// # Errors
+    /// [`QueryError::Damaged`] when the file is not whole, of another layout or not of this
+    /// history: [`rebuild`](crate::rebuild) makes it anew.
+    pub fn open(
+        path: &Path,
+        history: Arc<dyn HistoryStore>,
+        packages: &[Arc<Package>],
+    ) -> Result<Self, QueryError> {
+        let connection = match Self::open_file(path) {
+            Err(QueryError::Storage(error)) if is_corrupt(&error) => {
+                return Err(QueryError::damaged("the file is not whole"));
+            }
+            other => other?,
+        };
+        let model = Self {
+            path: path.to_owned(),
+            history,
+            writer: Mutex::new(Writer { connection, packages: Vec::new() }),
+            readers: Mutex::default(),
+            tables: RwLock::default(),
+        };
+        model.check_history()?;
+        let mut writer = model.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        model.fit(&mut writer, packages)?;
+        drop(writer);
+        Ok(model)
+    }
+
+    fn open_file(path: &Path) -> Result<Connection, QueryError> {
+        let connection = Connection::open(path)?;
+        prepare(&connection)?;
+        let pragma = |name: &str| -> rusqlite::Result<i64> {
+            connection.pragma_query_value(None, name, |row| row.get(0))
+        };
+        let tables: i64 =
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        if tables == 0 {
+            connection.execute_batch(&format!(
+                "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; \
+                 PRAGMA user_version = {LAYOUT}; {FIXED} COMMIT;"
+            ))?;
+            return Ok(connection);
+        }
+        if pragma("application_id")? != APPLICATION || pragma("user_version")? != LAYOUT {
+            return Err(QueryError::damaged("the file is of another layout"));
+        }
+        check_structure(&connection, "quick_check")?;
+        Ok(connection)
+    }
+
+    /// Refuses a file that followed another history than the one given.
+    fn check_history(&self) -> Result<(), QueryError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(followed) = followed(&writer.connection)? else { return Ok(()) };
+        let block = self.history.block(followed.height)?;
+        let digest = block.map(|block| hash::header_digest(&block.block.header));
+        if digest == Some(followed.block) {
+            Ok(())
+        } else {
+            Err(QueryError::damaged(format!("it followed another block {}", followed.height)))
+        }
+    }
+
+    /// Height up to which the history has been followed; `None` before the first block.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn height(&self) -> Result<Option<Height>, QueryError> {
+        let reader = self.reader()?;
+        Ok(followed(&reader)?.map(|followed| followed.height))
+    }
+
+    /// A connection to read with.
+    pub(crate) fn reader(&self) -> Result<Reader<'_>, QueryError> {
+        let pooled = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let connection = match pooled {
+            Some(connection) => connection,
+            None => {
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let connection = Connection::open_with_flags(&self.path, flags)?;
+                prepare(&connection)?;
+                connection
+            }
+        };
+        Ok(Reader { model: self, connection: Some(connection) })
+    }
+
+    /// The current table of a register.
+    pub(crate) fn table(&self, package: &str, register: &str) -> Result<Arc<Table>, QueryError> {
+        let tables = self.tables();
+        let found = tables.get(&(package.to_owned(), register.to_owned())).cloned();
+        found.ok_or_else(|| QueryError::UnknownRegister {
+            package: package.to_owned(),
+            register: register.to_owned(),
+        })
+    }
+
+    pub(crate) fn tables(&self) -> Arc<Tables> {
+        Arc::clone(&self.tables.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set_tables(&self, tables: Tables) {
+        *self.tables.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(tables);
+    }
+
+    /// The version with this body, read from the history: its digest is checked there.
+    pub(crate) fn version(&self, body: &Digest, height: u64) -> Result<Version, QueryError> {
+        read_version(self.history.as_ref(), body, height)
+    }
+
+    /// Checks the whole file: its structure and its content, against a copy rebuilt from the
+    /// history. Takes as long as rebuilding.
+    ///
+    /// # Errors
+    /// [`QueryError::Damaged`] when something differs; otherwise when reading fails.
+    pub fn check(&self, packages: &[Arc<Package>]) -> Result<(), QueryError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        check_structure(&writer.connection, "integrity_check")?;
+        let Some(at) = followed(&writer.connection)? else { return Ok(()) };
+        let mut name = self.path.clone().into_os_string();
+        name.push(".check");
+        let copy = PathBuf::from(name);
+        remove(&copy)?;
+        let other = Self::open(&copy, Arc::clone(&self.history), packages)?;
+        other.follow_like(at, packages)?;
+        let here = content(&writer.connection)?;
+        let there = {
+            let other = other.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            content(&other.connection)?
+        };
+        drop(other);
+        remove(&copy)?;
+        if here == there {
+            Ok(())
+        } else {
+            Err(QueryError::damaged("its content is not what the history gives"))
+        }
+    }
+
+    /// Digest over every row, so that two read models can be compared.
+    ///
+    /// # Errors
+    /// When the file fails.
+    pub fn content(&self) -> Result<Digest, QueryError> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        content(&writer.connection)
+    }
+}
+
+/// Reads a version body from the history and decodes it.
+pub(crate) fn read_version(
+    history: &dyn HistoryStore,
+    body: &Digest,
+    height: u64,
+) -> Result<Version, QueryError> {
+    let bytes = history.body(body)?.ok_or(QueryError::Incomplete { before: height })?;
+    cbor::decode(&bytes, BODY_BYTES_MAX)
+        .map_err(|error| QueryError::damaged(format!("body `{body}`: {error}")))
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    matches!(
+        error.sqlite_error_code(),
+        Some(rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase)
+    )
+}
+
+/// Runs SQLite's own check, `quick_check` or `integrity_check`.
+fn check_structure(connection: &Connection, pragma: &str) -> Result<(), QueryError> {
+    let mut statement = connection.prepare(&format!("PRAGMA {pragma}(1)"))?;
+    let said: String = match statement.query_row([], |row| row.get(0)) {
+        Err(error) if is_corrupt(&error) => error.to_string(),
+        other => other?,
+    };
+    if said == "ok" { Ok(()) } else { Err(QueryError::Damaged(said)) }
+}
+
+/// Removes a read model's file and those that SQLite keeps beside it.
+pub(crate) fn remove(path: &Path) -> Result<(), QueryError> {
+    remove_beside(path)?;
+    remove_with(path, &[""])
+}
+
+/// Removes the files that SQLite keeps beside a read model's.
+pub(crate) fn remove_beside(path: &Path) -> Result<(), QueryError> {
+    remove_with(path, &["-wal", "-shm", "-journal"])
+}
+
+fn remove_with(path: &Path, suffixes: &[&str]) -> Result<(), QueryError> {
+    for suffix in suffixes {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        match std::fs::remove_file(PathBuf::from(name)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error.into());
+            }
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn followed(connection: &Connection) -> Result<Option<Followed>, QueryError> {
+    let sql = "SELECT value FROM meta WHERE name = 'followed'";
+    let value: Option<Vec<u8>> =
+        connection.prepare_cached(sql)?.query_row([], |row| row.get(0)).optional()?;
+    let Some(value) = value else { return Ok(None) };
+    let number = |range: std::ops::Range<usize>| {
+        value.get(range).and_then(|bytes| bytes.try_into().ok()).map(u64::from_be_bytes)
+    };
+    let parsed = match (number(0..8), number(8..16), value.get(16..).and_then(Digest::from_slice)) {
+        (Some(low), Some(height), Some(block)) => {
+            Some(Followed { low: Height(low), height: Height(height), block })
+        }
+        _ => None,
+    };
+    parsed.map(Some).ok_or_else(|| QueryError::damaged("how far it followed"))
+}
+
+pub(crate) fn set_followed(connection: &Connection, at: &Followed) -> Result<(), QueryError> {
+    let mut value = at.low.0.to_be_bytes().to_vec();
+    value.extend(at.height.0.to_be_bytes());
+    value.extend(at.block.as_bytes());
+    let sql = "INSERT OR REPLACE INTO meta VALUES ('followed', ?1)";
+    connection.execute(sql, params![value])?;
+    Ok(())
+}
+
+/// Digest chained over the rows of every table, tables by name, rows by their keys.
+fn content(connection: &Connection) -> Result<Digest, QueryError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+    let mut statement = connection.prepare(sql)?;
+    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut digest = Digest::ZERO;
+    for name in names.collect::<Result<Vec<_>, _>>()? {
+        digest = suite::digest(&[digest.as_bytes(), name.as_bytes()]);
+        // Rows come in the order of the primary key: the tables have no row ids.
+        let columns = {
+            let sql = "SELECT name FROM pragma_table_info(?1) ORDER BY name";
+            let mut statement = connection.prepare(sql)?;
+            let columns = statement.query_map([&name], |row| row.get::<_, String>(0))?;
+            let quoted = columns.map(|column| column.map(|name| crate::schema::quoted(&name)));
+            quoted.collect::<Result<Vec<_>, _>>()?
+        };
+        let keys = if name == "version" { "ORDER BY package, register, key, version" } else { "" };
+        let table = crate::schema::quoted(&name);
+        let sql = format!("SELECT {} FROM {table} {keys}", columns.join(", "));
+        let mut statement = connection.prepare(&sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let mut bytes = digest.as_bytes().to_vec();
+            for at in 0..columns.len() {
+                put_value(&mut bytes, row.get_ref(at)?);
+            }
+            digest = suite::digest(&[&bytes]);
+        }
+    }
+    Ok(digest)
+}
+
+fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
+    let (kind, bytes) = match value {
+        ValueRef::Null => (0, Vec::new()),
+        ValueRef::Integer(n) => (1, n.to_be_bytes().to_vec()),
+        ValueRef::Real(x) => (2, x.to_be_bytes().to_vec()),
+        ValueRef::Text(text) => (3, text.to_vec()),
+        ValueRef::Blob(blob) => (4, blob.to_vec()),
+    };
+    out.push(kind);
+    out.extend(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
+    out.extend(bytes);
+}
+
+/// A read connection, given back when dropped.
+pub(crate) struct Reader<'a> {
+    model: &'a ReadModel,
+    connection: Option<Connection>,
+}
+
+impl Deref for Reader<'_> {
+    type Target = Connection;
+
+    #[allow(clippy::expect_used, reason = "the connection is only taken in `drop`")]
+    fn deref(&self) -> &Connection {
+        self.connection.as_ref().expect("held until dropped")
+    }
+}
+
+impl DerefMut for Reader<'_> {
+    #[allow(clippy::expect_used, reason = "the connection is only taken in `drop`")]
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection.as_mut().expect("held until dropped")
+    }
+}
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        let mut readers = self.model.readers.lock().unwrap_or_else(PoisonError::into_inner);
+        if readers.len() < READERS_MAX
+            && let Some(connection) = self.connection.take()
+        {
+            readers.push(connection);
+        }
+    }
+}

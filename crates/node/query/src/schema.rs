@@ -1,0 +1,263 @@
+//! The tables: what each holds, and how a package's registers become current tables.
+//!
+//! Names in SQL come from compiled packages alone, never from a request, and are quoted; values
+//! are always parameters.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_package::model::{FieldType, Package, Register};
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::QueryError;
+use crate::column::{self, Affinity};
+
+/// Number of this layout; a file with another one is rebuilt.
+pub(crate) const LAYOUT: i64 = 1;
+/// `CHRM` in ASCII, so that the file can be told from other SQLite files.
+pub(crate) const APPLICATION: i64 = 0x4348_524d;
+
+/// Tables that every read model has.
+pub(crate) const FIXED: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE layout (
+  package TEXT NOT NULL, register TEXT NOT NULL, version INTEGER NOT NULL,
+  columns TEXT NOT NULL, indexes TEXT NOT NULL,
+  PRIMARY KEY (package, register)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE version (
+  package TEXT NOT NULL, register TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
+  began INTEGER NOT NULL, ended INTEGER, status INTEGER NOT NULL, schema INTEGER NOT NULL,
+  height INTEGER NOT NULL, tx BLOB NOT NULL, call INTEGER NOT NULL, operator BLOB NOT NULL,
+  member TEXT NOT NULL, by_package TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
+  corrects TEXT, fields TEXT NOT NULL, gap INTEGER NOT NULL,
+  PRIMARY KEY (package, register, key, version)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
+CREATE INDEX version_height ON version (height);
+";
+
+/// Columns of a current table that are not fields.
+const OWN: &str = "_key TEXT NOT NULL PRIMARY KEY, _version INTEGER NOT NULL, \
+                   _status INTEGER NOT NULL, _began INTEGER NOT NULL, _tx BLOB NOT NULL, \
+                   _body BLOB NOT NULL";
+
+/// A column of a current table.
+#[derive(Clone, Debug)]
+pub(crate) struct Column {
+    pub(crate) field: String,
+    pub(crate) kind: FieldType,
+    pub(crate) optional: bool,
+    affinity: Affinity,
+}
+
+/// A current table.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    pub(crate) package: String,
+    pub(crate) register: String,
+    /// Version of the package that declared it.
+    pub(crate) version: u32,
+    pub(crate) columns: Vec<Column>,
+    /// Fields of each declared index whose fields all have columns.
+    pub(crate) indexes: BTreeMap<String, Vec<String>>,
+}
+
+/// Every current table.
+pub(crate) type Tables = BTreeMap<(String, String), Arc<Table>>;
+
+/// An identifier, quoted.
+pub(crate) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+impl Table {
+    fn of(package: &Package, register: &Register) -> Result<Self, QueryError> {
+        let mut columns: Vec<Column> = Vec::new();
+        for (name, field) in &register.fields {
+            let Some(affinity) = column::affinity(&field.kind) else { continue };
+            // SQLite does not tell upper from lower case in names.
+            let taken = columns.iter().any(|column| column.field.eq_ignore_ascii_case(name));
+            if taken || name.starts_with('_') || name.contains('\0') {
+                let place = format!("`{}` of `{}`", register.name, package.id);
+                return Err(QueryError::damaged(format!("field `{name}` of {place} is unusable")));
+            }
+            columns.push(Column {
+                field: name.clone(),
+                kind: field.kind.clone(),
+                optional: field.optional,
+                affinity,
+            });
+        }
+        let has = |field: &String| columns.iter().any(|column| column.field == *field);
+        let indexes = register
+            .indexes
+            .values()
+            .filter(|index| index.fields.iter().all(has))
+            .map(|index| (index.name.clone(), index.fields.clone()))
+            .collect();
+        Ok(Self {
+            package: package.id.clone(),
+            register: register.name.clone(),
+            version: package.version,
+            columns,
+            indexes,
+        })
+    }
+
+    /// The table's name, quoted: `package/register`.
+    pub(crate) fn sql_name(&self) -> String {
+        quoted(&format!("{}/{}", self.package, self.register))
+    }
+
+    pub(crate) fn column(&self, field: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.field == field)
+    }
+
+    /// Whether an index begins with this field.
+    pub(crate) fn leads_index(&self, field: &str) -> bool {
+        self.indexes.values().any(|fields| fields.first().is_some_and(|first| first == field))
+    }
+
+    fn columns_text(&self) -> String {
+        let column = |c: &Column| format!("{} {}", quoted(&c.field), c.affinity.sql());
+        self.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+    }
+
+    fn indexes_text(&self) -> String {
+        let index = |(name, fields): (&String, &Vec<String>)| {
+            let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+            format!("{}: {}", quoted(name), fields.join(", "))
+        };
+        self.indexes.iter().map(index).collect::<Vec<_>>().join("; ")
+    }
+
+    fn create(&self, connection: &Connection) -> Result<(), QueryError> {
+        let fields = self.columns_text();
+        let comma = if fields.is_empty() { "" } else { ", " };
+        let name = self.sql_name();
+        let sql = format!("CREATE TABLE {name} ({OWN}{comma}{fields}) STRICT, WITHOUT ROWID");
+        connection.execute_batch(&sql)?;
+        self.create_indexes(connection)
+    }
+
+    fn create_indexes(&self, connection: &Connection) -> Result<(), QueryError> {
+        for (name, fields) in &self.indexes {
+            let index = quoted(&format!("{}/{}/{name}", self.package, self.register));
+            let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+            let (table, fields) = (self.sql_name(), fields.join(", "));
+            let sql = format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({fields}, _key)");
+            connection.execute_batch(&sql)?;
+        }
+        Ok(())
+    }
+}
+
+/// What must be done to a current table so that it fits its declaration.
+enum Change {
+    Nothing,
+    /// New fields at the end of the declaration's old ones: no record has them yet.
+    Add(Vec<Column>),
+    /// Made anew, and filled from the version table.
+    Remake,
+}
+
+/// What the file says of a current table.
+struct Stored {
+    version: u32,
+    columns: String,
+    indexes: String,
+}
+
+fn stored(connection: &Connection, table: &Table) -> Result<Option<Stored>, QueryError> {
+    let sql = "SELECT version, columns, indexes FROM layout WHERE package = ?1 AND register = ?2";
+    let row = connection.query_row(sql, params![table.package, table.register], |row| {
+        Ok(Stored { version: row.get(0)?, columns: row.get(1)?, indexes: row.get(2)? })
+    });
+    Ok(row.optional()?)
+}
+
+fn change(stored: &Stored, table: &Table) -> Change {
+    if stored.columns == table.columns_text() && stored.indexes == table.indexes_text() {
+        return Change::Nothing;
+    }
+    let held: Vec<&str> = stored.columns.split(", ").filter(|text| !text.is_empty()).collect();
+    let texts = table.columns.iter().map(|c| format!("{} {}", quoted(&c.field), c.affinity.sql()));
+    let texts: Vec<String> = texts.collect();
+    let kept = held.iter().all(|text| texts.iter().any(|other| other == text));
+    // An index may go or come with a field that records already have: then made anew.
+    if !kept {
+        return Change::Remake;
+    }
+    let added = table.columns.iter().zip(&texts);
+    let added = added.filter(|(_, text)| !held.contains(&text.as_str()));
+    Change::Add(added.map(|(column, _)| column.clone()).collect())
+}
+
+/// Makes the current tables fit the packages, within the caller's transaction. Gives all tables
+/// and those that must be filled from the version table.
+///
+/// A package older than the one a table follows changes nothing.
+///
+/// # Errors
+/// When SQLite fails, or a field's name cannot be a column.
+pub(crate) fn sync(
+    connection: &Connection,
+    packages: &[Arc<Package>],
+) -> Result<(Tables, Vec<Arc<Table>>), QueryError> {
+    let (mut tables, mut to_fill) = (Tables::new(), Vec::new());
+    for package in packages {
+        for register in package.registers.values() {
+            let table = Arc::new(Table::of(package, register)?);
+            let name = table.sql_name();
+            match stored(connection, &table)? {
+                None => {
+                    table.create(connection)?;
+                    to_fill.push(Arc::clone(&table));
+                }
+                Some(stored) if stored.version > table.version => {
+                    return Err(QueryError::PackageBehind {
+                        package: package.id.clone(),
+                        version: stored.version,
+                    });
+                }
+                Some(stored) => match change(&stored, &table) {
+                    Change::Nothing => {}
+                    Change::Add(columns) => {
+                        for c in columns {
+                            let (field, kind) = (quoted(&c.field), c.affinity.sql());
+                            let sql = format!("ALTER TABLE {name} ADD COLUMN {field} {kind}");
+                            connection.execute_batch(&sql)?;
+                        }
+                        drop_indexes(connection, &table)?;
+                        table.create_indexes(connection)?;
+                    }
+                    Change::Remake => {
+                        connection.execute_batch(&format!("DROP TABLE {name}"))?;
+                        table.create(connection)?;
+                        to_fill.push(Arc::clone(&table));
+                    }
+                },
+            }
+            let sql = "INSERT OR REPLACE INTO layout VALUES (?1, ?2, ?3, ?4, ?5)";
+            let (columns, indexes) = (table.columns_text(), table.indexes_text());
+            let row = params![table.package, table.register, table.version, columns, indexes];
+            connection.execute(sql, row)?;
+            tables.insert((table.package.clone(), table.register.clone()), table);
+        }
+    }
+    Ok((tables, to_fill))
+}
+
+/// Drops the indexes of a table that its declaration no longer has, or has with other fields.
+fn drop_indexes(connection: &Connection, table: &Table) -> Result<(), QueryError> {
+    let sql =
+        "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 AND sql NOTNULL";
+    let name = format!("{}/{}", table.package, table.register);
+    let mut statement = connection.prepare(sql)?;
+    let names = statement.query_map([name], |row| row.get::<_, String>(0))?;
+    for name in names.collect::<Result<Vec<_>, _>>()? {
+        connection.execute_batch(&format!("DROP INDEX {}", quoted(&name)))?;
+    }
+    Ok(())
+}
