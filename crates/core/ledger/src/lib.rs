@@ -25,6 +25,7 @@ mod halt;
 mod mandates;
 pub mod memory;
 pub mod order;
+pub mod scenario;
 mod reads;
 mod session;
 mod transaction;

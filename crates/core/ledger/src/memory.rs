@@ -1,13 +1,16 @@
 //! A ledger in memory, for tests and scenarios: state and current versions in sorted maps.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chaincity_types::cbor;
+use chaincity_package::doc::PackageDoc;
+use chaincity_package::model::Package;
+use chaincity_types::{Digest, cbor};
 use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
 
 use crate::block::Executed;
-use crate::view::{Lookup, Record, View};
+use crate::view::{Lookup, Packages, Record, View};
 
 /// Current records by logical key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,4 +56,28 @@ impl MemoryLedger {
         }
         Ok(())
     }
+}
+
+/// Compiles package documents and keeps what it compiled.
+#[derive(Debug, Default)]
+pub struct PackageCache {
+    compiled: RefCell<BTreeMap<Digest, Option<Arc<Package>>>>,
+}
+
+impl Packages for PackageCache {
+    fn compiled(&self, digest: Digest, document: &[u8]) -> Option<Arc<Package>> {
+        if let Some(known) = self.compiled.borrow().get(&digest) {
+            return known.clone();
+        }
+        let package = compile(document);
+        self.compiled.borrow_mut().insert(digest, package.clone());
+        package
+    }
+}
+
+/// Compiles a package document; `None` when it is not one or does not compile.
+#[must_use]
+pub fn compile(document: &[u8]) -> Option<Arc<Package>> {
+    let doc = PackageDoc::from_bytes(document).ok()?;
+    chaincity_package::compile(&doc).ok().map(Arc::new)
 }

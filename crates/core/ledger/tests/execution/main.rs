@@ -1,0 +1,21 @@
+//! Claims about execution, made on a small package that reaches every way to be refused.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    clippy::cast_possible_truncation,
+    reason = "tests"
+)]
+
+mod calls;
+mod desk;
+mod golden;
+mod governance;
+mod rounds;
+mod scenarios;
+mod transactions;
