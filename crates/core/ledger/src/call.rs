@@ -14,7 +14,7 @@ use chaincity_types::{Digest, Reject, Timestamp, Value};
 
 use crate::authority::Caller;
 use crate::draft::Draft;
-use crate::halt::{Halt, reject, rejected};
+use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session, draw};
 use crate::{fields, fuel, governance};
 
@@ -195,20 +195,13 @@ impl CallRun<'_, '_> {
 
     fn check_guards(&mut self, action: &Action) -> Result<(), Halt> {
         for guard in &action.guards {
-            match guard.that.run(&self.environment, &mut self.fuel)? {
-                Value::Bool(true) => {}
-                Value::Bool(false) => {
-                    return Err(Halt::Rejected(crate::halt::Rejection {
-                        code: guard.code.clone(),
-                        detail: None,
-                    }));
-                }
-                other => {
-                    return Err(rejected(
-                        Reject::RuleError,
-                        format!("guard `{}` gave a {}", guard.code, other.kind()),
-                    ));
-                }
+            let value = guard.that.run(&self.environment, &mut self.fuel)?;
+            let Value::Bool(holds) = value else {
+                let detail = format!("guard `{}` gave a {}", guard.code, value.kind());
+                return reject(Reject::RuleError, detail);
+            };
+            if !holds {
+                return Err(Halt::Rejected(Rejection { code: guard.code.clone(), detail: None }));
             }
         }
         Ok(())

@@ -97,7 +97,7 @@ impl CallRun<'_, '_> {
         package: &Arc<Package>,
         register: &str,
         key: &str,
-        set: BTreeMap<String, Value>,
+        set: &BTreeMap<String, Value>,
         corrects: Option<Correction>,
     ) -> Result<(), Halt> {
         let declared = self.register(package, register)?;
@@ -115,7 +115,7 @@ impl CallRun<'_, '_> {
         all.extend(set.clone());
         let today = today(self.session.context.time);
         let all = fields::check_all(&declared.fields, &all, Reject::InvalidField, today)?;
-        self.check_references(package, declared, &set)?;
+        self.check_references(package, declared, set)?;
         if let Some(draft) = self.drafts.get_mut(&logical) {
             draft.fields = all;
             if let Some(corrects) = corrects {

@@ -46,7 +46,7 @@ impl CallRun<'_, '_> {
                     Some(corrects) => Some(self.correction(&binding.register, key, corrects)?),
                     None => None,
                 };
-                self.update(&package, &binding.register, key, set, corrects)
+                self.update(&package, &binding.register, key, &set, corrects)
             }
             Effect::Close { record, reason } => {
                 let binding = self.binding(record)?;

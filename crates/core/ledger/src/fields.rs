@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 
 use chaincity_package::model::{Field, FieldType};
-use chaincity_package::value::check_fields;
+use chaincity_package::value::{KEY_BYTES_MAX, check_fields};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Reject, Value};
 
-use crate::halt::{Halt, reject};
-
-pub use chaincity_package::value::KEY_BYTES_MAX;
+use crate::halt::{Halt, rejected};
 
 /// Checks `given` against `declared` and gives its canonical form. `today` is the block's date.
 pub(crate) fn check_all(
@@ -18,7 +16,7 @@ pub(crate) fn check_all(
     code: Reject,
     today: i32,
 ) -> Result<BTreeMap<String, Value>, Halt> {
-    check_fields(declared, given, today).or_else(|problem| reject(code, problem.to_string()))
+    check_fields(declared, given, today).map_err(|problem| rejected(code, problem.to_string()))
 }
 
 /// The records that `value` refers to.

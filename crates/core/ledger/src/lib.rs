@@ -25,15 +25,14 @@ mod halt;
 mod mandates;
 pub mod memory;
 pub mod order;
-pub mod scenario;
 mod reads;
+pub mod scenario;
 mod session;
 mod transaction;
 mod view;
 
 pub use block::{BlockRun, Executed, effects_leaves, effects_root};
 pub use digests::{document as document_digest, mandate as mandate_digest};
-pub use fields::KEY_BYTES_MAX;
 pub use mandates::MANDATES_MAX;
 pub use session::WrittenVersion;
 pub use view::{BlockContext, Empty, Lookup, Packages, Record, SignedCall, Step, View};

@@ -97,7 +97,7 @@ impl CallRun<'_, '_> {
                     Value::Bytes(self.frame.transaction.as_bytes().to_vec()),
                 ),
             ]);
-            let result = self.update(&package, governance::MANDATE, &mandate.key, set, None);
+            let result = self.update(&package, governance::MANDATE, &mandate.key, &set, None);
             self.tolerate(result)?;
         }
         Ok(())

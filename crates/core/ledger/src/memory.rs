@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
-use chaincity_types::{Digest, cbor};
 use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
+use chaincity_types::{Digest, cbor};
 
 use crate::block::Executed;
 use crate::view::{Lookup, Packages, Record, View};

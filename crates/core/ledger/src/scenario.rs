@@ -298,9 +298,9 @@ impl<'a> Stage<'a> {
     fn resolve(&self, at: &str, json: &Json) -> Result<Json, Failure> {
         Ok(match json {
             Json::String(text) => Json::String(self.resolve_text(at, text)?),
-            Json::Array(items) => {
-                Json::Array(items.iter().map(|item| self.resolve(at, item)).collect::<Result<_, _>>()?)
-            }
+            Json::Array(items) => Json::Array(
+                items.iter().map(|item| self.resolve(at, item)).collect::<Result<_, _>>()?,
+            ),
             Json::Object(map) => {
                 let mut out = Map::new();
                 for (name, item) in map {
@@ -352,7 +352,11 @@ impl<'a> Stage<'a> {
                 .count();
             let wanted = assertion.count.unwrap_or(1);
             let found = u64::try_from(count).unwrap_or(u64::MAX);
-            return if wanted == found { Ok(()) } else { fail(at, format!("{wanted} records"), found.to_string()) };
+            return if wanted == found {
+                Ok(())
+            } else {
+                fail(at, format!("{wanted} records"), found.to_string())
+            };
         };
         let key = self.resolve_text(at, key)?;
         let record = self.ledger.get(&LogicalKey::Record {

@@ -77,5 +77,5 @@ pub(super) fn revoke(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Hal
         return reject(Reject::MandateInvalid, "used or revoked before");
     }
     let set = super::record([("status", "revoked".into())]);
-    run.update(&super::package(), MANDATE, &name, set, None)
+    run.update(&super::package(), MANDATE, &name, &set, None)
 }

@@ -57,7 +57,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
             check_compatible(register, new.registers.get(name))?;
         }
     }
-    run.update(&governance, PACKAGE, &new.id, fields, None)
+    run.update(&governance, PACKAGE, &new.id, &fields, None)
 }
 
 fn check_version(new: &Package, current: u32) -> Result<(), Halt> {

@@ -26,6 +26,6 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     super::check_majority(run)?;
     let id = super::text(input, "id")?;
     let set = input.iter().filter(|(name, _)| *name != "id");
-    let set = set.map(|(name, value)| (name.clone(), value.clone())).collect();
-    run.update(&super::package(), MEMBER, &id, set, None)
+    let set: Input = set.map(|(name, value)| (name.clone(), value.clone())).collect();
+    run.update(&super::package(), MEMBER, &id, &set, None)
 }

@@ -48,7 +48,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let changes = input.iter().filter(|(name, _)| ["roles", "active"].contains(&name.as_str()));
     let set: Input = changes.map(|(name, value)| (name.clone(), value.clone())).collect();
     if !input.contains_key("rotate_to") {
-        return run.update(&package, OPERATOR, &name, set, None);
+        return run.update(&package, OPERATOR, &name, &set, None);
     }
     let new = super::bytes(input, "rotate_to")?;
     super::check_key(&new)?;

@@ -33,7 +33,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     }
     let package = super::package();
     if run.session.get(&super::key(PARAMETER, &name))?.is_some() {
-        run.update(&package, PARAMETER, &name, input.clone(), None)
+        run.update(&package, PARAMETER, &name, input, None)
     } else {
         run.insert(&package, PARAMETER, input).map(|_| ())
     }

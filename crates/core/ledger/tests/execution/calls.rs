@@ -43,7 +43,10 @@ fn a_version_names_the_one_before_and_everything_about_its_writing() {
     let version = &desk.item("i1").version;
     assert_eq!((version.version, version.previous), (2, first));
     let by = &version.by;
-    assert_eq!((by.member.as_str(), by.package.as_str(), by.action.as_str()), ("alpha", "desk", "add"));
+    assert_eq!(
+        (by.member.as_str(), by.package.as_str(), by.action.as_str()),
+        ("alpha", "desk", "add")
+    );
     assert_eq!((by.transaction, by.call, by.package_version), (receipt.transaction, 0, 1));
     assert_eq!((by.height, by.time), (receipt.height, receipt.time));
     assert_eq!((by.operator.clone(), by.case.as_deref()), (receipt.operator, Some("case-7")));

@@ -1,7 +1,5 @@
 //! The one place where these tests touch the ledger's interface.
 
-use std::collections::BTreeMap;
-
 use chaincity_crypto::hash;
 use chaincity_ledger::memory::{MemoryLedger, PackageCache};
 use chaincity_ledger::{BlockContext, BlockRun, Executed, Record, SignedCall, Step, governance};
@@ -35,7 +33,11 @@ pub(crate) fn package() -> Source {
         ("actions/set-fee.yaml", include_str!("package/set-fee.yaml")),
         ("actions/swap.yaml", include_str!("package/swap.yaml")),
     ];
-    source::parse(&files).expect("the test package is well formed")
+    let source = source::parse(&files).expect("the test package is well formed");
+    if let Err(problems) = source.compile() {
+        panic!("the test package does not compile: {problems:#?}");
+    }
+    source
 }
 
 /// The canonical bytes of the test package.
@@ -312,9 +314,4 @@ pub(crate) fn outcomes(receipt: &Receipt) -> Vec<String> {
 pub(crate) fn with(mut call: Call, mandates: &[&str]) -> Call {
     call.mandates = Some(mandates.iter().map(|key| (*key).to_owned()).collect());
     call
-}
-
-/// Fields as a map.
-pub(crate) fn fields<const N: usize>(fields: [(&str, Value); N]) -> BTreeMap<String, Value> {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
