@@ -4,6 +4,7 @@
 //! canonical encoding ([`doc`]), and is compiled ([`compile()`]) to what the ledger executes
 //! ([`model`]). This crate knows neither state nor files nor clocks.
 
+mod check;
 mod compile;
 pub mod doc;
 mod field;
@@ -17,6 +18,7 @@ pub mod scenario;
 pub mod source;
 pub mod value;
 
+pub use check::{check, has_errors};
 pub use compile::{
     ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, READ_DEPTH_MAX,
     READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,

@@ -66,3 +66,10 @@ fn every_scenario_is_read_with_its_place() {
         assert!(scenario.location.line > 0 && !scenario.people.is_empty(), "{}", scenario.name);
     }
 }
+
+#[test]
+fn the_real_estate_package_passes_every_check() {
+    let problems = chaincity_package::check(&real_estate());
+    let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", lines.join("\n"));
+}

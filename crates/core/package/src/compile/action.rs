@@ -172,8 +172,10 @@ impl Compiler {
         out
     }
 
-    fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) {
-        if !is_name(name) || scope.names.contains_key(name) {
+    /// Whether `name` can be given to something new.
+    fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) -> bool {
+        let free = is_name(name) && !scope.names.contains_key(name);
+        if !free {
             let name = crate::rule::short(name);
             self.report(Problem::error(
                 "bad-name",
@@ -185,6 +187,7 @@ impl Compiler {
                 ("另取一个名称", "choose another name"),
             ));
         }
+        free
     }
 
     fn reads<'p>(&mut self, place: &str, docs: &[LetDoc], scope: &mut Scope<'p>) -> Vec<Let> {
@@ -194,7 +197,9 @@ impl Compiler {
         }
         for doc in docs {
             let place = format!("{place}.let.{}", doc.name);
-            self.new_name(&place, &doc.name, scope);
+            if !self.new_name(&place, &doc.name, scope) {
+                continue;
+            }
             let Some((register, read)) = self.read(&place, doc, scope) else { continue };
             let record = record_type(register);
             let (ty, list) = match &read {
@@ -439,8 +444,9 @@ impl Compiler {
                 ));
             }
         }
-        if let Some(name) = name {
-            self.new_name(place, name, scope);
+        if let Some(name) = name
+            && self.new_name(place, name, scope)
+        {
             scope.names.insert(name.to_owned(), Type::record([("_key", Type::String)]));
         }
         Some(Effect::Insert {

@@ -136,43 +136,55 @@ impl Expr {
     /// Every name that stands anywhere in it, macro variables included.
     pub(crate) fn names(&self) -> Vec<&str> {
         let mut names = Vec::new();
-        self.collect_names(&mut names);
+        self.walk(&mut |expr| {
+            if let ExprKind::Name(name) = &expr.kind {
+                names.push(name.as_str());
+            }
+        });
         names
     }
 
-    fn collect_names<'e>(&'e self, names: &mut Vec<&'e str>) {
+    /// Every `name.field` that stands anywhere in it.
+    pub(crate) fn fields_of(&self, name: &str) -> Vec<&str> {
+        let mut fields = Vec::new();
+        self.walk(&mut |expr| {
+            if let ExprKind::Select(of, field) = &expr.kind
+                && matches!(&of.kind, ExprKind::Name(found) if found == name)
+            {
+                fields.push(field.as_str());
+            }
+        });
+        fields
+    }
+
+    /// Shows every node to `see`, parents first.
+    fn walk<'e>(&'e self, see: &mut dyn FnMut(&'e Self)) {
+        see(self);
         match &self.kind {
-            ExprKind::Literal(_) => {}
-            ExprKind::Name(name) => names.push(name),
+            ExprKind::Literal(_) | ExprKind::Name(_) => {}
             ExprKind::Select(of, _)
             | ExprKind::Not(of)
             | ExprKind::Negate(of)
-            | ExprKind::Has(of) => of.collect_names(names),
+            | ExprKind::Has(of) => of.walk(see),
             ExprKind::Index(a, b) | ExprKind::Binary(_, a, b) => {
-                a.collect_names(names);
-                b.collect_names(names);
+                a.walk(see);
+                b.walk(see);
             }
             ExprKind::Conditional(a, b, c) => {
-                for part in [a, b, c] {
-                    part.collect_names(names);
-                }
+                a.walk(see);
+                b.walk(see);
+                c.walk(see);
             }
             ExprKind::List(items) | ExprKind::Call { args: items, .. } => {
-                for item in items {
-                    item.collect_names(names);
-                }
+                items.iter().for_each(|item| item.walk(see));
             }
-            ExprKind::Record(entries) => {
-                for (_, entry) in entries {
-                    entry.collect_names(names);
-                }
-            }
+            ExprKind::Record(entries) => entries.iter().for_each(|(_, entry)| entry.walk(see)),
             ExprKind::Macro { list, keep, body, .. } => {
-                list.collect_names(names);
-                body.collect_names(names);
+                list.walk(see);
                 if let Some(keep) = keep {
-                    keep.collect_names(names);
+                    keep.walk(see);
                 }
+                body.walk(see);
             }
         }
     }

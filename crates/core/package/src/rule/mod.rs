@@ -21,7 +21,7 @@ use std::fmt;
 use chaincity_types::{Reject, Value};
 
 pub use fuel::{FUEL_TABLE, Fuel, FuelTable};
-pub(crate) use parse::{Parser, is_name};
+pub(crate) use parse::{Parser, is_name, parse};
 pub use types::Type;
 
 /// Longest text of a rule, in bytes.

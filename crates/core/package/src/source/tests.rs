@@ -1,1 +1,67 @@
 //! Claims about reading YAML.
+
+use super::*;
+
+const PACKAGE: &str =
+    "package: test\nversion: 1\ntitle: {zh: 测试, en: Test}\nroles:\n  a.b: {zh: 甲, en: A}\n";
+
+fn problems(path: &str, text: &str) -> Vec<Problem> {
+    parse(&[("package.yaml", PACKAGE), (path, text)]).unwrap_err()
+}
+
+#[test]
+fn a_fault_names_file_line_and_column() {
+    let text = "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\nfelds: {}\n";
+    let found = problems("registers/item.yaml", text);
+    let location = found[0].location.clone().unwrap();
+    assert_eq!((location.file.as_str(), location.line), ("registers/item.yaml", 5));
+    assert!(found[0].cause.en.contains("felds"), "{}", found[0]);
+}
+
+#[test]
+fn a_fault_inside_a_rule_is_located_too() {
+    let register =
+        "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\nfields:\n  n: int\n";
+    let action = "action: make\ntitle: {zh: 造, en: Make}\nby: a.b\ninput: {n: int}\ndo:\n  - insert:\n      register: item\n      fields:\n        n: input.m\n";
+    let files = [
+        ("package.yaml", PACKAGE),
+        ("registers/item.yaml", register),
+        ("actions/make.yaml", action),
+    ];
+    let found = parse(&files).unwrap().compile().unwrap_err();
+    let location = found[0].location.clone().unwrap();
+    assert_eq!((location.file.as_str(), location.line), ("actions/make.yaml", 9));
+    assert!(found[0].cause.en.contains("no field `m`"), "{}", found[0]);
+}
+
+#[test]
+fn yaml_bombs_aliases_and_duplicate_keys_are_refused() {
+    let bomb = "a: &a [x, x, x]\nb: &b [*a, *a, *a]\nregister: *b\n";
+    assert!(!problems("registers/a.yaml", bomb).is_empty());
+    let deep = format!("register: {}{}\n", "[".repeat(2_000), "]".repeat(2_000));
+    assert!(!problems("registers/a.yaml", &deep).is_empty());
+    assert!(!problems("registers/a.yaml", "register: a\nregister: b\n").is_empty());
+    assert!(!problems("registers/a.yaml", &"x".repeat(300_000)).is_empty());
+}
+
+#[test]
+fn a_folder_without_package_yaml_is_no_package() {
+    assert_eq!(parse(&[]).unwrap_err()[0].code, "no-package");
+}
+
+#[test]
+fn other_files_are_left_to_other_tools() {
+    let files = [("package.yaml", PACKAGE), ("imports/taipei.yaml", ": : :"), ("README.md", "# x")];
+    assert_eq!(parse(&files).unwrap().doc.id, "test");
+}
+
+proptest::proptest! {
+    #[test]
+    fn arbitrary_files_never_panic(text in "\\PC{0,80}", lines in "[a-z:\\-\\[\\]{} \n\"'!&*|>#]{0,120}") {
+        for text in [text, lines] {
+            for path in ["package.yaml", "registers/a.yaml", "actions/a.yaml", "scenarios/a.yaml"] {
+                let _unused = parse(&[(path, text.as_str())]);
+            }
+        }
+    }
+}

@@ -1,0 +1,376 @@
+//! What `chaincity package check` looks for beyond compiling: both languages, protection and use
+//! of every part, and a scenario for every action and every reject code.
+//!
+//! Consensus runs none of this: a package that fails here may still run, so most findings are
+//! warnings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::compile::is_kernel_code;
+use crate::doc::{ActionDoc, EffectDoc, PackageDoc, RegisterDoc, TextDoc};
+use crate::model::Package;
+use crate::problem::{Problem, Severity};
+use crate::read::ReadKind;
+use crate::rule::{Expr, parse};
+use crate::scenario::{Scenario, Step};
+use crate::source::Source;
+
+/// Everything found in a package as authored, errors first.
+#[must_use]
+pub fn check(source: &Source) -> Vec<Problem> {
+    let mut found = Vec::new();
+    let package = match crate::compile(&source.doc) {
+        Ok(package) => Some(package),
+        Err(problems) => {
+            found.extend(problems);
+            None
+        }
+    };
+    languages(&source.doc, &mut found);
+    used(&source.doc, &mut found);
+    for action in &source.doc.actions {
+        protected(action, &source.doc, &mut found);
+        inputs_used(action, &mut found);
+    }
+    if let Some(package) = &package {
+        scenarios(source, package, &mut found);
+    }
+    let mut found: Vec<_> = found.into_iter().map(|problem| source.locate(problem)).collect();
+    found.sort_by_key(|problem| problem.severity);
+    found
+}
+
+/// Whether any of the problems is an error.
+#[must_use]
+pub fn has_errors(problems: &[Problem]) -> bool {
+    problems.iter().any(|problem| problem.severity == Severity::Error)
+}
+
+fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
+    let mut text = |place: String, text: &TextDoc| {
+        for (missing, zh, en) in [
+            (text.zh.trim().is_empty(), "缺少中文文本", "the Chinese text is missing"),
+            (text.en.trim().is_empty(), "缺少英文文本", "the English text is missing"),
+        ] {
+            if missing {
+                let mend = ("补上 zh 和 en", "write both zh and en");
+                found.push(Problem::error("missing-language", place.clone(), (zh, en), mend));
+            }
+        }
+    };
+    text("package".to_owned(), &doc.title);
+    for role in &doc.roles {
+        text(format!("roles.{}", role.name), &role.title);
+    }
+    for register in &doc.registers {
+        let place = format!("registers.{}", register.name);
+        text(place.clone(), &register.title);
+        for field in &register.fields {
+            text(format!("{place}.fields.{}", field.name), &field.title);
+        }
+    }
+    for action in &doc.actions {
+        let place = format!("actions.{}", action.name);
+        text(place.clone(), &action.title);
+        for (i, guard) in action.guards.iter().enumerate() {
+            text(format!("{place}.require[{i}]"), &guard.text);
+        }
+        for field in &action.input {
+            text(format!("{place}.input.{}", field.name), &field.title);
+        }
+    }
+}
+
+/// Roles that no action names, registers that none writes, actions without a legal basis.
+fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
+    for role in &doc.roles {
+        if !doc.actions.iter().any(|action| action.by.contains(&role.name)) {
+            found.push(
+                Problem::error(
+                    "unused-role",
+                    format!("roles.{}", role.name),
+                    ("没有业务动作使用此角色", "no action names this role"),
+                    ("删除该角色或用于业务动作", "remove it, or let an action name it"),
+                )
+                .warning(),
+            );
+        }
+    }
+    for register in &doc.registers {
+        let writes = |action: &ActionDoc| written(action).contains(&register.name.as_str());
+        if !doc.actions.iter().any(writes) {
+            found.push(
+                Problem::error(
+                    "unwritten-register",
+                    format!("registers.{}", register.name),
+                    ("没有业务动作向此登记簿新增记录", "no action inserts into this register"),
+                    ("删除该登记簿或增加业务动作", "remove it, or write an action that does"),
+                )
+                .warning(),
+            );
+        }
+    }
+    for action in doc.actions.iter().filter(|action| action.law.is_empty()) {
+        found.push(
+            Problem::error(
+                "no-law",
+                format!("actions.{}", action.name),
+                ("未注明法律依据", "no legal basis is cited"),
+                ("在 law 中列出法条", "list the provisions under `law`"),
+            )
+            .warning(),
+        );
+    }
+}
+
+/// Registers into which an action inserts.
+fn written(action: &ActionDoc) -> Vec<&str> {
+    let mut registers = Vec::new();
+    for effect in &action.effects {
+        if let EffectDoc::Insert { register, .. } = effect {
+            registers.push(register.as_str());
+        }
+    }
+    registers
+}
+
+/// Someone must be named who may act: a role, or a party whose mandate is needed; and what an
+/// action writes should be the business of the register's steward.
+fn protected(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
+    let place = format!("actions.{}", action.name);
+    if action.by.is_empty() && action.mandates.is_empty() {
+        found.push(Problem::error(
+            "unprotected-action",
+            format!("{place}.by"),
+            ("任何人都可以办理此业务", "anyone may call this action"),
+            ("在 by 中列出角色，或要求授意", "name roles under `by`, or demand mandates"),
+        ));
+    }
+    let organisation = |role: &str| role.split('.').next().unwrap_or_default().to_owned();
+    let callers: BTreeSet<String> = action.by.iter().map(|role| organisation(role)).collect();
+    let foreign = |register: &&RegisterDoc| {
+        written(action).contains(&register.name.as_str())
+            && !callers.contains(&organisation(&register.steward))
+            && action.mandates.is_empty()
+    };
+    for register in doc.registers.iter().filter(foreign) {
+        found.push(
+            Problem::error(
+                "foreign-writer",
+                format!("{place}.by"),
+                (
+                    format!("登记簿`{}`的主管方不参与此业务", register.name),
+                    format!("the steward of `{}` has no part in this action", register.name),
+                ),
+                (
+                    "让主管方的角色办理，或要求授意",
+                    "let the steward's role act, or demand mandates",
+                ),
+            )
+            .warning(),
+        );
+    }
+}
+
+/// Every rule of an action as far as it parses.
+fn rules(action: &ActionDoc) -> Vec<Expr> {
+    let mut texts: Vec<&str> = Vec::new();
+    texts.extend(action.mandates.iter().map(|mandate| mandate.of.as_str()));
+    texts.extend(action.guards.iter().map(|guard| guard.that.as_str()));
+    for effect in &action.effects {
+        match effect {
+            EffectDoc::Insert { fields: sets, .. } => {
+                texts.extend(sets.iter().map(|set| set.rule.as_str()));
+            }
+            EffectDoc::Update { set, corrects, .. } => {
+                texts.extend(set.iter().map(|set| set.rule.as_str()));
+                if let Some(c) = corrects {
+                    texts.extend([c.version.as_str(), c.reason.as_str(), c.basis.as_str()]);
+                }
+            }
+            EffectDoc::Event { key, .. } => texts.push(key),
+            EffectDoc::Close { .. } => {}
+        }
+    }
+    let mut exprs: Vec<Expr> = texts.iter().filter_map(|text| parse(text).ok()).collect();
+    for read in &action.reads {
+        match crate::read::parse(&read.read).map(|read| read.kind) {
+            Ok(ReadKind::Key { key, .. }) => exprs.push(key),
+            Ok(ReadKind::Where { conditions, .. }) => {
+                exprs.extend(conditions.into_iter().map(|(_, condition)| condition));
+            }
+            Err(_) => {}
+        }
+    }
+    exprs
+}
+
+/// Inputs and reads that nothing uses.
+fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
+    let exprs = rules(action);
+    let inputs: BTreeSet<&str> = exprs.iter().flat_map(|expr| expr.fields_of("input")).collect();
+    let mut names: BTreeSet<&str> = exprs.iter().flat_map(Expr::names).collect();
+    for effect in &action.effects {
+        if let EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } = effect {
+            names.insert(record);
+        }
+    }
+    let mut unused = |place: String| {
+        found.push(
+            Problem::error(
+                "unused",
+                place,
+                ("没有规则使用它", "no rule uses it"),
+                ("删除它或在规则中使用", "remove it, or use it in a rule"),
+            )
+            .warning(),
+        );
+    };
+    for field in action.input.iter().filter(|field| !inputs.contains(field.name.as_str())) {
+        unused(format!("actions.{}.input.{}", action.name, field.name));
+    }
+    for read in action.reads.iter().filter(|read| !names.contains(read.name.as_str())) {
+        unused(format!("actions.{}.let.{}", action.name, read.name));
+    }
+}
+
+/// Scenarios must fit the package, and try every action and every reject code.
+fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
+    let mut tried: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    let mut names = BTreeSet::new();
+    for scenario in &source.scenarios {
+        if !names.insert(&scenario.name) {
+            let cause = ("情景名称重复", "another scenario has this name");
+            found.push(scenario_problem(scenario, cause, ("改名", "rename it")));
+        }
+        for step in scenario.given.iter().chain(&scenario.when) {
+            step_fits(scenario, step, package, found);
+            tried.entry(&step.action).or_default().insert(step.code.as_deref());
+        }
+    }
+    for action in package.actions.values() {
+        let place = format!("actions.{}", action.name);
+        let tried = tried.remove(action.name.as_str()).unwrap_or_default();
+        if !tried.contains(&None) {
+            found.push(
+                Problem::error(
+                    "untested-action",
+                    place.clone(),
+                    ("没有情景成功办理此业务", "no scenario applies this action"),
+                    ("增加一个情景", "write one"),
+                )
+                .warning(),
+            );
+        }
+        for (i, guard) in action.guards.iter().enumerate() {
+            if !tried.contains(&Some(guard.code.as_str())) {
+                found.push(
+                    Problem::error(
+                        "untested-code",
+                        format!("{place}.require[{i}]"),
+                        (
+                            format!("没有情景因`{}`被拒绝", guard.code),
+                            format!("no scenario is refused with `{}`", guard.code),
+                        ),
+                        ("增加一个情景", "write one"),
+                    )
+                    .warning(),
+                );
+            }
+        }
+    }
+}
+
+fn scenario_problem(
+    scenario: &Scenario,
+    cause: (impl Into<String>, impl Into<String>),
+    mend: (&str, &str),
+) -> Problem {
+    let place = format!("scenarios.{}", scenario.name);
+    let mut problem = Problem::error("scenario", place, cause, mend);
+    problem.location = Some(scenario.location.clone());
+    problem
+}
+
+fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Vec<Problem>) {
+    let mut unknown = |zh: &str, en: &str, name: &str| {
+        let cause = (format!("未知的{zh}`{name}`"), format!("unknown {en} `{name}`"));
+        found.push(scenario_problem(scenario, cause, ("改正名称", "correct the name")));
+    };
+    let people = std::iter::once(&step.by).chain(step.mandates.iter().map(|m| &m.by));
+    for person in people.filter(|person| !scenario.people.contains_key(*person)) {
+        unknown("人员", "person", person);
+    }
+    let Some(action) = package.actions.get(&step.action) else {
+        unknown("业务动作", "action", &step.action);
+        return;
+    };
+    for name in step.input.keys().filter(|name| !action.input.contains_key(*name)) {
+        unknown("输入项", "input", name);
+    }
+    if let Some(code) = &step.code
+        && !is_kernel_code(code)
+        && !action.guards.iter().any(|guard| guard.code == *code)
+    {
+        unknown("拒绝代码", "reject code", code);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PACKAGE: &str = "package: test\nversion: 1\ntitle: {zh: 测试, en: Test}\nroles:\n  \
+        a.b: {zh: 甲, en: A}\n  a.c: {zh: 乙, en: \"\"}\n";
+    const REGISTER: &str = "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\n\
+        fields:\n  n: {type: int, zh: 数, en: Number}\n";
+    const ACTION: &str = "action: make\ntitle: {zh: 造, en: Make}\nby: BY\n\
+        input:\n  n: {type: int, zh: 数, en: Number}\n  m: {type: int, zh: 数, en: Number}\n\
+        require:\n  - {code: too-small, that: input.n > 0, zh: 太小, en: too small}\n\
+        do:\n  - insert:\n      register: item\n      fields: {n: input.n}\n";
+    const SCENARIO: &str = "people:\n  p: {member: x, roles: [a.b]}\nscenarios:\n  \
+        - scenario: one\n    zh: 一\n    en: one\n    when:\n      \
+        - {by: p, action: make, input: {n: 1, m: 1, k: 1}}\n      \
+        - {by: q, action: make, input: {n: 1, m: 1}, code: no-such}\n";
+
+    fn found(by: &str) -> Vec<(&'static str, String)> {
+        let action = ACTION.replace("BY", by);
+        let files = [
+            ("package.yaml", PACKAGE),
+            ("registers/item.yaml", REGISTER),
+            ("actions/make.yaml", action.as_str()),
+            ("scenarios/one.yaml", SCENARIO),
+        ];
+        let problems = check(&crate::source::parse(&files).unwrap());
+        problems.into_iter().map(|p| (p.code, p.to_string())).collect()
+    }
+
+    #[test]
+    fn each_finding_has_its_place_and_its_mend() {
+        let found = found("a.b");
+        let codes: Vec<_> = found.iter().map(|(code, _)| *code).collect();
+        let wanted = [
+            "missing-language",
+            "scenario",
+            "scenario",
+            "scenario",
+            "unused-role",
+            "no-law",
+            "unused",
+            "untested-code",
+        ];
+        assert_eq!(codes, wanted, "{found:#?}");
+        assert_eq!(
+            found[0].1,
+            "package.yaml:6:8: error: the English text is missing; write both zh and en"
+        );
+        assert!(found[7].1.starts_with("actions/make.yaml:8:"), "{}", found[7].1);
+    }
+
+    #[test]
+    fn an_action_that_anyone_may_call_is_found() {
+        let found = found("[]");
+        assert!(found.iter().any(|(code, _)| *code == "unprotected-action"));
+        assert!(found.iter().any(|(code, _)| *code == "foreign-writer"));
+    }
+}
