@@ -1,1 +1,42 @@
-//! Rust SDK: build, sign, submit, verify; it checks proofs itself.
+//! The client's side of a ledger: build, sign, submit, read, and check what a node says.
+//!
+//! A [`Client`] knows the ledger by its id, learned elsewhere, and one or more nodes by their
+//! addresses. It trusts no node: receipts and records come with proofs on request
+//! ([`Client::receipt_proved`], [`Client::record_proved`]), and it checks them itself against
+//! the ledger's id. When a node is down or busy it asks the next.
+//!
+//! It is blocking, and sees nothing of a node's code.
+//!
+//! ```no_run
+//! use chaincity_client::{Client, call};
+//! use chaincity_crypto::SecretKey;
+//! use chaincity_types::{Digest, Value};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let ledger = Digest::from_hex(&"00".repeat(32))?; // the ledger's id, learned elsewhere
+//! let client = Client::new("http://127.0.0.1:8081", ledger)?;
+//! client.sign_in(SecretKey::from_seed(&[7; 32]))?;
+//! let input = [("id".to_owned(), Value::from("310101001001GB00001F00010001"))];
+//! let receipt = client.execute(vec![call("real-estate", "first-registration", input.into())])?;
+//! println!("final at height {}", receipt.receipt.height);
+//! # Ok(())
+//! # }
+//! ```
+
+mod client;
+mod error;
+mod events;
+mod input;
+mod proof;
+mod select;
+mod session;
+mod submit;
+mod transport;
+
+pub use client::{Builder, Client, Retry};
+pub use error::ClientError;
+pub use events::Events;
+pub use select::Select;
+pub use submit::{Signed, call};
+
+pub use chaincity_api as api;

@@ -1,0 +1,152 @@
+//! Building, signing and submitting transactions, and waiting for their receipts.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chaincity_api::transaction::{ReceiptInfo, Submitted, WAIT_MS_MAX};
+use chaincity_api::{COSE, Endpoint, Problem, json::parse_time};
+use chaincity_crypto::cose;
+use chaincity_crypto::verify::ProvedReceipt;
+use chaincity_types::wire::{Call, Mode, Transaction};
+use chaincity_types::{Digest, Value};
+
+use crate::client::{Client, absent, json};
+use crate::error::ClientError;
+use crate::transport::Ask;
+
+/// How far ahead of the node's block time a transaction expires: half of what is allowed, so
+/// that a node a little behind does not make it too far.
+const EXPIRY_AHEAD_MS: u64 = 300_000;
+
+/// A signed transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Its id: digest of the Sig_structure.
+    pub id: Digest,
+    /// What to submit: a COSE_Sign1 message.
+    pub bytes: Vec<u8>,
+}
+
+/// A call without case, task and mandates.
+#[must_use]
+pub fn call(package: &str, action: &str, input: BTreeMap<String, Value>) -> Call {
+    Call {
+        package: package.to_owned(),
+        action: action.to_owned(),
+        input,
+        case: None,
+        task: None,
+        mandates: None,
+    }
+}
+
+impl Client {
+    /// An unsigned transaction for this ledger, of the protocol in force, that expires five
+    /// minutes after the node's block time.
+    ///
+    /// # Errors
+    /// When no node answers, or the node is of another ledger.
+    pub fn transaction(&self, mode: Mode, calls: Vec<Call>) -> Result<Transaction, ClientError> {
+        let status = self.status()?;
+        let now = parse_time(&status.time);
+        let now = now.ok_or_else(|| ClientError::answer("status", "a time that is none"))?;
+        Ok(Transaction {
+            ledger: self.ledger,
+            protocol: status.protocol,
+            expiry: now.plus_ms(EXPIRY_AHEAD_MS),
+            mode,
+            calls,
+            intent: None,
+        })
+    }
+
+    /// Signs a transaction.
+    ///
+    /// # Errors
+    /// [`ClientError::NotSignedIn`].
+    pub fn sign(&self, transaction: &Transaction) -> Result<Signed, ClientError> {
+        let key = self.signer()?;
+        let id = cose::transaction_id(transaction, &key.public_key());
+        Ok(Signed { id, bytes: cose::sign_transaction(transaction, &key) })
+    }
+
+    /// Submits a transaction and waits at most `wait` (and 30 s) for its receipt: `None` when
+    /// it is accepted but not final by then.
+    ///
+    /// Submitting the same transaction to several nodes is harmless: it applies once.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a refusal has the kernel's or the guard's code.
+    pub fn submit(
+        &self,
+        signed: &Signed,
+        wait: Duration,
+    ) -> Result<Option<ReceiptInfo>, ClientError> {
+        let wait_ms = millis(wait);
+        let mut ask = Ask::new(Endpoint::SubmitTransaction, &[])
+            .query("wait_ms", &wait_ms)
+            .body(COSE, signed.bytes.clone());
+        ask.wait = Duration::from_millis(wait_ms);
+        let reply = self.run(&ask)?;
+        if reply.uncertain && reply.bytes.is_empty() {
+            // A node had it already: an attempt whose answer was lost had arrived.
+            return Ok(None);
+        }
+        let submitted: Submitted = json(&reply)?;
+        if submitted.id != signed.id.to_string() {
+            return Err(ClientError::answer(&reply.url, "another transaction's id"));
+        }
+        Ok(submitted.receipt)
+    }
+
+    /// The receipt of a transaction, as the node says, waiting at most `wait` for it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn receipt(&self, id: &Digest, wait: Duration) -> Result<Option<ReceiptInfo>, ClientError> {
+        let end = Instant::now().checked_add(wait);
+        loop {
+            let left = end.map_or(Duration::ZERO, |e| e.saturating_duration_since(Instant::now()));
+            let wait_ms = millis(left);
+            let mut ask = Ask::new(Endpoint::GetReceipt, &[&id.to_string()]);
+            ask = ask.query("wait_ms", &wait_ms);
+            ask.wait = Duration::from_millis(wait_ms);
+            let found = absent(self.get(&ask), Problem::NotFinal)?;
+            if found.is_some() || wait_ms == 0 {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// The receipt of a transaction with a proof that it is final, checked here, waiting at most
+    /// `wait` for it.
+    ///
+    /// # Errors
+    /// [`ClientError::NotFinal`] when it is not final in time; else see [`ClientError`].
+    pub fn receipt_proved(
+        &self,
+        id: &Digest,
+        wait: Duration,
+    ) -> Result<ProvedReceipt, ClientError> {
+        if self.receipt(id, wait)?.is_none() {
+            return Err(ClientError::NotFinal { id: *id });
+        }
+        self.prove_receipt(id)
+    }
+
+    /// Builds, signs and submits one atomic transaction with these calls, and waits up to a
+    /// minute for its receipt, whose proof is checked here. Whether it applied is in the
+    /// receipt's entry.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; a refusal at admission has the kernel's or the guard's code.
+    pub fn execute(&self, calls: Vec<Call>) -> Result<ProvedReceipt, ClientError> {
+        let signed = self.sign(&self.transaction(Mode::Atomic, calls)?)?;
+        self.submit(&signed, Duration::from_millis(WAIT_MS_MAX))?;
+        self.receipt_proved(&signed.id, Duration::from_millis(WAIT_MS_MAX))
+    }
+}
+
+fn millis(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).min(WAIT_MS_MAX)
+}
