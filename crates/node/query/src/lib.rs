@@ -16,6 +16,7 @@ mod apply;
 mod column;
 mod error;
 mod follow;
+mod json;
 mod model;
 mod schema;
 mod select;

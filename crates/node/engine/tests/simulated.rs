@@ -1,0 +1,267 @@
+//! Clusters on virtual time: faults, changes of committee, snapshots.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    missing_docs,
+    reason = "tests"
+)]
+
+mod common;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chaincity_engine::sim::{Simulation, Weather, simulate};
+use chaincity_engine::{ContentKey, Handle};
+use chaincity_types::{Digest, Height};
+use common::{EPOCH, Toy, committee_key, config, key};
+
+/// A cluster of toys.
+struct Cluster {
+    sim: Simulation,
+    toys: Vec<Toy>,
+    handles: Vec<Handle>,
+}
+
+impl Cluster {
+    async fn start(sim: Simulation, toys: Vec<Toy>) -> Self {
+        let mut cluster = Self { sim, toys: Vec::new(), handles: Vec::new() };
+        for (node, toy) in toys.into_iter().enumerate() {
+            let config = config(u8::try_from(node).unwrap());
+            let machine = toy.clone();
+            let handle = cluster.sim.start(node, config, |_| machine).await.unwrap();
+            cluster.toys.push(toy);
+            cluster.handles.push(handle);
+        }
+        cluster
+    }
+
+    async fn restart(&mut self, node: usize, toy: Toy, sync_epoch: Option<u64>) {
+        let mut config = config(u8::try_from(node).unwrap());
+        config.sync_epoch = sync_epoch;
+        let machine = toy.clone();
+        self.handles[node] = self.sim.start(node, config, |_| machine).await.unwrap();
+        self.toys[node] = toy;
+    }
+
+    /// Lets time pass until each of `nodes` is at `height`; virtual minutes bound a broken run.
+    async fn reach(&self, nodes: &[usize], height: u64) {
+        for _ in 0..6_000 {
+            if nodes.iter().all(|node| self.toys[*node].height() >= height) {
+                return;
+            }
+            self.sim.pass_ms(100).await;
+        }
+        let heights: Vec<u64> = self.toys.iter().map(Toy::height).collect();
+        panic!("no height {height} on {nodes:?} in ten minutes: {heights:?}");
+    }
+
+    fn assert_same(&self, nodes: &[usize], height: u64) {
+        let header = self.toys[nodes[0]].header(height).unwrap();
+        for node in nodes {
+            assert_eq!(self.toys[*node].header(height).as_ref(), Some(&header), "node {node}");
+        }
+    }
+}
+
+fn toys(count: usize, schedule: &[u64]) -> Vec<Toy> {
+    (0..count).map(|_| Toy::new(schedule)).collect()
+}
+
+#[test]
+fn a_cluster_survives_a_crash_and_a_partition() {
+    simulate(1, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 5).await;
+        cluster.sim.crash(3).await;
+        cluster.reach(&[0, 1, 2], 14).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, None).await;
+        cluster.reach(&[3], 20).await;
+        // Two and two: nobody may go on.
+        cluster.sim.divide(&[&[0, 1], &[2, 3]]).await;
+        cluster.sim.pass_ms(3_000).await;
+        let stopped = cluster.toys[0].height();
+        cluster.sim.pass_ms(10_000).await;
+        assert_eq!(cluster.toys[0].height(), stopped);
+        cluster.sim.heal().await;
+        cluster.reach(&[0, 1, 2, 3], stopped + 12).await;
+        cluster.assert_same(&[0, 1, 2, 3], stopped + 12);
+    });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = || {
+        simulate(7, Weather::default(), |sim| async {
+            let cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+            cluster.reach(&[0, 1, 2, 3], 4).await;
+            cluster.sim.fingerprint()
+        })
+    };
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn one_of_four_may_be_missing() {
+    simulate(2, Weather::default(), |sim| async {
+        let cluster = Cluster::start(sim, toys(3, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2], 25).await;
+        cluster.assert_same(&[0, 1, 2], 25);
+        // Once its silence is known, its turns cost nothing.
+        let (before, height) = (cluster.sim.now(), cluster.toys[0].height());
+        cluster.reach(&[0, 1, 2], height + 12).await;
+        assert!(cluster.sim.now().since_ms(before) < 8_000);
+    });
+}
+
+#[test]
+fn a_validator_joins_and_another_leaves_as_the_ledger_decides() {
+    simulate(3, Weather::default(), |sim| async {
+        let schedule = [0b0_1111, 0b1_1111, 0b1_1110];
+        let cluster = Cluster::start(sim, toys(5, &schedule)).await;
+        cluster.reach(&[0, 1, 2, 3, 4], EPOCH - 1).await;
+        cluster.reach(&[0, 1, 2, 3, 4], 2 * EPOCH - 1).await;
+        cluster.reach(&[0, 1, 2, 3, 4], 3 * EPOCH + 2).await;
+        cluster.assert_same(&[0, 1, 2, 3, 4], 3 * EPOCH + 2);
+        assert!(cluster.handles[4].status().validator);
+        assert!(!cluster.handles[0].status().validator, "it follows what it no longer decides");
+        let (_, heads) = cluster.handles[0].heads(vec![committee_key(2)]).await.unwrap();
+        assert_eq!(heads[0].unwrap().version, 0b1_1110);
+    });
+}
+
+#[test]
+fn a_node_restarts_at_the_boundary_of_an_epoch() {
+    simulate(4, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        for boundary in [EPOCH - 1, 2 * EPOCH - 1, 2 * EPOCH] {
+            cluster.reach(&[2], boundary).await;
+            cluster.sim.crash(2).await;
+            let toy = cluster.toys[2].restarted();
+            cluster.restart(2, toy, None).await;
+        }
+        cluster.reach(&[0, 1, 2, 3], 3 * EPOCH + 3).await;
+        cluster.assert_same(&[0, 1, 2, 3], 3 * EPOCH + 3);
+    });
+}
+
+#[test]
+fn all_nodes_crash_at_once_and_go_on() {
+    simulate(5, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 13).await;
+        for node in 0..4 {
+            cluster.sim.crash(node).await;
+        }
+        for node in 0..4 {
+            let toy = cluster.toys[node].restarted();
+            cluster.restart(node, toy, None).await;
+        }
+        cluster.reach(&[0, 1, 2, 3], 25).await;
+        cluster.assert_same(&[0, 1, 2, 3], 25);
+    });
+}
+
+#[test]
+fn a_wiped_node_fetches_a_snapshot_and_takes_part_again() {
+    simulate(6, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 4).await;
+        cluster.sim.crash(3).await;
+        cluster.sim.wipe(3);
+        // What a trust bundle tells: the committees up to now.
+        let toy = Toy::new(&[0b1111]);
+        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
+        cluster.restart(3, toy, Some(2)).await;
+        cluster.reach(&[3], 4 * EPOCH + 2).await;
+        cluster.assert_same(&[0, 1, 2, 3], 4 * EPOCH + 2);
+        assert!(!cluster.handles[3].status().syncing);
+        let first = *cluster.toys[3].disk.lock().unwrap().blocks.first_key_value().unwrap().0;
+        assert!(first > EPOCH, "it executed from {first}, not from genesis");
+        // It holds the blocks of its epoch only in part, and restarts nevertheless.
+        cluster.sim.crash(3).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, Some(2)).await;
+        cluster.reach(&[0, 1, 2, 3], 6 * EPOCH).await;
+    });
+}
+
+#[test]
+fn a_synced_node_restarts_within_the_epoch_of_its_snapshot() {
+    simulate(8, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 3).await;
+        cluster.sim.crash(3).await;
+        cluster.sim.wipe(3);
+        let toy = Toy::new(&[0b1111]);
+        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
+        cluster.restart(3, toy, Some(2)).await;
+        cluster.reach(&[3], 2 * EPOCH + 5).await;
+        assert!(cluster.toys[3].height() < 3 * EPOCH - 1);
+        cluster.sim.crash(3).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, None).await;
+        cluster.reach(&[3], 3 * EPOCH + 3).await;
+        cluster.assert_same(&[0, 1, 2, 3], 3 * EPOCH + 3);
+    });
+}
+
+#[test]
+fn a_proposer_whose_block_is_invalid_is_outvoted() {
+    simulate(9, Weather::default(), |sim| async {
+        let mut toys = toys(4, &[0b1111]);
+        toys[1].lies = true;
+        let cluster = Cluster::start(sim, toys).await;
+        cluster.reach(&[0, 2, 3], 12).await;
+        cluster.assert_same(&[0, 2, 3], 12);
+    });
+}
+
+#[test]
+fn gossip_and_content_reach_every_peer() {
+    simulate(10, Weather::default(), |sim| async {
+        let cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 2).await;
+        cluster.handles[0].gossip(Bytes::from_static(b"news")).await.unwrap();
+        cluster.sim.pass_ms(200).await;
+        for node in [1, 2, 3] {
+            let told = cluster.toys[node].told.lock().unwrap();
+            assert_eq!(told.gossip, [(key(0).public(), Bytes::from_static(b"news"))]);
+        }
+        let held = ContentKey::Body(Digest([2; 32]));
+        let content = cluster.handles[0].fetch(held).await.unwrap();
+        assert_eq!(content, Some(Bytes::from_static(&[2; 32])));
+        let missing = ContentKey::Body(Digest([3; 32]));
+        assert_eq!(cluster.handles[0].fetch(missing).await.unwrap(), None);
+        let long = Bytes::from(vec![0; chaincity_engine::GOSSIP_BYTES_MAX + 1]);
+        assert!(cluster.handles[0].gossip(long).await.is_err());
+    });
+}
+
+#[test]
+fn state_is_proved_against_the_root_of_a_final_block() {
+    simulate(11, Weather::default(), |sim| async {
+        let cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 4).await;
+        let keys = vec![committee_key(1), Digest([0xfe; 32])];
+        let proved = cluster.handles[0].prove(keys.clone()).await.unwrap();
+        let (root, heads) = cluster.handles[0].heads(keys).await.unwrap();
+        assert_eq!(root, proved.state_root);
+        assert_eq!(heads[0], proved.proofs[0].0);
+        assert_eq!((heads[1], proved.proofs[1].0), (None, None));
+        let roots: Vec<Digest> =
+            cluster.toys[0].told.lock().unwrap().headers.values().map(|h| h.state_root).collect();
+        assert!(roots.contains(&root));
+        let (height, certificate) =
+            cluster.handles[0].certificate(Height(2)).await.unwrap().unwrap();
+        assert!(height >= Height(2));
+        let told = Arc::clone(&cluster.toys[0].told);
+        assert_eq!(told.lock().unwrap().certificates.get(&height.0), Some(&certificate));
+    });
+}
