@@ -1,8 +1,9 @@
 //! How values are wrapped on the disk so that a damaged one is found when it is read.
 //!
 //! A stored value is a 16-byte tag and then the value. The tag is the first half of the digest of
-//! `chaincity/history/1`, the keyspace's name, the key and the value, so a value can also not
-//! pass for that of another key. Bodies carry no tag: their key is their digest.
+//! `chaincity/history/1`, the keyspace's name, a zero byte, the key's length (8 bytes,
+//! big-endian), the key and the value, so a value can also not pass for that of another key.
+//! Bodies carry no tag: their key is their digest.
 
 use chaincity_crypto::suite;
 use chaincity_types::Digest;

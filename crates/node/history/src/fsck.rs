@@ -24,13 +24,16 @@ const CERTIFICATE_GAP_MAX: u64 = 1_023;
 const PAGE: usize = 256;
 const CONTENT_DOMAIN: &[u8] = b"chaincity/content/1";
 
+/// Says whether a finality certificate is one of this header.
+pub type VerifyCertificate<'a> = &'a dyn Fn(&Header, &[u8]) -> bool;
+
 /// What the check is to do.
 #[derive(Clone, Copy)]
 pub struct FsckOptions<'a> {
     /// Whether the content digest is wanted. It holds about 150 bytes of memory for each record.
     pub content: bool,
     /// Verifies a finality certificate of a header; without it certificates are only counted.
-    pub certificate: Option<&'a dyn Fn(&Header, &[u8]) -> bool>,
+    pub certificate: Option<VerifyCertificate<'a>>,
     /// Stop collecting after so many findings, at least 1.
     pub findings_max: usize,
     /// Called now and then with blocks done and blocks in all.

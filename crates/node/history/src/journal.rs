@@ -147,7 +147,7 @@ impl<K: Kv> Journal<K> {
         let history = Self::empty(kv);
         let state = match history.get(Space::State, STATE_KEY)? {
             Some(bytes) => {
-                minicbor::decode(&bytes).map_err(|_| HistoryError::damaged("`state` entry"))?
+                minicbor::decode(&bytes).map_err(|_cbor| HistoryError::damaged("`state` entry"))?
             }
             None => State::default(),
         };
@@ -196,7 +196,7 @@ impl<K: Kv> Journal<K> {
     fn read_block(&self, height: Height) -> Result<Option<(Digest, StoredBlock)>, HistoryError> {
         let Some((digest, bytes)) = self.raw_block(height)? else { return Ok(None) };
         let damaged = || HistoryError::damaged(format!("block at height {height}"));
-        let block: StoredBlock = minicbor::decode(&bytes).map_err(|_| damaged())?;
+        let block: StoredBlock = minicbor::decode(&bytes).map_err(|_cbor| damaged())?;
         let header = &block.block.header;
         if header.height != height || hash::header_digest(header) != digest {
             return Err(damaged());

@@ -25,7 +25,7 @@ mod store;
 
 pub use disk::{DiskOptions, DiskStore};
 pub use error::HistoryError;
-pub use fsck::{Finding, FsckOptions, Report, fsck};
+pub use fsck::{Finding, FsckOptions, Report, VerifyCertificate, fsck};
 pub use journal::check_block;
 pub use memory::MemoryStore;
 pub use missing::{Missing, missing};

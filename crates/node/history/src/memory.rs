@@ -7,9 +7,11 @@ use crate::HistoryError;
 use crate::journal::Journal;
 use crate::kv::{Batch, Kv, Pair, Space};
 
+type Entries = BTreeMap<(Space, Vec<u8>), Vec<u8>>;
+
 /// Sorted maps behind a lock.
 #[derive(Debug, Default)]
-pub struct Maps(RwLock<BTreeMap<(Space, Vec<u8>), Vec<u8>>>);
+pub struct Maps(RwLock<Entries>);
 
 impl Kv for Maps {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {

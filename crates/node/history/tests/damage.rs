@@ -172,3 +172,61 @@ fn a_shortened_or_missing_file_is_refused_found_or_without_effect() {
         }
     }
 }
+
+/// The newest journal: the one that is written to.
+fn journal(dir: &Path) -> PathBuf {
+    let journals =
+        files(dir).into_iter().filter(|file| file.extension().is_some_and(|e| e == "jnl"));
+    journals
+        .max_by_key(|file| file.file_stem().unwrap().to_str().unwrap().parse::<u64>().unwrap())
+        .unwrap()
+}
+
+#[test]
+fn a_history_that_was_not_closed_holds_all_that_was_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = blocks(20, 200);
+    let store = DiskStore::open(dir.path(), &OPTIONS).unwrap();
+    for (block, bodies) in &chain {
+        store.append(block, bodies).unwrap();
+    }
+    let answers = read_all(&store, &chain);
+    // As a process that is killed leaves it: the store is still open, nothing was said to it.
+    let killed = tempfile::tempdir().unwrap();
+    copy(dir.path(), killed.path());
+    assert_eq!(judge(killed.path(), &chain, &answers), Outcome::Unharmed);
+    drop(store);
+}
+
+#[test]
+fn a_batch_torn_by_a_power_cut_is_dropped_and_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let chain = blocks(20, 200);
+    let store = DiskStore::open(dir.path(), &OPTIONS).unwrap();
+    for (block, bodies) in &chain[..19] {
+        store.append(block, bodies).unwrap();
+    }
+    let answers = read_all(&store, &chain);
+    let before = tempfile::tempdir().unwrap();
+    copy(dir.path(), before.path());
+    let whole = fs::metadata(journal(before.path())).unwrap().len();
+    store.append(&chain[19].0, &chain[19].1).unwrap();
+    let after = tempfile::tempdir().unwrap();
+    copy(dir.path(), after.path());
+    let grown = fs::metadata(journal(after.path())).unwrap().len();
+    assert!(grown > whole);
+    for part in 1..20 {
+        // The mark of before: the batch was never said to be on the disk.
+        let torn = tempfile::tempdir().unwrap();
+        copy(after.path(), torn.path());
+        fs::copy(before.path().join("mark"), torn.path().join("mark")).unwrap();
+        let cut = whole + (grown - whole) * part / 20;
+        OpenOptions::new().write(true).open(journal(torn.path())).unwrap().set_len(cut).unwrap();
+        assert_eq!(judge(torn.path(), &chain, &answers), Outcome::Unharmed, "cut at {cut}");
+        // With the mark of after, it was: then it must not be missing.
+        let lost = tempfile::tempdir().unwrap();
+        copy(after.path(), lost.path());
+        OpenOptions::new().write(true).open(journal(lost.path())).unwrap().set_len(cut).unwrap();
+        assert_eq!(judge(lost.path(), &chain, &answers), Outcome::Refused, "cut at {cut}");
+    }
+}

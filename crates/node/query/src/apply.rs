@@ -8,14 +8,14 @@
 use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_types::wire::{LogicalKey, Status, Version};
+use chaincity_package::json;
+use chaincity_types::wire::{Correction, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Value};
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
 
 use crate::QueryError;
 use crate::column;
-use crate::json;
 use crate::model::read_version;
 use crate::schema::{Table, Tables, quoted};
 
@@ -38,6 +38,17 @@ pub(crate) const fn status_number(status: Status) -> i64 {
 /// SQLite has no unsigned 64-bit numbers; no height, version or time comes near the limit.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// What a version corrects, as JSON text.
+fn correction(corrects: &Correction) -> String {
+    serde_json::json!({
+        "version": corrects.version,
+        "body": corrects.body.to_string(),
+        "reason": corrects.reason,
+        "basis": corrects.basis,
+    })
+    .to_string()
 }
 
 impl Apply<'_> {
@@ -101,8 +112,8 @@ impl Apply<'_> {
             by.package,
             by.action,
             body.as_bytes().as_slice(),
-            version.corrects.as_ref().map(json::correction),
-            json::fields(&version.fields).to_string(),
+            version.corrects.as_ref().map(correction),
+            serde_json::Value::from(json::from_fields(&version.fields)).to_string(),
             i64::from(gap),
         ])?;
         let sql = "UPDATE version SET ended = ?5 \

@@ -16,7 +16,6 @@ mod apply;
 mod column;
 mod error;
 mod follow;
-mod json;
 mod model;
 mod schema;
 mod select;

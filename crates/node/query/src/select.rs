@@ -470,6 +470,9 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// Key, version and body digest, as a row says.
+type Row = (String, i64, Vec<u8>);
+
 /// What a cursor must have in common with the selection it is used in.
 fn fingerprint(select: &Select) -> Digest {
     let mut text = format!("{:?}", select.status);
@@ -485,8 +488,8 @@ fn read_cursor(text: &str, selection: &Digest, length: usize) -> Result<Vec<Sql>
     if text.len() > CURSOR_MAX {
         return Err(QueryError::BadCursor);
     }
-    let bytes = hex::decode(text).map_err(|_| QueryError::BadCursor)?;
-    let cursor: Cursor = cbor::decode(&bytes, CURSOR_MAX).map_err(|_| QueryError::BadCursor)?;
+    let bytes = hex::decode(text).map_err(|_hex| QueryError::BadCursor)?;
+    let cursor: Cursor = cbor::decode(&bytes, CURSOR_MAX).map_err(|_cbor| QueryError::BadCursor)?;
     if cursor.selection != *selection || cursor.values.len() != length {
         return Err(QueryError::BadCursor);
     }
@@ -521,10 +524,7 @@ impl ReadModel {
     }
 
     /// The rows of a selection and how far the history was followed, as of one moment.
-    fn rows(
-        &self,
-        sql: &Builder,
-    ) -> Result<(Option<Followed>, Vec<(String, i64, Vec<u8>)>), QueryError> {
+    fn rows(&self, sql: &Builder) -> Result<(Option<Followed>, Vec<Row>), QueryError> {
         let mut reader = self.reader()?;
         let transaction = reader.transaction()?;
         let at = followed(&transaction)?;
@@ -536,5 +536,114 @@ impl ReadModel {
         drop(statement);
         transaction.commit()?;
         Ok((at, rows))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use chaincity_package::model::{Field, FieldType, Index, KeyRule, Package, Register, Text};
+    use rusqlite::Connection;
+
+    use super::*;
+    use crate::schema::{self, FIXED};
+
+    fn table(connection: &Connection) -> Arc<Table> {
+        let field = |kind| Field { kind, optional: false, title: Text::default() };
+        let index = |field: &str| Index {
+            name: field.to_owned(),
+            fields: vec![field.to_owned()],
+            unique: false,
+        };
+        let register = Register {
+            name: "unit".into(),
+            title: Text::default(),
+            steward: "registry.registrar".into(),
+            key: KeyRule::Auto,
+            fields: [
+                ("area", FieldType::Area),
+                ("year", FieldType::Int),
+                ("name", FieldType::Text(9)),
+            ]
+            .map(|(name, kind)| (name.to_owned(), field(kind)))
+            .into(),
+            indexes: ["area", "name"].map(|name| (name.to_owned(), index(name))).into(),
+        };
+        let package = Arc::new(Package {
+            id: "test".into(),
+            version: 1,
+            title: Text::default(),
+            digest: Digest::ZERO,
+            roles: BTreeMap::new(),
+            registers: [("unit".to_owned(), register)].into(),
+            actions: BTreeMap::new(),
+        });
+        connection.execute_batch(FIXED).unwrap();
+        let (tables, _) = schema::sync(connection, &[package]).unwrap();
+        Arc::clone(tables.values().next().unwrap())
+    }
+
+    /// How SQLite goes about a selection, one step a line.
+    fn steps(connection: &Connection, table: &Table, select: &Select) -> Vec<String> {
+        let mut plan = Plan::of(table, select).unwrap();
+        let mut out = Vec::new();
+        for after in [false, true] {
+            if after {
+                let value = |field: &str| match field {
+                    KEY | "name" => Sql::Text("m".into()),
+                    _ => Sql::Integer(7),
+                };
+                plan.after = Some(plan.sort.iter().map(|(field, _)| value(field)).collect());
+            }
+            let sql = plan.sql();
+            let explain = format!("EXPLAIN QUERY PLAN {}", sql.text);
+            let mut statement = connection.prepare(&explain).unwrap();
+            let rows = statement
+                .query_map(params_from_iter(&sql.values), |row| row.get::<_, String>(3))
+                .unwrap();
+            out.extend(rows.map(Result::unwrap));
+        }
+        out
+    }
+
+    #[test]
+    fn what_is_allowed_goes_through_the_key_or_an_index() {
+        let connection = Connection::open_in_memory().unwrap();
+        let table = table(&connection);
+        let (up, down) = (Direction::Ascending, Direction::Descending);
+        let area = Value::Decimal { mantissa: 5, scale: 2 };
+        let name = Filter { field: "name".into(), op: Op::Eq, value: "x".into() };
+        let wide = Filter { field: "area".into(), op: Op::Gt, value: area };
+        let prefix = Filter { field: KEY.into(), op: Op::Prefix, value: "u".into() };
+        let cases: [(Vec<Filter>, Vec<(&str, Direction)>, &str); 9] = [
+            (vec![], vec![], "PRIMARY KEY"),
+            (vec![], vec![(KEY, down)], "PRIMARY KEY"),
+            (vec![], vec![("area", up)], "INDEX test/unit/area"),
+            (vec![], vec![("area", down)], "INDEX test/unit/area"),
+            (vec![name.clone()], vec![], "INDEX test/unit/name"),
+            (vec![name.clone(), wide.clone()], vec![(KEY, down)], "INDEX test/unit/name"),
+            (vec![wide.clone()], vec![("area", up)], "INDEX test/unit/area"),
+            (vec![wide], vec![("area", down)], "INDEX test/unit/area"),
+            (vec![prefix], vec![], "PRIMARY KEY"),
+        ];
+        for (filters, sort, way) in cases {
+            let select = Select {
+                package: "test".into(),
+                register: "unit".into(),
+                filters,
+                status: StatusFilter::Live,
+                sort: sort.into_iter().map(|(field, to)| (field.to_owned(), to)).collect(),
+                limit: 10,
+                cursor: None,
+            };
+            let steps = steps(&connection, &table, &select);
+            for step in &steps {
+                // A scan in the order of the primary key names no index.
+                let ordered = way == "PRIMARY KEY" && step == "SCAN test/unit";
+                assert!(step.contains(way) || ordered, "{select:?}: {steps:?}");
+            }
+        }
     }
 }

@@ -65,7 +65,7 @@ fn area(mantissa: i64) -> Value {
 fn record_key(version: &Version) -> String {
     match &version.key {
         LogicalKey::Record { key, .. } => key.clone(),
-        other => panic!("{other:?}"),
+        LogicalKey::Index { .. } | LogicalKey::Intent { .. } => panic!("not a record"),
     }
 }
 
@@ -201,7 +201,7 @@ fn a_page_goes_on_where_it_ended_although_records_were_written_between() {
     let rest = Select { cursor: first.next, ..select() };
     let found = keys(&model, &rest);
     assert!(found.iter().all(|key| *key > end), "nothing twice");
-    assert_eq!(first.height, Some(Height(ledger.blocks.len() as u64 - 2)));
+    assert_eq!(first.height, Some(Height(u64::try_from(ledger.blocks.len()).unwrap() - 2)));
     let all = keys(&model, &select());
     assert_eq!(all.len(), found.len() + first.items.len() + 1, "nothing lost");
 }
