@@ -64,9 +64,9 @@ fn a_record_is_proved_with_who_when_and_what() {
 #[test]
 fn a_past_version_is_proved_from_todays_head() {
     let proved = trust().record_bytes(vector!("record.cbor")).unwrap();
-    let version_at = |at| match proved.as_of(at) {
-        AsOf::Version(version) => version.version,
-        other => panic!("{other:?}"),
+    let version_at = |at| {
+        let AsOf::Version(version) = proved.as_of(at) else { panic!("no version at {at}") };
+        version.version
     };
     assert_eq!(proved.as_of(time(1)), AsOf::Absent);
     assert_eq!(version_at(time(2)), 1);

@@ -87,6 +87,9 @@ struct Sample {
     root: Digest,
     present: Vec<(Digest, Head, Vec<u8>)>,
     absent: Vec<(Digest, Vec<u8>)>,
+    /// Whether a proof is of an operation in the last, incomplete chunk, and how many mountains
+    /// it says to be inactive.
+    shapes: Vec<(bool, usize)>,
 }
 
 /// Applies blocks of writes (key, version) and takes samples after each.
@@ -107,11 +110,18 @@ fn samples(blocks: Vec<Vec<(u64, u64)>>) -> Vec<Sample> {
             let metadata = (number % 2 == 1).then(|| Value::new([7; Head::SIZE]));
             let batch = batch.merkleize(&db, metadata, &mut Proportional).await.unwrap();
             db = db.apply_batch(batch).await.unwrap().commit().await.unwrap();
-            let mut sample =
-                Sample { root: Digest(db.root().0), present: Vec::new(), absent: Vec::new() };
-            for (n, head) in live.iter().step_by(1 + live.len() / 25) {
+            let mut sample = Sample {
+                root: Digest(db.root().0),
+                present: vec![],
+                absent: vec![],
+                shapes: vec![],
+            };
+            for (n, head) in live.iter().step_by(1 + (live.len() >> 5)) {
                 let proof = db.key_value_proof(sha256::Digest::from(key(*n).0)).await.unwrap();
                 sample.present.push((key(*n), *head, proof.encode().to_vec()));
+                let tree = &proof.proof.range_proof.proof;
+                let last = *proof.proof.loc >> 8 == *tree.leaves >> 8;
+                sample.shapes.push((last, tree.inactive_peaks));
             }
             for n in 1_000_000..1_000_020_u64 {
                 let key = key(n);
@@ -135,7 +145,7 @@ fn blocks() -> Vec<Vec<(u64, u64)>> {
         let version = number as u64 + 2;
         let mut block: Vec<_> = (next..next + size).map(|n| (n, 1)).collect();
         // Every third older key is written again.
-        block.extend((0..next).filter(|n| (n + version) % 3 == 0).map(|n| (n, version)));
+        block.extend((0..next).filter(|n| (n + version).is_multiple_of(3)).map(|n| (n, version)));
         next += size;
         blocks.push(block);
     }
@@ -147,7 +157,12 @@ fn blocks() -> Vec<Vec<(u64, u64)>> {
 #[test]
 fn every_proof_of_the_engine_is_accepted() {
     let samples = samples(blocks());
-    assert!(samples.iter().map(|sample| sample.present.len()).sum::<usize>() > 500);
+    let shapes: Vec<_> = samples.iter().flat_map(|sample| sample.shapes.iter()).collect();
+    assert!(shapes.len() > 500);
+    for last in [true, false] {
+        assert!(shapes.iter().any(|shape| shape.0 == last && shape.1 == 0));
+        assert!(shapes.iter().any(|shape| shape.0 == last && shape.1 > 1));
+    }
     for sample in &samples {
         for (key, head, proof) in &sample.present {
             assert_eq!(state_proof::verify_present(proof, key, head, &sample.root), Ok(()));
