@@ -126,7 +126,13 @@ impl Kv for Tree {
         }
         guarded("journal", || out.commit())?;
         self.writes.store(batch.writes, Ordering::SeqCst);
-        if batch.sync { self.mark.put(batch.writes, false) } else { Ok(()) }
+        if batch.sync
+            && let Err(error) = self.mark.put(batch.writes, false)
+        {
+            // The batch is on the disk; a mark that lags only sees less.
+            tracing::warn!(%error, "the history's mark could not be written");
+        }
+        Ok(())
     }
 }
 

@@ -6,6 +6,7 @@
 //! tip, and the height from which it is complete.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
 use chaincity_crypto::{hash, tree};
@@ -59,6 +60,8 @@ pub struct Journal<K> {
     kv: K,
     /// Held by the one writer; never by readers.
     writer: Mutex<State>,
+    /// Set when a batch failed: what of it is on the disk shows when the history is opened again.
+    failed: AtomicBool,
     /// The ends as of the last batch, for readers.
     ends: RwLock<(Option<End>, Option<End>)>,
 }
@@ -139,7 +142,12 @@ pub fn check_block(block: &StoredBlock) -> Result<(), HistoryError> {
 impl<K: Kv> Journal<K> {
     /// A history over keyspaces that hold nothing.
     pub(crate) fn empty(kv: K) -> Self {
-        Self { kv, writer: Mutex::default(), ends: RwLock::default() }
+        Self {
+            kv,
+            writer: Mutex::default(),
+            failed: AtomicBool::new(false),
+            ends: RwLock::default(),
+        }
     }
 
     /// The history that the keyspaces hold, of which at least `marked` batches were written.
@@ -255,12 +263,20 @@ impl<K: Kv> Journal<K> {
     }
 
     fn commit(&self, staged: Staged, state: &mut State, sync: bool) -> Result<(), HistoryError> {
+        if self.failed.load(Ordering::SeqCst) {
+            let why = "a write failed before; the history must be opened again";
+            return Err(HistoryError::Storage(why.into()));
+        }
         state.writes = state.writes.saturating_add(1);
         state.sum = xor(&state.sum, &staged.sum);
         let mut entries = staged.entries;
         let about = frame::seal(Space::State, STATE_KEY, &cbor::encode(state));
         entries.push((Space::State, STATE_KEY.to_vec(), about));
-        self.kv.commit(Batch { entries, writes: state.writes, sync })
+        let done = self.kv.commit(Batch { entries, writes: state.writes, sync });
+        if done.is_err() {
+            self.failed.store(true, Ordering::SeqCst);
+        }
+        done
     }
 
     fn put(
@@ -294,10 +310,11 @@ impl<K: Kv> Journal<K> {
         }
         self.commit(staged, &mut next, true)?;
         *writer = next;
+        self.publish(&writer);
         if !must_be_whole {
             self.extend(&mut writer)?;
+            self.publish(&writer);
         }
-        self.publish(&writer);
         Ok(())
     }
 
@@ -531,5 +548,57 @@ impl<K: Kv> HistoryStore for Journal<K> {
             found(Finding::held_differs());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kv::Pair;
+    use crate::memory::Maps;
+
+    /// Keyspaces whose second batch is written and yet said to have failed.
+    #[derive(Default)]
+    struct Failing {
+        maps: Maps,
+        fail: AtomicBool,
+    }
+
+    impl Kv for Failing {
+        fn get(&self, space: Space, key: &[u8]) -> Result<Option<Vec<u8>>, HistoryError> {
+            self.maps.get(space, key)
+        }
+
+        fn has(&self, space: Space, key: &[u8]) -> Result<bool, HistoryError> {
+            self.maps.has(space, key)
+        }
+
+        fn scan(&self, space: Space, from: &[u8], limit: usize) -> Result<Vec<Pair>, HistoryError> {
+            self.maps.scan(space, from, limit)
+        }
+
+        fn commit(&self, batch: Batch) -> Result<(), HistoryError> {
+            self.maps.commit(batch)?;
+            match self.fail.swap(false, Ordering::SeqCst) {
+                true => Err(HistoryError::Storage("no space left".into())),
+                false => Ok(()),
+            }
+        }
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_is_written_until_the_history_is_opened_again() {
+        let history = Journal::empty(Failing::default());
+        history.put_meta("a", b"1").unwrap();
+        history.keyspaces().fail.store(true, Ordering::SeqCst);
+        assert!(history.put_meta("b", b"2").is_err());
+        assert!(history.put_meta("c", b"3").is_err());
+        let Journal { kv, .. } = history;
+        let opened = Journal::load(kv, 2).unwrap();
+        opened.put_meta("c", b"3").unwrap();
+        assert_eq!(opened.meta_names("").unwrap(), ["a", "b", "c"]);
+        let mut found = vec![];
+        opened.check_held(&mut |finding| found.push(finding)).unwrap();
+        assert_eq!(found, []);
     }
 }

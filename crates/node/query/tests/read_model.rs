@@ -493,3 +493,23 @@ fn a_file_of_another_history_is_refused() {
     let refused = ReadModel::open(&path, ledger.history(), &packages()).unwrap_err();
     assert_eq!(refused.code(), "read-model-damaged", "{refused}");
 }
+
+#[test]
+fn the_registers_of_governance_have_their_tables() {
+    let ledger = Ledger::flats();
+    let dir = tempfile::tempdir().unwrap();
+    let governance = chaincity_ledger::governance::package();
+    let packages = vec![Arc::clone(&governance), package(1)];
+    let path = dir.path().join("read.sqlite");
+    let model = ReadModel::open(&path, ledger.history(), &packages).unwrap();
+    while !model.catch_up(&packages, 50).unwrap().done {}
+    for register in governance.registers.values() {
+        let select =
+            Select { package: governance.id.clone(), register: register.name.clone(), ..select() };
+        assert_eq!(keys(&model, &select), Vec::<String>::new());
+        for index in register.indexes.values() {
+            let sort = vec![(index.fields[0].clone(), Direction::Descending)];
+            assert!(model.select(&Select { sort, ..select.clone() }).is_ok(), "{index:?}");
+        }
+    }
+}
