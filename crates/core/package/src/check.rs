@@ -305,8 +305,17 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
         unknown("业务动作", "action", &step.action);
         return;
     };
-    for name in step.input.keys().filter(|name| !action.input.contains_key(*name)) {
-        unknown("输入项", "input", name);
+    for (name, json) in &step.input {
+        match action.input.get(name) {
+            None => unknown("输入项", "input", name),
+            // `$step.register` stands for a key that only the run knows.
+            Some(_) if json.to_string().contains("\"$") || json.is_null() => {}
+            Some(field) => {
+                if let Err(problem) = crate::json::to_value(&field.kind, json) {
+                    unknown("输入值", "input", &format!("{name}: {problem}"));
+                }
+            }
+        }
     }
     if let Some(code) = &step.code
         && !is_kernel_code(code)

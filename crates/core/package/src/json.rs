@@ -54,7 +54,8 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         }
         FieldType::Bytes(_) | FieldType::Digest => {
             let digits = text("a hexadecimal string")?;
-            hex::decode(digits).map(Value::Bytes).map_err(|_| wrong("a hexadecimal string"))
+            let bytes = hex::decode(digits).ok().map(Value::Bytes);
+            bytes.ok_or_else(|| wrong("a hexadecimal string"))
         }
         FieldType::Date => literal::date(text("a date")?)
             .map(Value::Date)

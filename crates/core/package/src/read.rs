@@ -52,7 +52,7 @@ pub(crate) fn parse(text: &str) -> Result<ReadText, RuleError> {
     let verb = p.word()?;
     p.expect_mark("(")?;
     let register = p.word_with_hyphens()?;
-    let mut read = match verb.as_str() {
+    let read = match verb.as_str() {
         "get" | "find" => key_read(&mut p, register, verb == "find")?,
         "one" => conditions(&mut p, register, Some(WantText::One))?,
         "maybe" => conditions(&mut p, register, Some(WantText::Maybe))?,
@@ -64,10 +64,10 @@ pub(crate) fn parse(text: &str) -> Result<ReadText, RuleError> {
     };
     p.expect_mark(")")?;
     p.expect_end()?;
-    if let ReadKind::Where { conditions, .. } = &mut read.kind {
-        if conditions.is_empty() {
-            return Err(RuleError::new(at, "a read needs a condition `field == value`"));
-        }
+    if let ReadKind::Where { conditions, .. } = &read.kind
+        && conditions.is_empty()
+    {
+        return Err(RuleError::new(at, "a read needs a condition `field == value`"));
     }
     Ok(read)
 }

@@ -136,7 +136,12 @@ fn as_cel(value: &Value) -> CelValue {
             let items: Vec<_> = items.iter().map(as_cel).collect();
             CelValue::List(items.into())
         }
-        other => panic!("not of the common subset: {}", other.kind()),
+        Value::Null
+        | Value::Decimal { .. }
+        | Value::Bytes(_)
+        | Value::Date(_)
+        | Value::Time(_)
+        | Value::Map(_) => panic!("not of the common subset: {}", value.kind()),
     }
 }
 

@@ -474,10 +474,7 @@ impl Compiler {
                 self.unknown(&place, ("字段", "field"), &doc.field);
                 continue;
             };
-            let bare = match &field.kind {
-                FieldType::Enum(words) => words.contains(&doc.rule),
-                _ => false,
-            };
+            let bare = matches!(&field.kind, FieldType::Enum(words) if words.contains(&doc.rule));
             let program = if bare && !scope.names.contains_key(&doc.rule) {
                 Some(Program::word(&doc.rule))
             } else {

@@ -275,17 +275,16 @@ impl Compiler {
         kind: &FieldType,
         registers: &BTreeMap<String, Register>,
     ) {
-        match kind {
-            FieldType::Ref(register) if !registers.contains_key(register) => {
+        if let FieldType::Ref(register) = kind {
+            if !registers.contains_key(register) {
                 self.unknown(place, ("登记簿", "register"), register);
             }
-            FieldType::List(item, _) => self.check_reference(place, item, registers),
-            FieldType::Map(fields) => {
-                for field in fields.values() {
-                    self.check_reference(place, &field.kind, registers);
-                }
+        } else if let FieldType::List(item, _) = kind {
+            self.check_reference(place, item, registers);
+        } else if let FieldType::Map(fields) = kind {
+            for field in fields.values() {
+                self.check_reference(place, &field.kind, registers);
             }
-            _ => {}
         }
     }
 }

@@ -75,10 +75,13 @@ impl Checker<'_> {
             }
             ExprKind::Index(of, index) => self.index(of, index, facts),
             ExprKind::Not(inner) => self.wanted(inner, &Type::Bool, facts).map(|()| Type::Bool),
-            ExprKind::Negate(inner) => match self.value(inner, facts)? {
-                ty @ (Type::Int | Type::Decimal(_)) => Ok(ty),
-                other => Err(RuleError::new(inner.at, mismatch(&Type::Int, &other))),
-            },
+            ExprKind::Negate(inner) => {
+                let ty = self.value(inner, facts)?;
+                if matches!(ty, Type::Int | Type::Decimal(_)) {
+                    return Ok(ty);
+                }
+                Err(RuleError::new(inner.at, mismatch(&Type::Int, &ty)))
+            }
             ExprKind::Binary(op, left, right) => self.binary(expr, *op, (left, right), facts),
             ExprKind::Conditional(condition, yes, no) => {
                 self.wanted(condition, &Type::Bool, facts)?;
@@ -156,13 +159,12 @@ impl Checker<'_> {
     }
 
     fn list_item(&mut self, list: &Expr, facts: &Facts) -> Result<Type, RuleError> {
-        match self.value(list, facts)? {
-            Type::List(item) => Ok(item.as_ref().clone()),
-            other => Err(RuleError::new(
-                list.at,
-                format!("a list expected, found {other}{}", null_hint(&other)),
-            )),
+        let ty = self.value(list, facts)?;
+        if let Type::List(item) = &ty {
+            return Ok(item.as_ref().clone());
         }
+        let cause = format!("a list expected, found {ty}{}", null_hint(&ty));
+        Err(RuleError::new(list.at, cause))
     }
 
     fn index(&mut self, of: &Expr, index: &Expr, facts: &Facts) -> Result<Type, RuleError> {
@@ -248,11 +250,7 @@ impl Checker<'_> {
             ("startsWith" | "endsWith" | "contains", true, [Type::String, Type::String]) => {
                 Some(Type::Bool)
             }
-            ("sum", false, [Type::List(item)]) => match item.as_ref() {
-                Type::Int | Type::Never => Some(Type::Int),
-                Type::Decimal(scale) => Some(Type::Decimal(*scale)),
-                _ => None,
-            },
+            ("sum", false, [Type::List(item)]) => summed(item),
             ("sum_shares", false, [ty]) => {
                 ty.fits(&Type::list(Type::share())).then_some(Type::ShareSum)
             }
@@ -283,6 +281,13 @@ impl Checker<'_> {
             RuleError::new(expr.at, format!("no function `{}({list})`", super::short(name)))
         })
     }
+}
+
+fn summed(item: &Type) -> Option<Type> {
+    if *item == Type::Never {
+        return Some(Type::Int);
+    }
+    matches!(item, Type::Int | Type::Decimal(_)).then(|| item.clone())
 }
 
 fn literal_type(value: &Value) -> Type {
@@ -366,20 +371,19 @@ fn known(condition: &Expr, outcome: bool, facts: &Facts) -> Facts {
 }
 
 fn collect(condition: &Expr, outcome: bool, facts: &mut Facts) {
-    match &condition.kind {
-        ExprKind::Binary(BinaryOp::And, a, b) if outcome => {
-            collect(a, true, facts);
-            collect(b, true, facts);
+    if let ExprKind::Binary(op, a, b) = &condition.kind {
+        match (op, outcome) {
+            (BinaryOp::And, true) | (BinaryOp::Or, false) => {
+                collect(a, outcome, facts);
+                collect(b, outcome, facts);
+            }
+            (BinaryOp::Ne, true) | (BinaryOp::Eq, false) => null_test(a, b, facts),
+            _ => {}
         }
-        ExprKind::Binary(BinaryOp::Or, a, b) if !outcome => {
-            collect(a, false, facts);
-            collect(b, false, facts);
-        }
-        ExprKind::Binary(BinaryOp::Ne, a, b) if outcome => null_test(a, b, facts),
-        ExprKind::Binary(BinaryOp::Eq, a, b) if !outcome => null_test(a, b, facts),
-        ExprKind::Not(inner) => collect(inner, !outcome, facts),
-        ExprKind::Has(path) if outcome => facts.extend(path.path()),
-        _ => {}
+    } else if let ExprKind::Not(inner) = &condition.kind {
+        collect(inner, !outcome, facts);
+    } else if let (ExprKind::Has(path), true) = (&condition.kind, outcome) {
+        facts.extend(path.path());
     }
 }
 

@@ -119,10 +119,8 @@ pub(crate) fn shares_against_whole<'e>(left: &'e Expr, right: &'e Expr) -> Optio
     } else {
         return None;
     };
-    match &sum.kind {
-        ExprKind::Call { name, args, .. } if name == "sum_shares" => args.first(),
-        _ => None,
-    }
+    let ExprKind::Call { name, args, .. } = &sum.kind else { return None };
+    if name == "sum_shares" { args.first() } else { None }
 }
 
 pub(crate) fn compile(expr: &Expr, types: &Types) -> Result<Node, RuleError> {
@@ -184,10 +182,8 @@ impl<'e> Compiler<'e> {
     }
 
     fn select(&mut self, of: &'e Expr, field: &str) -> Result<Node, RuleError> {
-        let declared = match self.types.of(of)? {
-            Type::Record(fields) => fields.get(field),
-            _ => None,
-        };
+        let declared =
+            if let Type::Record(fields) = self.types.of(of)? { fields.get(field) } else { None };
         let optional = matches!(declared, Some(Type::Optional(_) | Type::Null));
         Ok(Node::Select { of: self.boxed(of)?, field: field.to_owned(), optional })
     }
@@ -225,10 +221,13 @@ impl<'e> Compiler<'e> {
             "startsWith" => Function::StartsWith,
             "endsWith" => Function::EndsWith,
             "contains" => Function::Contains,
-            "sum" => match self.types.of(expr)? {
-                Type::Decimal(scale) => Function::SumDecimal(*scale),
-                _ => Function::Sum,
-            },
+            "sum" => {
+                if let Type::Decimal(scale) = self.types.of(expr)? {
+                    Function::SumDecimal(*scale)
+                } else {
+                    Function::Sum
+                }
+            }
             "min" if args.len() == 1 => Function::Least,
             "max" if args.len() == 1 => Function::Greatest,
             "min" => Function::Min,
@@ -252,9 +251,8 @@ impl<'e> Compiler<'e> {
 
 /// A list of constants is a constant.
 fn fold_list(nodes: Vec<Node>) -> Node {
-    let constant = |node: &Node| match node {
-        Node::Constant(value) => Some(value.clone()),
-        _ => None,
+    let constant = |node: &Node| {
+        if let Node::Constant(value) = node { Some(value.clone()) } else { None }
     };
     match nodes.iter().map(constant).collect::<Option<Vec<_>>>() {
         Some(values) => Node::Constant(Value::List(values)),

@@ -17,19 +17,21 @@ pub struct Fuel {
 pub struct FuelTable {
     /// Evaluating one part of a rule.
     pub step: u64,
-    /// Visiting one item of a list, by a macro, `in`, `sum`, `sum_shares`.
+    /// Visiting one item of a list, by a macro, `in`, `sum`, `min`, `max`.
     pub item: u64,
     /// Comparing or copying one value (a list or map counts as itself plus its items).
     pub value: u64,
     /// Comparing, searching, joining or copying this many bytes costs one unit.
     pub bytes_a_unit: u64,
+    /// Adding one share to a sum of shares.
+    pub share: u64,
     /// Checking an identifier.
     pub identifier: u64,
 }
 
 /// The fuel table of protocol 1.
 pub const FUEL_TABLE: FuelTable =
-    FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16, identifier: 20 };
+    FuelTable { step: 1, item: 1, value: 1, bytes_a_unit: 16, share: 10, identifier: 20 };
 
 impl Fuel {
     /// What one call has for all its rules together.

@@ -117,7 +117,7 @@ impl<'t> Lexer<'t> {
             Some(digits) => u64::from_str_radix(digits, 16),
             None => word.parse(),
         };
-        value.map(Kind::Int).map_err(|_| {
+        value.ok().map(Kind::Int).ok_or_else(|| {
             RuleError::new(at, format!("`{}` is not a 64-bit integer", super::short(word)))
         })
     }
@@ -159,9 +159,9 @@ impl<'t> Lexer<'t> {
         if bytes {
             return Ok(Some(Kind::Bytes(out)));
         }
-        String::from_utf8(out)
-            .map(|text| Some(Kind::Text(text)))
-            .map_err(|_| RuleError::new(begin, "a string is not Unicode"))
+        let text = String::from_utf8(out).ok();
+        let text = text.ok_or_else(|| RuleError::new(begin, "a string is not Unicode"))?;
+        Ok(Some(Kind::Text(text)))
     }
 
     fn escape(&mut self, bytes: bool, out: &mut Vec<u8>) -> Result<(), RuleError> {
@@ -197,10 +197,10 @@ impl<'t> Lexer<'t> {
         if !number.chars().all(|c| c.is_digit(radix)) {
             return Err(bad());
         }
-        let code = u32::from_str_radix(number, radix).map_err(|_| bad())?;
+        let code = u32::from_str_radix(number, radix).ok().ok_or_else(bad)?;
         self.advance(digits);
         if bytes {
-            out.push(u8::try_from(code).map_err(|_| bad())?);
+            out.push(u8::try_from(code).ok().ok_or_else(bad)?);
         } else {
             let c = char::from_u32(code).ok_or_else(bad)?;
             out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());

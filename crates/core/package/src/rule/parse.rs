@@ -294,7 +294,8 @@ impl Parser {
         let at = self.at();
         match self.peek().clone() {
             Kind::Int(n) => {
-                let n = i64::try_from(n).map_err(|_| RuleError::new(at, "integer out of range"))?;
+                let n = i64::try_from(n).ok();
+                let n = n.ok_or_else(|| RuleError::new(at, "integer out of range"))?;
                 self.advance();
                 self.node(at, ExprKind::Literal(Value::Int(n)))
             }

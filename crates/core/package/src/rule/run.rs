@@ -154,10 +154,12 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn select(&mut self, of: Cow<'a, Value>, field: &str, optional: bool) -> Run<'a> {
-        let found = match of {
-            Cow::Borrowed(Value::Map(map)) => map.get(field).map(Cow::Borrowed),
-            Cow::Owned(Value::Map(mut map)) => map.remove(field).map(Cow::Owned),
-            other => return unfit("map", &other),
+        let found = if let Cow::Borrowed(Value::Map(map)) = of {
+            map.get(field).map(Cow::Borrowed)
+        } else if let Cow::Owned(Value::Map(mut map)) = of {
+            map.remove(field).map(Cow::Owned)
+        } else {
+            return unfit("map", &of);
         };
         match found {
             Some(value) => Ok(value),
@@ -179,12 +181,11 @@ impl<'a> Machine<'a, '_> {
     }
 
     fn negate(&mut self, inner: &'a Node) -> Run<'a> {
-        let value = match &*self.eval(inner)? {
-            Value::Int(n) => n.checked_neg().map(Value::Int),
-            Value::Decimal { mantissa, scale } => {
-                mantissa.checked_neg().map(|mantissa| Value::Decimal { mantissa, scale: *scale })
-            }
-            other => return unfit("int", other),
+        let inner = self.eval(inner)?;
+        let value = if let Value::Decimal { mantissa, scale } = &*inner {
+            mantissa.checked_neg().map(|mantissa| Value::Decimal { mantissa, scale: *scale })
+        } else {
+            int_of(&inner)?.checked_neg().map(Value::Int)
         };
         value.map(Cow::Owned).ok_or_else(overflow)
     }
@@ -221,8 +222,7 @@ impl<'a> Machine<'a, '_> {
         Ok(Cow::Owned(value))
     }
 
-    /// Equality of two values of one type. Draws for the smaller side only where they differ
-    /// early is not attempted: both sides are paid for.
+    /// Equality of two values of one type; both are paid for, however early they differ.
     fn equal(&mut self, a: &Value, b: &Value) -> Result<bool, RuleFailure> {
         self.fuel.draw_value(a)?;
         self.fuel.draw_value(b)?;
@@ -271,7 +271,7 @@ impl<'a> Machine<'a, '_> {
         let list = self.eval(list)?;
         let mut shares = Vec::new();
         for item in list_of(&list)? {
-            self.fuel.draw(FUEL_TABLE.item)?;
+            self.fuel.draw(FUEL_TABLE.share)?;
             let part = |name: &str| {
                 let value = item.as_map().and_then(|map| map.get(name)).and_then(Value::as_int)?;
                 u64::try_from(value).ok()
@@ -294,11 +294,7 @@ impl<'a> Machine<'a, '_> {
         keep: Option<&'a Node>,
         body: &'a Node,
     ) -> Run<'a> {
-        let items: Vec<Cow<'a, Value>> = match self.eval(list)? {
-            Cow::Borrowed(Value::List(items)) => items.iter().map(Cow::Borrowed).collect(),
-            Cow::Owned(Value::List(items)) => items.into_iter().map(Cow::Owned).collect(),
-            other => return unfit("list", &other),
-        };
+        let items = Items::of(self.eval(list)?)?;
         let mut found = 0_u64;
         let mut out = Vec::new();
         for item in items {
@@ -350,10 +346,12 @@ impl<'a> Machine<'a, '_> {
                 self.fuel.draw_value(&a)?;
                 self.fuel.draw_value(&b)?;
                 let (text, part) = (text_of(&a)?, text_of(&b)?);
-                Value::Bool(match function {
-                    Function::StartsWith => text.starts_with(part),
-                    Function::EndsWith => text.ends_with(part),
-                    _ => text.contains(part),
+                Value::Bool(if function == Function::StartsWith {
+                    text.starts_with(part)
+                } else if function == Function::EndsWith {
+                    text.ends_with(part)
+                } else {
+                    text.contains(part)
                 })
             }
             Function::Sum => self.sum(&a, None)?,
@@ -381,28 +379,28 @@ impl<'a> Machine<'a, '_> {
                 let form = canonical_identifier(kind, text_of(&a)?, date_of(&b)?);
                 form.map_or(Value::Null, Value::Text)
             }
-            Function::DateOf => match &*a {
-                Value::Time(time) => Value::Date(literal::date_of(*time).ok_or_else(overflow)?),
-                other => return unfit("timestamp", other),
-            },
-            Function::ToText => return self.to_text(a),
+            Function::DateOf => {
+                let Value::Time(time) = &*a else { return unfit("timestamp", &a) };
+                Value::Date(literal::date_of(*time).ok_or_else(overflow)?)
+            }
+            Function::ToText => return self.text(a),
         };
         Ok(Cow::Owned(value))
     }
 
     /// Characters of a text (as in CEL), bytes, items or fields.
     fn size(&mut self, value: &Value) -> Result<Value, RuleFailure> {
-        let size = match value {
-            Value::Text(text) => {
-                self.fuel.draw_bytes(text.len())?;
-                text.chars().count()
-            }
-            Value::Bytes(bytes) => bytes.len(),
-            Value::List(items) => items.len(),
-            Value::Map(map) => map.len(),
-            other => return unfit("list", other),
+        let size = if let Value::Text(text) = value {
+            self.fuel.draw_bytes(text.len())?;
+            text.chars().count()
+        } else if let Value::Bytes(bytes) = value {
+            bytes.len()
+        } else if let Value::Map(map) = value {
+            map.len()
+        } else {
+            list_of(value)?.len()
         };
-        i64::try_from(size).map(Value::Int).map_err(|_| overflow())
+        i64::try_from(size).ok().map(Value::Int).ok_or_else(overflow)
     }
 
     fn sum(&mut self, list: &Value, scale: Option<u8>) -> Result<Value, RuleFailure> {
@@ -431,17 +429,48 @@ impl<'a> Machine<'a, '_> {
         Ok(Cow::Owned(found.clone()))
     }
 
-    fn to_text(&mut self, value: Cow<'a, Value>) -> Run<'a> {
+    fn text(&mut self, value: Cow<'a, Value>) -> Run<'a> {
         let text = match &*value {
             Value::Text(_) => return Ok(value),
             Value::Bool(b) => b.to_string(),
             Value::Int(n) => n.to_string(),
             Value::Decimal { mantissa, scale } => literal::decimal_text(*mantissa, *scale),
             Value::Date(days) => literal::date_text(*days).ok_or_else(overflow)?,
-            other => return unfit("string", other),
+            Value::Null | Value::Bytes(_) | Value::Time(_) | Value::List(_) | Value::Map(_) => {
+                return unfit("string", &value);
+            }
         };
         self.fuel.draw_bytes(text.len())?;
         Ok(Cow::Owned(Value::Text(text)))
+    }
+}
+
+/// The items of a list, taken one by one: those that are never looked at cost nothing.
+enum Items<'a> {
+    Borrowed(std::slice::Iter<'a, Value>),
+    Owned(std::vec::IntoIter<Value>),
+}
+
+impl<'a> Items<'a> {
+    fn of(list: Cow<'a, Value>) -> Result<Self, RuleFailure> {
+        if let Cow::Borrowed(Value::List(items)) = list {
+            Ok(Self::Borrowed(items.iter()))
+        } else if let Cow::Owned(Value::List(items)) = list {
+            Ok(Self::Owned(items.into_iter()))
+        } else {
+            unfit("list", &list)
+        }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Cow<'a, Value>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Borrowed(items) => items.next().map(Cow::Borrowed),
+            Self::Owned(items) => items.next().map(Cow::Owned),
+        }
     }
 }
 
@@ -503,7 +532,16 @@ fn integer(op: BinaryOp, a: i64, b: i64) -> Result<Value, RuleFailure> {
         BinaryOp::Sub => a.checked_sub(b),
         BinaryOp::Mul => a.checked_mul(b),
         BinaryOp::Div => a.checked_div(b),
-        _ => a.checked_rem(b),
+        BinaryOp::Rem => a.checked_rem(b),
+        BinaryOp::Or
+        | BinaryOp::And
+        | BinaryOp::Eq
+        | BinaryOp::Ne
+        | BinaryOp::Lt
+        | BinaryOp::Le
+        | BinaryOp::Gt
+        | BinaryOp::Ge
+        | BinaryOp::In => return fail(Reject::RuleError, "type: not arithmetic"),
     };
     value.map(Value::Int).ok_or_else(overflow)
 }

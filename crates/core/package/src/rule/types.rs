@@ -53,10 +53,10 @@ impl Type {
     /// `self` or null.
     #[must_use]
     pub fn optional(self) -> Self {
-        match self {
-            Self::Optional(_) | Self::Null => self,
-            other => Self::Optional(Arc::new(other)),
+        if matches!(self, Self::Optional(_) | Self::Null) {
+            return self;
         }
+        Self::Optional(Arc::new(self))
     }
 
     /// `self` without null.
