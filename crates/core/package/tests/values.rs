@@ -27,6 +27,7 @@ fn text(s: &str) -> Value {
     Value::Text(s.to_owned())
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "tests read better")]
 fn refuses(kind: &FieldType, value: Value) -> String {
     kind.check(&value, TODAY).unwrap_err().to_string()
 }

@@ -96,11 +96,18 @@ impl Checker<'_> {
                 })?;
                 Ok(Type::list(item))
             }
-            ExprKind::Record(entries) => entries
-                .iter()
-                .map(|(name, entry)| Ok((name.clone(), self.value(entry, facts)?)))
-                .collect::<Result<Vec<_>, _>>()
-                .map(Type::record),
+            ExprKind::Record(entries) => {
+                let fields = entries
+                    .iter()
+                    .map(|(name, entry)| Ok((name.clone(), self.value(entry, facts)?)))
+                    .collect::<Result<Vec<_>, _>>()?;
+                let ty = Type::record(fields);
+                if ty.within(super::TYPE_PARTS_MAX).is_none() {
+                    let cause = format!("a map of more than {} parts", super::TYPE_PARTS_MAX);
+                    return Err(RuleError::new(expr.at, cause));
+                }
+                Ok(ty)
+            }
             ExprKind::Has(path) => self.value(path, facts).map(|_| Type::Bool),
             ExprKind::Macro { kind, list, variable, keep, body } => {
                 let item = self.list_item(list, facts)?;

@@ -30,6 +30,8 @@ pub const TEXT_BYTES_MAX: usize = 4_096;
 pub const NODES_MAX: usize = 1_000;
 /// Deepest nesting of a rule. A chain such as `a && b && c` nests once a link.
 pub const DEPTH_MAX: usize = 64;
+/// Most parts of the type of a map literal.
+pub const TYPE_PARTS_MAX: usize = 4_096;
 
 /// A compiled rule.
 #[derive(Clone, Debug, PartialEq, Eq)]

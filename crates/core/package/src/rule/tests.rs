@@ -201,6 +201,16 @@ fn doubling_a_list_again_and_again_runs_out_of_fuel() {
 }
 
 #[test]
+fn a_type_that_doubles_again_and_again_is_refused() {
+    let mut text = "numbers".to_owned();
+    for i in 0..24 {
+        text.push_str(&format!(".map(v{i}, {{'a': v{i}, 'b': v{i}}})"));
+    }
+    let error = Program::compile(&format!("{text} == {text}"), &names()).unwrap_err();
+    assert!(error.cause.contains("a map of more than 4096 parts"), "{error}");
+}
+
+#[test]
 fn depth_and_size_are_bounded() {
     let deep = |open: &str, close: &str| format!("{}1{}", open.repeat(1_500), close.repeat(1_500));
     for text in [deep("(", ")"), deep("[", "]"), deep("-", ""), deep("!", ""), "1+".repeat(2_000)] {

@@ -134,6 +134,26 @@ impl Type {
         }
     }
 
+    /// Whether the type, written out, has at most `budget` parts; what is left of the budget.
+    /// Types share their parts, so that a short rule could otherwise spell an enormous one.
+    pub(crate) fn within(&self, budget: usize) -> Option<usize> {
+        let left = budget.checked_sub(1)?;
+        match self {
+            Self::List(inner) | Self::Optional(inner) => inner.within(left),
+            Self::Record(fields) => fields.values().try_fold(left, |left, ty| ty.within(left)),
+            Self::Never
+            | Self::Null
+            | Self::Bool
+            | Self::Int
+            | Self::Decimal(_)
+            | Self::String
+            | Self::Bytes
+            | Self::Date
+            | Self::Time
+            | Self::ShareSum => Some(left),
+        }
+    }
+
     /// Whether `<` and its kin, `min` and `max` apply.
     #[must_use]
     pub const fn is_ordered(&self) -> bool {
