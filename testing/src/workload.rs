@@ -166,14 +166,16 @@ impl Workload {
             0 => Number::Wrong(format!("431302001002GB{made:05}F00000001")),
             1 => Number::Wrong(format!("431302001002KB{made:05}F00010001")),
             2 => Number::Other(String::new()),
-            3..5 => Number::Other(format!("old-{made}")),
+            3..5 => Number::Other(format!("other-{made}")),
             5..7 => Number::Standard(self.random.pick(&units).unwrap_or(fresh)),
             _ => Number::Standard(fresh),
         };
         // A number of another kind, registered before, is no number of the standard.
-        let number = match number {
-            Number::Standard(text) if text.starts_with("old-") => Number::Wrong(text),
-            other => other,
+        let number = if matches!(number, Number::Standard(_)) && number.text().starts_with("other-")
+        {
+            Number::Wrong(number.text().to_owned())
+        } else {
+            number
         };
         let location = if self.random.once_in(30) {
             "路".repeat(301)
@@ -347,9 +349,6 @@ impl Keys {
     /// The call that a request makes; its mandates are added by the caller.
     #[must_use]
     pub fn call(&self, operation: &Operation) -> Call {
-        let key = |keys: &[String], number: usize| {
-            keys.get(number).map_or_else(|| Value::from(NO_KEY), |key| key.as_str().into())
-        };
         match operation {
             Operation::Register { number, location, holders, basis } => {
                 let kind = if matches!(number, Number::Other(_)) { "other" } else { "gbt37346" };
@@ -386,6 +385,23 @@ impl Keys {
                     ("basis", "抵押合同".into()),
                 ],
             ),
+            Operation::Release { .. }
+            | Operation::Seal { .. }
+            | Operation::Unseal { .. }
+            | Operation::CorrectRight { .. }
+            | Operation::CorrectUnit { .. } => self.call_on_entry(operation),
+        }
+    }
+
+    /// The calls that change or end an entry, and seals.
+    fn call_on_entry(&self, operation: &Operation) -> Call {
+        let key = |keys: &[String], number: usize| {
+            keys.get(number).map_or_else(|| Value::from(NO_KEY), |key| key.as_str().into())
+        };
+        match operation {
+            Operation::Register { .. }
+            | Operation::Transfer { .. }
+            | Operation::Mortgage { .. } => self.call(operation),
             Operation::Release { mortgage } => call(
                 "release",
                 [("mortgage", key(&self.mortgages, *mortgage)), ("basis", "结清".into())],
