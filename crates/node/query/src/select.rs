@@ -617,7 +617,8 @@ mod tests {
         let name = Filter { field: "name".into(), op: Op::Eq, value: "x".into() };
         let wide = Filter { field: "area".into(), op: Op::Gt, value: area };
         let prefix = Filter { field: KEY.into(), op: Op::Prefix, value: "u".into() };
-        let cases: [(Vec<Filter>, Vec<(&str, Direction)>, &str); 9] = [
+        type Case = (Vec<Filter>, Vec<(&'static str, Direction)>, &'static str);
+        let cases: [Case; 9] = [
             (vec![], vec![], "PRIMARY KEY"),
             (vec![], vec![(KEY, down)], "PRIMARY KEY"),
             (vec![], vec![("area", up)], "INDEX test/unit/area"),
