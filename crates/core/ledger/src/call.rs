@@ -74,13 +74,14 @@ pub(crate) fn run(
 ) -> Result<Applied, Halt> {
     draw(fuel, fuel::CALL)?;
     let package = session.package(&frame.call.package)?;
-    let Some(action) = package.actions.get(&frame.call.action).cloned() else {
+    let known = Arc::clone(&package);
+    let Some(action) = known.actions.get(&frame.call.action) else {
         return reject(Reject::UnknownAction, "no action with this name");
     };
     let today = today(session.context.time);
     let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
     frame.caller.check_roles(&action.by)?;
-    let environment = environment(&action, &input, frame.caller, session.context.time);
+    let environment = environment(action, &input, frame.caller, session.context.time);
     let mut run = CallRun {
         session,
         frame,
@@ -94,7 +95,7 @@ pub(crate) fn run(
         ordinal: 0,
         missing: false,
     };
-    let result = run.execute(&action, &input);
+    let result = run.execute(action, &input);
     *fuel = run.fuel;
     result
 }

@@ -4,8 +4,10 @@
 //! INVARIANT (I8): a call's cost is bounded before it runs, by [`CALL_MAX`] and
 //! [`TRANSACTION_MAX`]; rules draw on the same fuel as reads and writes.
 
-/// Most fuel of one call.
-pub const CALL_MAX: u64 = 200_000;
+use chaincity_package::rule::Fuel;
+
+/// Most fuel of one call, rules included.
+pub const CALL_MAX: u64 = Fuel::CALL_MAX;
 /// Most fuel of one transaction's calls together.
 pub const TRANSACTION_MAX: u64 = 4_000_000;
 

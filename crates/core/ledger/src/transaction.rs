@@ -6,7 +6,7 @@
 use chaincity_package::rule::Fuel;
 use chaincity_types::Reject;
 use chaincity_types::wire::{
-    CALLS_MAX, Call, Entry, Event, LogicalKey, Mode, Outcome, Receipt, Write,
+    CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, LogicalKey, Mode, Outcome, Receipt, Write,
 };
 
 use crate::authority::Caller;
@@ -67,6 +67,9 @@ fn check_envelope(session: &Session<'_>, signed: &SignedCall<'_>) -> Result<(), 
     }
     if transaction.expiry < context.time {
         return reject(Reject::Expired, format!("at {}", transaction.expiry));
+    }
+    if transaction.expiry.since_ms(context.time) > EXPIRY_AHEAD_MAX_MS {
+        return reject(Reject::ExpiryTooFar, format!("at {}", transaction.expiry));
     }
     if transaction.calls.is_empty() || transaction.calls.len() > CALLS_MAX {
         return reject(Reject::CallCount, format!("{} calls", transaction.calls.len()));

@@ -14,6 +14,7 @@
 
 mod calls;
 mod desk;
+mod fuzz;
 mod golden;
 mod governance;
 mod rounds;

@@ -22,6 +22,10 @@ fn an_envelope_that_does_not_fit_is_refused_as_a_whole() {
     assert_eq!(refused(|s| s.transaction.ledger = Digest([9; 32])), "wrong-ledger");
     assert_eq!(refused(|s| s.transaction.protocol = 9), "wrong-protocol");
     assert_eq!(refused(|s| s.transaction.expiry = Timestamp(1)), "expired");
+    assert_eq!(
+        refused(|s| s.transaction.expiry = s.transaction.expiry.plus_ms(600_000)),
+        "expiry-too-far"
+    );
     assert_eq!(refused(|s| s.transaction.calls.clear()), "call-count");
     assert_eq!(
         refused(|s| s.transaction.calls = vec![s.transaction.calls[0].clone(); 257]),
