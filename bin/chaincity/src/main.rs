@@ -5,6 +5,7 @@
 
 mod commands;
 mod exit;
+mod import;
 mod input;
 mod output;
 

@@ -30,6 +30,21 @@ impl Output {
         writeln!(self.writer, "{}", printable(&for_person(record)))
     }
 
+    /// Prints one record that takes a person several lines.
+    pub(crate) fn report<T: Serialize>(
+        &mut self,
+        record: &T,
+        for_person: impl FnOnce(&T) -> Vec<String>,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.record(record, |_| String::new());
+        }
+        for line in for_person(record) {
+            writeln!(self.writer, "{}", printable(&line))?;
+        }
+        Ok(())
+    }
+
     /// Sends everything printed so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

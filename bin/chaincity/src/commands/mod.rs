@@ -2,6 +2,7 @@
 
 mod calendar;
 mod id;
+mod import;
 
 use std::io;
 
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Id(id::Arguments),
     /// 工作日历 · the working-day calendar
     Calendar(calendar::Arguments),
+    /// 按映射导入已公布的数据 · import published data by a mapping
+    Import(import::Arguments),
 }
 
 impl Command {
@@ -28,6 +31,7 @@ impl Command {
         match self {
             Self::Id(arguments) => id::run(arguments, output),
             Self::Calendar(arguments) => calendar::run(arguments, output),
+            Self::Import(arguments) => import::run(&arguments, output),
         }
     }
 }

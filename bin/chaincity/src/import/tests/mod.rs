@@ -1,0 +1,7 @@
+//! Imports as a whole, against a ledger in memory that executes as every node does.
+#![allow(clippy::arithmetic_side_effects, reason = "tests")]
+
+mod bad_rows;
+mod mapping;
+mod memory;
+mod taipei;
