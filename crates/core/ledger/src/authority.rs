@@ -54,9 +54,11 @@ impl Caller {
         self.roles.iter().any(|held| held == role)
     }
 
-    /// One of `by` must be held; no roles named means any operator.
+    /// One of `by` must be held; where none is named, nobody may call.
+    ///
+    /// INVARIANT (I11): a package does only what its declared authority allows.
     pub(crate) fn check_roles(&self, by: &[String]) -> Result<(), Halt> {
-        if by.is_empty() || by.iter().any(|role| self.has_role(role)) {
+        if by.iter().any(|role| self.has_role(role)) {
             Ok(())
         } else {
             reject(

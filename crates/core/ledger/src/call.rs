@@ -80,7 +80,10 @@ pub(crate) fn run(
     };
     let today = today(session.context.time);
     let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
-    frame.caller.check_roles(&action.by)?;
+    // The built-in actions that name no role check in their own code who may call.
+    if package.id != governance::ID || !action.by.is_empty() {
+        frame.caller.check_roles(&action.by)?;
+    }
     let environment = environment(action, &input, frame.caller, session.context.time);
     let mut run = CallRun {
         session,

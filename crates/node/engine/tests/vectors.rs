@@ -286,9 +286,10 @@ fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
                 leaves.clone_from(&written.leaves);
                 made.written.insert(height, written);
             }
-            // Other records, of which the vectors show nothing.
-            for n in 0..if height == 0 { 0 } else { 30 } {
-                let key = hash::plain(format!("other/{}", (height % 3) * 30 + n).as_bytes());
+            // Other records, of which the vectors show nothing but that they change: the proofs
+            // go through complete chunks and inactive mountains.
+            for n in 0..if height == 0 { 0 } else { 600 } {
+                let key = hash::plain(format!("other/{n}").as_bytes());
                 heads.insert(key, Head { body: key, version: height, began: time(height) });
             }
             if height > 0 {
@@ -323,6 +324,9 @@ fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
             if height == LAST - 1 {
                 let proof = db.key_value_proof(key("right-0001")).await.unwrap();
                 made.present = proof.encode().to_vec();
+                let tree = &proof.proof.range_proof.proof;
+                let chunks = (*proof.proof.loc >> 8, *tree.leaves >> 8);
+                assert!(tree.inactive_peaks > 0 && chunks.0 < chunks.1, "{chunks:?}");
             } else if height == LAST {
                 let proof = db.exclusion_proof(&key("right-9999")).await.unwrap();
                 made.absent = proof.encode().to_vec();

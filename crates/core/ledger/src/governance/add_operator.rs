@@ -1,12 +1,16 @@
 //! `add-operator`: a person or machine acts for the caller's member from now on.
+//!
+//! A subject gives mandates under its own name, so only a caller with the role
+//! `governance.identity` may say that a key is a subject's; and no subject is called like a
+//! member, for which it could then speak.
 
 use chaincity_package::model::{Action, FieldType};
-use chaincity_types::Value;
+use chaincity_types::{Reject, Value};
 
 use super::schema::{action, field, optional, roles, title};
-use super::{ADMIN, Input, MEMBER, OPERATOR};
+use super::{ADMIN, IDENTITY, Input, MEMBER, OPERATOR};
 use crate::call::CallRun;
-use crate::halt::Halt;
+use crate::halt::{Halt, reject};
 
 pub(super) const NAME: &str = "add-operator";
 
@@ -30,6 +34,14 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let member = super::text(input, "member")?;
     super::check_own(run, &member)?;
     super::check_roles_of(run, &member, &super::texts(input, "roles"))?;
+    if let Some(subject) = input.get("subject").and_then(Value::as_text) {
+        if !run.frame.caller.has_role(IDENTITY) {
+            return reject(Reject::NotAuthorised, format!("the role `{IDENTITY}` is needed"));
+        }
+        if run.session.get(&super::key(MEMBER, subject))?.is_some() {
+            return reject(Reject::GovernanceInvalid, "the subject is called like a member");
+        }
+    }
     let mut fields = input.clone();
     fields.insert("active".to_owned(), Value::Bool(true));
     run.insert(&super::package(), OPERATOR, &fields)?;

@@ -36,6 +36,12 @@ pub enum GenesisError {
         /// The identifier, cut to 40 characters.
         id: String,
     },
+    /// A subject that could speak for the member of the same name.
+    #[error("the subject `{id}` is called like a member")]
+    Subject {
+        /// The identifier, cut to 40 characters.
+        id: String,
+    },
     /// A record that cannot be written: a duplicate, an unknown member, a field out of range.
     #[error("a genesis record is refused as `{code}`: {detail}")]
     Record {
@@ -119,6 +125,10 @@ fn write_members(
         run.insert(package, MEMBER, &fields)?;
     }
     for operator in &genesis.operators {
+        let subject = operator.subject.as_deref().unwrap_or_default();
+        if genesis.members.iter().any(|member| member.id == subject) {
+            return Err(GenesisError::Subject { id: subject.chars().take(40).collect() });
+        }
         super::check_key(&operator.key)?;
         let subject = operator.subject.clone().map_or(Value::Null, Value::Text);
         let fields = record([

@@ -54,6 +54,9 @@ pub const MANDATE: &str = "mandate";
 pub const PARAMETER: &str = "parameter";
 /// The role that governance actions demand.
 pub const ADMIN: &str = "governance.admin";
+/// The role that names subjects: whoever holds it vouches that a key is a citizen's or an
+/// enterprise's own.
+pub const IDENTITY: &str = "governance.identity";
 /// The purpose of mandates for governance actions.
 pub const APPROVE: &str = "approve";
 

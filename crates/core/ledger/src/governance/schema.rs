@@ -8,9 +8,9 @@ use chaincity_package::model::{Action, Field, FieldType, KeyRule, Package, Regis
 use chaincity_types::Digest;
 
 use super::{
-    ADMIN, COMMITTEE, ID, MANDATE, MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER, add_member,
-    add_node, add_operator, mandate, publish_package, set_committee, set_member, set_operator,
-    set_parameter,
+    ADMIN, COMMITTEE, ID, IDENTITY, MANDATE, MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER,
+    add_member, add_node, add_operator, mandate, publish_package, set_committee, set_member,
+    set_operator, set_parameter,
 };
 
 /// The package, made once.
@@ -40,10 +40,10 @@ fn build() -> Package {
         version: 1,
         title: title("治理", "Governance"),
         digest: Digest::ZERO,
-        roles: BTreeMap::from([(
-            ADMIN.to_owned(),
-            title("治理管理员", "Governance administrator"),
-        )]),
+        roles: BTreeMap::from([
+            (ADMIN.to_owned(), title("治理管理员", "Governance administrator")),
+            (IDENTITY.to_owned(), title("身份核验员", "Identity officer")),
+        ]),
         registers: registers.into_iter().map(|r| (r.name.clone(), r)).collect(),
         actions: actions.into_iter().map(|a| (a.name.clone(), a)).collect(),
     }

@@ -72,6 +72,8 @@ fn only_an_operator_with_the_role_may_call() {
     assert_eq!(desk.outcome("court", add("i1", 1)), "not-authorised");
     assert_eq!(desk.outcome("jia", add("i1", 1)), "not-authorised");
     assert_eq!(desk.outcome("nobody", add("i1", 1)), "unknown-operator");
+    // An action that names no role is nobody's.
+    assert_eq!(desk.outcome("clerk", call("nobodys", [])), "not-authorised");
 }
 
 #[test]

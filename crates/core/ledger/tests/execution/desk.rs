@@ -27,6 +27,7 @@ pub(crate) fn package() -> Source {
         ("actions/give.yaml", include_str!("package/give.yaml")),
         ("actions/graft.yaml", include_str!("package/graft.yaml")),
         ("actions/hold.yaml", include_str!("package/hold.yaml")),
+        ("actions/nobodys.yaml", include_str!("package/nobodys.yaml")),
         ("actions/only.yaml", include_str!("package/only.yaml")),
         ("actions/retire.yaml", include_str!("package/retire.yaml")),
         ("actions/retire-all.yaml", include_str!("package/retire-all.yaml")),

@@ -80,6 +80,8 @@ fn an_impossible_genesis_is_refused() {
         refused(&|g| g.packages.push(vec![1].into())),
         GenesisError::Package { index: 1 }
     ));
+    let subject = refused(&|g| g.operators[0].subject = Some("beta".into()));
+    assert_eq!(subject, GenesisError::Subject { id: "beta".into() });
     let none = refused(&|g| g.nodes.iter_mut().for_each(|node| node.validator = false));
     assert_eq!(none, GenesisError::Validators { count: 0 });
 }
@@ -177,6 +179,33 @@ fn operators_are_added_by_their_own_members_administrator() {
     assert_eq!(desk.outcome("a", add("alpha", &[], Value::Bytes(vec![1]))), "invalid-input");
     assert_eq!(desk.outcome("a", add("alpha", &[], bytes("clerk"))), "exists");
     assert_eq!(desk.outcome("a", add("alpha", &["desk.clerk"], bytes("x"))), "applied");
+}
+
+#[test]
+fn only_an_identity_officer_says_that_a_key_is_a_subjects() {
+    let mut desk = Desk::new();
+    let add = |subject: &str| {
+        govern(
+            "add-operator",
+            [
+                ("key", bytes("bing")),
+                ("member", "gamma".into()),
+                ("roles", texts(&[])),
+                ("subject", subject.into()),
+            ],
+        )
+    };
+    assert_eq!(desk.outcome("c", add("s-bing")), "not-authorised");
+    let roles = texts(&["governance.admin", governance::IDENTITY]);
+    let set = govern("set-member", [("id", "gamma".into()), ("roles", roles.clone())]);
+    let set = approved(&mut desk, &[("b", "beta")], set);
+    desk.applied("a", set);
+    assert_eq!(desk.outcome("c", add("s-bing")), "not-authorised");
+    desk.applied("c", govern("set-operator", [("key", bytes("c")), ("roles", roles)]));
+    assert_eq!(desk.outcome("c", add("alpha")), "governance-invalid");
+    assert_eq!(desk.outcome("c", add("s-bing")), "applied");
+    let call = create("i1", "s-bing", 1);
+    desk.mandate("bing", "s-bing", "give", &call);
 }
 
 fn nodes(names: &[&str]) -> Call {

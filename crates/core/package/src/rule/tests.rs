@@ -200,6 +200,28 @@ fn doubling_a_list_again_and_again_runs_out_of_fuel() {
     assert_eq!(failure.code, Reject::OutOfFuel);
 }
 
+/// The fuel table belongs to the protocol: these numbers may only change with its number.
+#[test]
+fn fuel_is_drawn_as_the_protocol_says() {
+    let used = |text: &str| {
+        let mut fuel = Fuel { left: 1_000_000 };
+        let program = Program::compile(text, &names()).unwrap();
+        program.run(&environment(), &mut fuel).unwrap();
+        1_000_000 - fuel.left
+    };
+    for (text, units) in [
+        ("true", 2),
+        ("1 + 2 * 3 == 7", 9),
+        ("numbers.all(n, n > 0)", 26),
+        ("numbers.map(n, n * 2)", 18),
+        ("'0123456789abcdef' == 'x'", 6),
+        ("sum_shares(input.holders) == whole", 23),
+        ("identifier('uscc', 'x', today) == null", 28),
+    ] {
+        assert_eq!(used(text), units, "{text}");
+    }
+}
+
 #[test]
 fn a_type_that_doubles_again_and_again_is_refused() {
     let mut text = "numbers".to_owned();
