@@ -198,7 +198,11 @@ impl Shape {
         if self.private.is_empty() {
             return None;
         }
-        let (bytes, _, _) = self.encoding.encode(cell);
+        // Some codes are read but never written (in Big5, those below A140): no code can be told.
+        let (bytes, _, unwritable) = self.encoding.encode(cell);
+        if unwritable {
+            return Some(Reason::PrivateCharacter);
+        }
         let mut bytes = bytes.iter();
         while let Some(lead) = bytes.next() {
             if lead.is_ascii() {
@@ -280,6 +284,9 @@ mod tests {
         assert_eq!(refusal.reason, Reason::Undecodable);
         assert_eq!(shape().row(&all[1]).unwrap().key, "k2");
         let (_, refusal) = shape().row(&all[2]).unwrap_err();
+        assert_eq!(refusal, Refusal::cell("b", Reason::PrivateCharacter));
+        let low = lines(b"a,\x87\x40,k4\r\n", 64).remove(0);
+        let (_, refusal) = shape().row(&low).unwrap_err();
         assert_eq!(refusal, Refusal::cell("b", Reason::PrivateCharacter));
     }
 

@@ -7,7 +7,8 @@ use chaincity_types::calendar::days_of_date;
 use jiff::civil::date;
 
 use super::memory::{Memory, data, fields, import, note, same, taipei};
-use crate::import::run::{Options, Sink};
+use crate::import::run::{CallOutcome, Options, Sink};
+use crate::import::synthetic::synthetic_calls;
 
 const OPTIONS: Options = Options { seed: 1, limit: None };
 
@@ -39,10 +40,20 @@ fn every_row_of_the_real_file_is_accounted_for_and_a_second_run_adds_nothing() {
     // The rows of the main file that cannot be read, each found by hand.
     let main: Vec<_> = notes.iter().filter(|note| note.file == "A_lvr_land_A.CSV").collect();
     let file = "A_lvr_land_A.CSV";
-    println!("{main:#?} {first:#?}");
-    let location = Some("土地區段位置或建物區門牌");
-    let wanted = [note(file, 1085, location, "private-character")];
-    assert_eq!(*main[0], wanted[0]);
+    let (location, completed) = (Some("土地區段位置或建物區門牌"), Some("建築完成年月"));
+    let wanted = [
+        note(file, 1085, location, "private-character"),
+        note(file, 1850, completed, "not-a-date"),
+        note(file, 4040, completed, "not-a-date"),
+        note(file, 4193, location, "private-character"),
+        note(file, 4535, location, "private-character"),
+        note(file, 4917, Some("交易年月日"), "not-a-date"),
+    ];
+    assert!(main.into_iter().eq(&wanted));
+    // 43 parcels lie in a section whose name is written with a user-defined character.
+    let reason = |code: &str| notes.iter().filter(|note| note.code == code).count();
+    assert_eq!((reason("private-character"), reason("not-a-date")), (46, 3));
+    assert_eq!(reason("parent-set-aside") + 49, notes.len());
 
     let before = memory.ledger.clone();
     let (second, again) = import(&mapping, &data(), OPTIONS, &mut memory);
@@ -53,6 +64,17 @@ fn every_row_of_the_real_file_is_accounted_for_and_a_second_run_adds_nothing() {
         assert_eq!(second.already_there, first.imported + first.already_there);
         assert_eq!(second.set_aside, first.set_aside);
     }
+}
+
+#[test]
+fn synthetic_units_are_registered_as_they_are() {
+    let mut memory = Memory::new();
+    let calls: Vec<_> = synthetic_calls(9, 300).collect();
+    for (number, part) in (0..).zip(calls.chunks(60)) {
+        let outcomes = memory.execute(number, part.to_vec());
+        assert!(outcomes.iter().all(|outcome| *outcome == CallOutcome::Applied), "{outcomes:?}");
+    }
+    assert_eq!((memory.count("unit"), memory.count("right")), (300, 300));
 }
 
 #[test]
