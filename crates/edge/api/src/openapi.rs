@@ -273,10 +273,14 @@ fn select() -> Vec<Parameter> {
     vec![
         words(
             "{field}",
-            "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix; all must hold",
+            "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix; all must hold, one of them on \
+             `_key` or the first field of an index",
         ),
         words("_status", "`live` (default), `closed` or `any`"),
-        words("_sort", "A field, `-field` for descending; by key when absent"),
+        words(
+            "_sort",
+            "Up to 3 fields, comma-separated, `-field` for descending; by key when absent",
+        ),
         number("_limit", "Most records, 1 to 200; 50 by default"),
         words("_cursor", "The `next` of the page before"),
     ]

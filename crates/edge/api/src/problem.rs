@@ -64,6 +64,16 @@ macro_rules! problems {
 problems! {
     /// A path, query or body that cannot be read.
     BadRequest = 400 "bad-request", "请求格式错误", "the request cannot be understood";
+    /// A condition or order on something that has none.
+    UnknownField = 400 "unknown-field", "该字段不能用于筛选或排序", "the field cannot be filtered or sorted by";
+    /// No condition is on the key or on the first field of an index.
+    FilterNotIndexed = 400 "filter-not-indexed", "筛选条件须含主键或索引字段", "a condition must be on the key or an indexed field";
+    /// An order that needs an index.
+    SortNotIndexed = 400 "sort-not-indexed", "该字段须有索引方可排序", "sorting by this field needs an index";
+    /// A condition's value or comparison does not fit the field.
+    BadCondition = 400 "bad-condition", "筛选条件与字段类型不符", "the condition does not fit the field's type";
+    /// A cursor of another selection.
+    BadCursor = 400 "bad-cursor", "翻页标记不属于此查询", "the cursor does not belong to this selection";
     /// A path parameter or a query parameter longer than allowed.
     UriTooLong = 414 "uri-too-long", "请求地址过长", "the address or query is too long";
     /// A body larger than allowed.

@@ -5,9 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chaincity_api::{Problem, ProblemBody};
 use chaincity_pipeline::NodeError;
+use chaincity_query::QueryError;
 use chaincity_types::Reject;
-
-use crate::reader::ReadError;
 
 /// A failed request: status and body.
 #[derive(Clone, Debug)]
@@ -80,17 +79,31 @@ impl From<NodeError> for Failure {
     }
 }
 
-impl From<ReadError> for Failure {
-    fn from(error: ReadError) -> Self {
+impl From<QueryError> for Failure {
+    fn from(error: QueryError) -> Self {
+        let text = error.to_string();
+        if error.is_request() {
+            // A selection has codes of its own; whatever has none here is a bad request.
+            let own = Problem::ALL.iter().find(|problem| problem.code() == error.code());
+            return Self::because(own.copied().unwrap_or(Problem::BadRequest), text);
+        }
         match error {
-            ReadError::Request(text) => Self::because(Problem::BadRequest, text),
-            ReadError::Incomplete { before } => Self::because(
-                Problem::HistoryIncomplete,
-                format!("history is incomplete before height {before}"),
-            ),
-            ReadError::Fault(text) => fault(&text),
+            QueryError::Incomplete { .. } => Self::because(Problem::HistoryIncomplete, text),
+            QueryError::PackageBehind { .. } => Self::because(Problem::NotReady, text),
+            other => fault(&chain(&other)),
         }
     }
+}
+
+/// An error with its causes, for the log.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        text = format!("{text}: {inner}");
+        cause = inner.source();
+    }
+    text
 }
 
 /// A fault of this node: the operator reads what it was in the log, the caller does not.

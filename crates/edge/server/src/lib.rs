@@ -29,5 +29,5 @@ mod state;
 mod tls;
 
 pub use config::{Config, Limits, TlsFiles};
-pub use reader::{Filter, Op, ReadError, Reader, Selected, Selection, StatusFilter};
+pub use reader::Reader;
 pub use run::{Server, ServerError};

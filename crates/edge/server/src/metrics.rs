@@ -42,7 +42,7 @@ impl Metrics {
     /// Everything, in Prometheus' text format.
     pub(crate) fn render(&self, shared: &Shared) -> String {
         let status = shared.node.status();
-        let read_model = shared.reader.height().0;
+        let read_model = shared.reader.height().unwrap_or_default().0;
         let streams = shared.limits.streams_max.saturating_sub(shared.streams.available_permits());
         metrics::with_local_recorder(&self.recorder, || {
             let set = |name: &'static str, value: u64| metrics::gauge!(name).set(float(value));

@@ -1,131 +1,70 @@
 //! What the interface asks of the read model.
 
+use chaincity_query::{Page, QueryError, ReadModel, Select, Versions};
 use chaincity_types::wire::Version;
-use chaincity_types::{Height, Timestamp, Value};
+use chaincity_types::{Height, Timestamp};
 
-/// The read model, as the interface sees it. Every method may block on the disk; none is called
-/// on a thread that serves connections.
+/// The read model, as the interface sees it. Every method may block on the disk; none but
+/// [`Reader::height`] is called on a thread that serves connections.
 pub trait Reader: Send + Sync + 'static {
-    /// Current records of a register that fit.
+    /// A page of current records.
     ///
     /// # Errors
-    /// See [`ReadError`].
-    fn select(&self, selection: &Selection) -> Result<Selected, ReadError>;
+    /// See [`QueryError`].
+    fn select(&self, select: &Select) -> Result<Page, QueryError>;
 
     /// At most `limit` versions of a record, newest first, those below version `before` only.
     ///
     /// # Errors
-    /// See [`ReadError`].
+    /// See [`QueryError`].
     fn history(
         &self,
-        package: &str,
-        register: &str,
-        key: &str,
+        place: (&str, &str, &str),
         before: Option<u64>,
         limit: usize,
-    ) -> Result<Vec<Version>, ReadError>;
+    ) -> Result<Versions, QueryError>;
 
     /// The version in force at a time, live or closed.
     ///
     /// # Errors
-    /// See [`ReadError`].
+    /// See [`QueryError`].
     fn as_of(
         &self,
-        package: &str,
-        register: &str,
-        key: &str,
+        place: (&str, &str, &str),
         time: Timestamp,
-    ) -> Result<Option<Version>, ReadError>;
+    ) -> Result<Option<Version>, QueryError>;
 
-    /// Height up to which the read model has followed the ledger.
-    fn height(&self) -> Height;
+    /// Height up to which the read model has followed the ledger; `None` before the first block,
+    /// or when it fails.
+    fn height(&self) -> Option<Height>;
 }
 
-/// Which records of a register are wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selection {
-    /// Package.
-    pub package: String,
-    /// Register.
-    pub register: String,
-    /// All must hold.
-    pub filters: Vec<Filter>,
-    /// Live, closed or both.
-    pub status: StatusFilter,
-    /// Field to sort by, and whether descending; by key when absent.
-    pub sort: Option<(String, bool)>,
-    /// Most records, from 1.
-    pub limit: usize,
-    /// Where the page before ended, as the read model said.
-    pub cursor: Option<String>,
-}
+impl Reader for ReadModel {
+    fn select(&self, select: &Select) -> Result<Page, QueryError> {
+        Self::select(self, select)
+    }
 
-/// A condition on one field; a declared field, or `_key`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Filter {
-    /// The field.
-    pub field: String,
-    /// The comparison.
-    pub op: Op,
-    /// The value to compare with, of the field's type.
-    pub value: Value,
-}
+    fn history(
+        &self,
+        (package, register, key): (&str, &str, &str),
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Versions, QueryError> {
+        Self::history(self, package, register, key, before, limit)
+    }
 
-/// A comparison.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Op {
-    /// Equal.
-    Eq,
-    /// Not equal.
-    Ne,
-    /// Less.
-    Lt,
-    /// Less or equal.
-    Le,
-    /// Greater.
-    Gt,
-    /// Greater or equal.
-    Ge,
-    /// Text that begins so.
-    Prefix,
-}
+    fn as_of(
+        &self,
+        (package, register, key): (&str, &str, &str),
+        time: Timestamp,
+    ) -> Result<Option<Version>, QueryError> {
+        Ok(Self::as_of(self, package, register, key, time)?.0)
+    }
 
-/// Which records by their status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StatusFilter {
-    /// Those in force.
-    #[default]
-    Live,
-    /// Those closed.
-    Closed,
-    /// Both.
-    Any,
-}
-
-/// A page of records.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Selected {
-    /// Their current versions.
-    pub items: Vec<Version>,
-    /// Where the page ended, when there is more.
-    pub next: Option<String>,
-    /// Height up to which the read model had followed.
-    pub height: Height,
-}
-
-/// Why the read model did not answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ReadError {
-    /// The request makes no sense to it.
-    #[error("{0}")]
-    Request(String),
-    /// It lacks versions from before a height.
-    #[error("history is incomplete before height {before}")]
-    Incomplete {
-        /// The height.
-        before: u64,
-    },
-    /// It failed.
-    #[error("{0}")]
-    Fault(String),
+    fn height(&self) -> Option<Height> {
+        Self::height(self).unwrap_or_else(|error| {
+            tracing::error!(%error, "the read model does not say how far it is");
+            None
+        })
+    }
 }

@@ -37,7 +37,7 @@ pub(crate) async fn status(State(shared): State<Arc<Shared>>) -> Json<StatusInfo
         pool: status.pool,
         peers: status.peers,
         history_from: status.history_from.map(|height| height.0),
-        read_model: Some(shared.reader.height().0),
+        read_model: shared.reader.height().map(|height| height.0),
         syncing: status.syncing,
     })
 }
@@ -63,7 +63,8 @@ pub(crate) async fn live() -> Json<Health> {
 /// `GET /v1/health/ready`: the state is there and the read model follows.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer<Json<Health>> {
     let status = shared.node.status();
-    let lag = status.height.0.saturating_sub(shared.reader.height().0);
+    let read_model = shared.reader.height().unwrap_or_default();
+    let lag = status.height.0.saturating_sub(read_model.0);
     if status.syncing || *shared.stopping.borrow() || lag > LAG_BLOCKS_MAX {
         return Err(Problem::NotReady.into());
     }

@@ -9,12 +9,13 @@ use chaincity_api::package::FieldKind;
 use chaincity_api::record::{History, LIMIT_DEFAULT, LIMIT_MAX, Record, RecordPage};
 use chaincity_api::{Problem, json};
 use chaincity_package::model::{Package, Register};
+use chaincity_query::{Direction, Filter, Op, Select, StatusFilter};
+use chaincity_types::Height;
 use chaincity_types::wire::LogicalKey;
 
 use crate::convert;
 use crate::error::{Answer, Failure};
 use crate::params::{Parameters, Params};
-use crate::reader::{Filter, Op, Selection, StatusFilter};
 use crate::routes::blocks::cbor;
 use crate::state::{Shared, blocking};
 
@@ -35,7 +36,7 @@ pub(crate) async fn select(
     blocking(move || {
         let page = shared.reader.select(&selection)?;
         let items = page.items.iter().map(Record::from).collect();
-        Ok(Json(RecordPage { items, height: page.height.0, next: page.next }))
+        Ok(Json(RecordPage { items, height: height(page.height), next: page.next }))
     })
     .await
 }
@@ -56,7 +57,7 @@ pub(crate) async fn record(
         return Ok(Json(Record::from(&*version)));
     };
     blocking(move || {
-        let version = shared.reader.as_of(&package, &register, &key, time)?;
+        let version = shared.reader.as_of((&package, &register, &key), time)?;
         Ok(Json(Record::from(&version.ok_or(Problem::NoSuchRecord)?)))
     })
     .await
@@ -73,16 +74,19 @@ pub(crate) async fn history(
     params.done()?;
     register_of(&*find(&shared, &package)?, &register)?;
     blocking(move || {
-        let height = shared.reader.height().0;
-        let versions = shared.reader.history(&package, &register, &key, before, limit)?;
-        if versions.is_empty() && before.is_none() {
+        let found = shared.reader.history((&package, &register, &key), before, limit)?;
+        if found.items.is_empty() && before.is_none() {
             return Err(Problem::NoSuchRecord.into());
         }
-        let oldest = versions.last().map(|version| version.version);
-        let next = oldest.filter(|oldest| *oldest > 1);
-        Ok(Json(History { items: versions.iter().map(Record::from).collect(), height, next }))
+        let items = found.items.iter().map(Record::from).collect();
+        Ok(Json(History { items, height: height(found.height), next: found.next }))
     })
     .await
+}
+
+/// A height followed, 0 before the first block.
+fn height(followed: Option<Height>) -> u64 {
+    followed.map_or(0, |height| height.0)
 }
 
 /// `GET /v1/records/{package}/{register}/{key}/proof`.
@@ -112,7 +116,7 @@ fn register_of<'a>(package: &'a Package, name: &str) -> Answer<&'a Register> {
 }
 
 /// Reads a selection from the query, by the register's declaration.
-fn selection(package: String, register: &Register, mut params: Params) -> Answer<Selection> {
+fn selection(package: String, register: &Register, mut params: Params) -> Answer<Select> {
     let cursor = params.text("_cursor")?;
     let limit = params.limit("_limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     let status = params.parsed("_status", "`live`, `closed` or `any`", |text| match text {
@@ -121,20 +125,13 @@ fn selection(package: String, register: &Register, mut params: Params) -> Answer
         "any" => Some(StatusFilter::Any),
         _ => None,
     })?;
-    let sort = params.text("_sort")?.map(|text| match text.strip_prefix('-') {
-        Some(field) => (field.to_owned(), true),
-        None => (text, false),
-    });
-    let sortable = |field: &str| field == "_key" || register.fields.contains_key(field);
-    if sort.as_ref().is_some_and(|(field, _)| !sortable(field)) {
-        return Err(bad("`_sort` must name a field of the register"));
-    }
+    let sort = sort(&params.text("_sort")?.unwrap_or_default());
     let rest = params.rest();
     if rest.len() > FILTERS_MAX {
         return Err(bad(&format!("at most {FILTERS_MAX} conditions")));
     }
     let filters = rest.iter().map(|(field, text)| filter(register, field, text));
-    Ok(Selection {
+    Ok(Select {
         package,
         register: register.name.clone(),
         filters: filters.collect::<Answer<_>>()?,
@@ -143,6 +140,16 @@ fn selection(package: String, register: &Register, mut params: Params) -> Answer
         limit,
         cursor,
     })
+}
+
+/// Reads `field,-field`: a `-` for descending.
+fn sort(text: &str) -> Vec<(String, Direction)> {
+    let fields = text.split(',').filter(|field| !field.is_empty());
+    let read = |field: &str| match field.strip_prefix('-') {
+        Some(field) => (field.to_owned(), Direction::Descending),
+        None => (field.to_owned(), Direction::Ascending),
+    };
+    fields.map(read).collect()
 }
 
 /// Reads one condition, `field=op:value`.
