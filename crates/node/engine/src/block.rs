@@ -127,7 +127,7 @@ fn operations(header: &Header) -> Result<NonEmptyRange<Location>, CodecError> {
     if !end.is_valid() {
         return Err(CodecError::Invalid("block", "too many operations"));
     }
-    NonEmptyRange::new(start..end).map_err(|_| CodecError::Invalid("block", "no operations"))
+    NonEmptyRange::new(start..end).map_err(|_empty| CodecError::Invalid("block", "no operations"))
 }
 
 impl Write for ChainBlock {

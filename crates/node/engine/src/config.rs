@@ -20,7 +20,10 @@ use crate::handle::EngineError;
 
 /// Root of the empty state: what the genesis header carries (a test derives it from an empty
 /// database).
-const EMPTY_STATE_ROOT: Digest = Digest([0; 32]);
+const EMPTY_STATE_ROOT: Digest = Digest([
+    0x47, 0x69, 0xab, 0x80, 0x4a, 0xf6, 0x03, 0x07, 0xd9, 0xe4, 0x81, 0x75, 0x92, 0x3a, 0xc1, 0x80,
+    0xe9, 0x74, 0x42, 0xf7, 0x1f, 0xd5, 0x95, 0x29, 0x37, 0xfb, 0x1c, 0x39, 0xf9, 0xc7, 0xc8, 0x1c,
+]);
 
 /// The header at height 0. It follows from the genesis document alone, so that all nodes agree on
 /// it without exchanging it: the digests are those of the ledger and of the committees of epochs

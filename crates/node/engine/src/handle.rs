@@ -136,7 +136,7 @@ impl Handle {
     }
 
     async fn send(&self, request: Request) -> Result<(), EngineError> {
-        self.requests.clone().send(request).await.map_err(|_| EngineError::Stopped)
+        self.requests.clone().send(request).await.map_err(|_gone| EngineError::Stopped)
     }
 
     async fn ask<T>(
@@ -145,6 +145,6 @@ impl Handle {
     ) -> Result<T, EngineError> {
         let (answer, wait) = oneshot::channel();
         self.send(request(answer)).await?;
-        wait.await.map_err(|_| EngineError::Stopped)
+        wait.await.map_err(|_gone| EngineError::Stopped)
     }
 }

@@ -55,7 +55,7 @@ pub(crate) fn database_config(
     FixedConfig {
         merkle_config: MerkleConfig {
             journal_partition: format!("{storage}state-merkle"),
-            metadata_partition: format!("{storage}state-merkle-metadata"),
+            metadata_partition: format!("{storage}state-pins"),
             items_per_blob: ITEMS_PER_FILE,
             write_buffer: BUFFER,
             replay_buffer: BUFFER,

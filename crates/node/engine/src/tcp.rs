@@ -96,7 +96,7 @@ impl Engine {
                 }
             })
             .map_err(|error| EngineError::Failed(error.to_string()))?;
-        futures::executor::block_on(opened).map_err(|_| {
+        futures::executor::block_on(opened).map_err(|_gone| {
             let fault = status.get().fault;
             EngineError::Failed(fault.unwrap_or_else(|| "stopped while starting".into()))
         })
@@ -162,8 +162,8 @@ fn ingress(address: &str) -> Result<Ingress, EngineError> {
     }
     let refuse = || EngineError::Config(format!("`{address}` is no address"));
     let (host, port) = address.rsplit_once(':').ok_or_else(refuse)?;
-    let host = Hostname::new(host).map_err(|_| refuse())?;
-    let port = port.parse().map_err(|_| refuse())?;
+    let host = Hostname::new(host).map_err(|_malformed| refuse())?;
+    let port = port.parse().map_err(|_malformed| refuse())?;
     Ok(Ingress::Dns { host, port })
 }
 
