@@ -4,6 +4,30 @@
 //! The engine decides which blocks are final and keeps the authenticated state (keys to heads).
 //! It calls up through the [`Machine`] trait only, and knows nothing of transactions, packages or
 //! history. No other crate names commonware.
+//!
+//! Three ways to drive a machine: [`Engine`] over sockets, on threads of its own; [`sim`], whole
+//! clusters on virtual time; [`StandIn`], one block after another without consensus. A [`Handle`]
+//! asks a running node from any executor.
+//!
+//! # What is durable when
+//! Votes are flushed before they are sent; a restarted validator does not contradict itself. A
+//! final block and its certificate are flushed before the block reaches the machine. Then, in
+//! order of height: [`Machine::persist`] makes history durable; the state is applied and becomes
+//! readable; [`Machine::finalized`] is told; the state is flushed; the block counts as processed.
+//! After a crash the blocks not yet counted come again, so `persist` and `finalized` may repeat.
+//! A snapshot skips both calls for the blocks that it covers.
+//!
+//! # What is concurrent
+//! [`Machine::propose`] and [`Machine::process`] run side by side on competing blocks, each on its
+//! own batch of writes, and may be cancelled at any await. `persist` and `finalized` run one block
+//! at a time and hold up the application of the next. Certificates, gossip and content come on
+//! tasks of their own.
+//!
+//! # Epochs
+//! Heights are divided into epochs of fixed length. The committee of an epoch is whatever
+//! [`Machine::committee`] says once the last block of the epoch before is persisted. Nodes outside
+//! the committee follow with the same code and do not vote; whoever is to join must be named by
+//! [`Machine::followers`] an epoch before, or nobody lets it connect.
 
 mod app;
 mod block;

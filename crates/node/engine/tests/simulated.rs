@@ -16,10 +16,12 @@ mod common;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use chaincity_crypto::finality::Certificate;
+use chaincity_crypto::state_proof::{verify_absent, verify_present};
 use chaincity_engine::sim::{Simulation, Weather, simulate};
 use chaincity_engine::{ContentKey, Handle};
 use chaincity_types::{Digest, Height};
-use common::{EPOCH, Toy, committee_key, config, key};
+use common::{EPOCH, Toy, committee, committee_key, config, key};
 
 /// A cluster of toys.
 struct Cluster {
@@ -248,18 +250,24 @@ fn state_is_proved_against_the_root_of_a_final_block() {
     simulate(11, Weather::default(), |sim| async {
         let cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
         cluster.reach(&[0, 1, 2, 3], 4).await;
-        let keys = vec![committee_key(1), Digest([0xfe; 32])];
+        let (wanted, missing) = (committee_key(1), Digest([0xfe; 32]));
+        let keys = vec![wanted, missing];
         let proved = cluster.handles[0].prove(keys.clone()).await.unwrap();
         let (root, heads) = cluster.handles[0].heads(keys).await.unwrap();
         assert_eq!(root, proved.state_root);
         assert_eq!(heads[0], proved.proofs[0].0);
         assert_eq!((heads[1], proved.proofs[1].0), (None, None));
+        // Our own verifier, which shares no code with the engine, accepts both proofs.
+        let (present, absent) = (&proved.proofs[0].1, &proved.proofs[1].1);
+        verify_present(present, &wanted, &heads[0].unwrap(), &root).unwrap();
+        verify_absent(absent, &missing, &root).unwrap();
         let roots: Vec<Digest> =
             cluster.toys[0].told.lock().unwrap().headers.values().map(|h| h.state_root).collect();
         assert!(roots.contains(&root));
         let (height, certificate) =
             cluster.handles[0].certificate(Height(2)).await.unwrap().unwrap();
         assert!(height >= Height(2));
+        Certificate::decode(&certificate).unwrap().verify(&committee(0, 0b1111)).unwrap();
         let told = Arc::clone(&cluster.toys[0].told);
         assert_eq!(told.lock().unwrap().certificates.get(&height.0), Some(&certificate));
     });
