@@ -3,11 +3,19 @@
 //! This file only wires: it reads the arguments, runs one command (a file each below
 //! `commands`), and turns its outcome into an exit code (see `exit`).
 
+mod city;
+mod clock;
 mod commands;
 mod exit;
 mod import;
+mod fault;
 mod input;
+mod joining;
+mod node_config;
 mod output;
+mod reading;
+mod running;
+mod shipped;
 
 use std::process::ExitCode;
 

@@ -3,6 +3,8 @@
 mod calendar;
 mod id;
 mod import;
+mod init;
+mod node;
 
 use std::io;
 
@@ -20,6 +22,10 @@ pub(crate) enum Command {
     Calendar(calendar::Arguments),
     /// 按映射导入已公布的数据 · import published data by a mapping
     Import(import::Arguments),
+    /// 建立一个联盟 · found a consortium
+    Init(init::Arguments),
+    /// 运行一个节点 · run a node
+    Node(node::Arguments),
 }
 
 impl Command {
@@ -32,6 +38,8 @@ impl Command {
             Self::Id(arguments) => id::run(arguments, output),
             Self::Calendar(arguments) => calendar::run(arguments, output),
             Self::Import(arguments) => import::run(&arguments, output),
+            Self::Init(arguments) => init::run(&arguments, output),
+            Self::Node(arguments) => node::run(&arguments),
         }
     }
 }

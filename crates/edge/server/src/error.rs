@@ -72,7 +72,9 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let text = error.to_string();
         match error {
-            NodeError::HistoryIncomplete { .. } => Self::because(Problem::HistoryIncomplete, text),
+            NodeError::HistoryIncomplete { .. } | NodeError::BodyMissing { .. } => {
+                Self::because(Problem::HistoryIncomplete, text)
+            }
             NodeError::NotCertified(_) => Self::because(Problem::NotCertified, text),
             NodeError::Fault(_) => fault(&text),
         }

@@ -16,7 +16,7 @@ use futures::future::BoxFuture;
 pub struct Refusal {
     /// Stable code.
     pub code: Reject,
-    /// Package code when a guard of the dry run refused it, else the kernel code's.
+    /// The package's code when a guard refused it, for its own text.
     pub guard: Option<String>,
     /// What exactly; never a value of a record.
     pub detail: Option<String>,
@@ -30,6 +30,12 @@ pub enum NodeError {
     HistoryIncomplete {
         /// Lowest height held.
         before: u64,
+    },
+    /// A version body is neither here nor with a peer that answers now.
+    #[error("version body {body} is not held yet")]
+    BodyMissing {
+        /// Its digest, hexadecimal.
+        body: String,
     },
     /// No finality certificate at or above the height is held yet.
     #[error("no finality certificate for height {0} is held yet")]

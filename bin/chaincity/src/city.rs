@@ -1,0 +1,286 @@
+//! A consortium on disk: its genesis, its operators' keys, and one folder a node.
+//!
+//! ```text
+//! CITY/genesis.cbor         the genesis document; its digest is the ledger id
+//! CITY/keys/NAME.key        operators' keys
+//! CITY/nodes/NAME/node.toml one node's configuration
+//! CITY/nodes/NAME/node.key  its key
+//! CITY/nodes/NAME/data/     what it stores
+//! ```
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use chaincity_crypto::keyfile;
+use chaincity_crypto::suite::SecretKey;
+use chaincity_types::wire::{
+    Genesis, GenesisMember, GenesisNode, GenesisOperator, PROTOCOL, Validator,
+};
+use chaincity_types::{Timestamp, cbor};
+use rand::Rng;
+
+use crate::fault::Fault;
+use crate::node_config::NodeConfig;
+
+/// A member of the sample consortium: id, names, what it runs, who acts for it.
+struct Member {
+    id: &'static str,
+    name: (&'static str, &'static str),
+    /// Whether its node votes (else it observes).
+    validator: bool,
+    /// Operators: name and roles.
+    operators: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// The sample consortium: a registry, a court, two banks and the housing bureau.
+const MEMBERS: &[Member] = &[
+    Member {
+        id: "bank-a",
+        name: ("甲银行", "Bank A"),
+        validator: true,
+        operators: &[("bank-a", &["bank.officer"])],
+    },
+    Member {
+        id: "bank-b",
+        name: ("乙银行", "Bank B"),
+        validator: false,
+        operators: &[("bank-b", &["bank.officer"])],
+    },
+    Member {
+        id: "court",
+        name: ("人民法院", "People's Court"),
+        validator: true,
+        operators: &[("court", &["court.officer"])],
+    },
+    Member {
+        id: "housing",
+        name: ("住房保障局", "Housing Bureau"),
+        validator: true,
+        operators: &[("housing", &["housing.clerk"])],
+    },
+    Member {
+        id: "registry",
+        name: ("不动产登记中心", "Real-Estate Registry"),
+        validator: true,
+        operators: &[
+            ("registrar", &["registry.registrar"]),
+            ("importer", &["registry.importer"]),
+            ("admin", &["governance.admin"]),
+        ],
+    },
+];
+
+/// Nodes of the sample consortium.
+pub const NODES: usize = MEMBERS.len();
+
+/// How a consortium is laid out.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Folder to make; must not hold a city yet.
+    pub dir: PathBuf,
+    /// Ports of the nodes in order, validators first: for peers, for the API.
+    pub ports: Vec<(u16, u16)>,
+    /// Blocks in an epoch.
+    pub epoch_blocks: u64,
+    /// Time of the genesis block.
+    pub time: Timestamp,
+    /// Citizens to make operators of, each with a subject id: `(name, subject)`.
+    pub citizens: Vec<(String, String)>,
+    /// Package documents.
+    pub packages: Vec<Vec<u8>>,
+}
+
+/// A consortium on disk.
+#[derive(Clone, Debug)]
+pub struct City {
+    /// Its folder.
+    pub dir: PathBuf,
+    /// Its genesis.
+    pub genesis: Genesis,
+    /// Node names, validators first.
+    pub nodes: Vec<String>,
+}
+
+/// A fresh key from the operating system's randomness.
+pub fn new_key() -> SecretKey {
+    let mut seed = zeroize::Zeroizing::new([0; 32]);
+    rand::rng().fill_bytes(seed.as_mut());
+    SecretKey::from_seed(&seed)
+}
+
+/// Writes a secret key, readable by its owner alone; never over an existing file.
+///
+/// # Errors
+/// When the file exists or cannot be written.
+pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let mut file = fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(Fault::io(path))?;
+    file.write_all(keyfile::format(key).as_bytes()).map_err(Fault::io(path))
+}
+
+/// Reads a secret key.
+///
+/// # Errors
+/// When the file cannot be read or is no key file.
+pub fn read_key(path: &Path) -> Result<SecretKey, Fault> {
+    let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(Fault::io(path))?);
+    keyfile::parse(&text).map_err(Fault::form(path))
+}
+
+/// Reads a genesis document.
+///
+/// # Errors
+/// When the file cannot be read or is no genesis document.
+pub fn read_genesis(path: &Path) -> Result<Genesis, Fault> {
+    const GENESIS_BYTES_MAX: usize = 16 * 1024 * 1024;
+    let bytes = fs::read(path).map_err(Fault::io(path))?;
+    cbor::decode(&bytes, GENESIS_BYTES_MAX).map_err(Fault::form(path))
+}
+
+impl City {
+    /// Makes keys, genesis and node folders.
+    ///
+    /// # Errors
+    /// When the folder holds a city already, or cannot be written.
+    pub fn create(plan: &Plan) -> Result<Self, Fault> {
+        let keys = plan.dir.join("keys");
+        fs::create_dir_all(&keys).map_err(Fault::io(&keys))?;
+        let mut genesis = Genesis {
+            protocol: PROTOCOL,
+            name_zh: "示范市".to_owned(),
+            name_en: "Sample City".to_owned(),
+            time: plan.time,
+            epoch_blocks: plan.epoch_blocks,
+            members: Vec::new(),
+            operators: Vec::new(),
+            nodes: Vec::new(),
+            packages: plan.packages.iter().map(|bytes| bytes.clone().into()).collect(),
+        };
+        let ordered = MEMBERS.iter().filter(|m| m.validator);
+        let ordered: Vec<_> = ordered.chain(MEMBERS.iter().filter(|m| !m.validator)).collect();
+        let mut nodes = Vec::new();
+        if plan.ports.len() != ordered.len() {
+            return Err(Fault::other(
+                format!("需要 {} 对端口，", ordered.len()),
+                format!("{} pairs of ports are needed", ordered.len()),
+            ));
+        }
+        for (member, ports) in ordered.iter().zip(&plan.ports) {
+            add_member(&mut genesis, member, &keys)?;
+            nodes.push(add_node(&mut genesis, plan, member, *ports)?);
+        }
+        add_citizens(&mut genesis, plan, &keys)?;
+        genesis.members.sort_by(|a, b| a.id.cmp(&b.id));
+        genesis.operators.sort_by(|a, b| a.key.cmp(&b.key));
+        genesis.nodes.sort_by(|a, b| a.node.key.cmp(&b.node.key));
+        let path = plan.dir.join("genesis.cbor");
+        fs::write(&path, cbor::encode(&genesis)).map_err(Fault::io(&path))?;
+        Ok(Self { dir: plan.dir.clone(), genesis, nodes })
+    }
+
+    /// The folder of a node.
+    pub fn node_dir(&self, name: &str) -> PathBuf {
+        self.dir.join("nodes").join(name)
+    }
+
+    /// The key of an operator.
+    ///
+    /// # Errors
+    /// When there is no such key.
+    pub fn key(&self, name: &str) -> Result<SecretKey, Fault> {
+        read_key(&self.dir.join("keys").join(format!("{name}.key")))
+    }
+}
+
+fn add_member(genesis: &mut Genesis, member: &Member, keys: &Path) -> Result<(), Fault> {
+    let mut roles = Vec::new();
+    for (name, operator_roles) in member.operators {
+        let key = new_key();
+        write_key(&keys.join(format!("{name}.key")), &key)?;
+        let operator_roles: Vec<String> = operator_roles.iter().map(|r| (*r).to_owned()).collect();
+        roles.extend(operator_roles.iter().cloned());
+        genesis.operators.push(GenesisOperator {
+            key: key.public_key().as_bytes().to_vec(),
+            member: member.id.to_owned(),
+            roles: operator_roles,
+            subject: None,
+        });
+    }
+    genesis.members.push(GenesisMember {
+        id: member.id.to_owned(),
+        name_zh: member.name.0.to_owned(),
+        name_en: member.name.1.to_owned(),
+        roles,
+    });
+    Ok(())
+}
+
+fn add_node(
+    genesis: &mut Genesis,
+    plan: &Plan,
+    member: &Member,
+    (peer, api): (u16, u16),
+) -> Result<String, Fault> {
+    let dir = plan.dir.join("nodes").join(member.id);
+    fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
+    let key = new_key();
+    write_key(&dir.join("node.key"), &key)?;
+    let address = format!("127.0.0.1:{peer}");
+    let config = NodeConfig::local(peer, api);
+    config.write(&dir.join("node.toml"))?;
+    genesis.nodes.push(GenesisNode {
+        node: Validator {
+            key: key.public_key().as_bytes().to_vec(),
+            member: member.id.to_owned(),
+            address,
+        },
+        validator: member.validator,
+    });
+    Ok(member.id.to_owned())
+}
+
+/// Citizens sign their own mandates; the housing bureau vouches for their keys.
+fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), Fault> {
+    for (name, subject) in &plan.citizens {
+        let key = new_key();
+        write_key(&keys.join(format!("{name}.key")), &key)?;
+        genesis.operators.push(GenesisOperator {
+            key: key.public_key().as_bytes().to_vec(),
+            member: "housing".to_owned(),
+            roles: Vec::new(),
+            subject: Some(subject.clone()),
+        });
+    }
+    Ok(())
+}
+
+/// Free pairs of loopback ports: the usual ones where they are free (7101… for peers, 8101… for
+/// the API), else whatever the system gives.
+///
+/// # Errors
+/// When the system has no free ports.
+pub fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
+    let usual: Vec<(u16, u16)> = (7101..).zip(8101..).take(count).collect();
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    if usual.iter().all(|(peer, api)| free(*peer) && free(*api)) {
+        return Ok(usual);
+    }
+    let bind = || {
+        let listener = TcpListener::bind(("127.0.0.1", 0))?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, port))
+    };
+    let wanted = count.saturating_mul(2);
+    let held: Result<Vec<_>, std::io::Error> = (0..wanted).map(|_| bind()).collect();
+    let held = held.map_err(Fault::io(Path::new("127.0.0.1")))?;
+    let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
+    let (peer, api) = ports.split_at(count);
+    Ok(peer.iter().copied().zip(api.iter().copied()).collect())
+}

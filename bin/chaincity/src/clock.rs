@@ -1,0 +1,30 @@
+//! This machine's clock, usable from any executor.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use chaincity_engine::Clock;
+use chaincity_types::Timestamp;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+
+/// The system clock; sleeping is done by the runtime behind the handle.
+#[derive(Clone, Debug)]
+pub(crate) struct SystemClock(pub(crate) Handle);
+
+/// The time now. A clock before 1970 counts as 1970: every transaction is refused then.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        now()
+    }
+
+    fn sleep_ms(&self, ms: u64) -> BoxFuture<'static, ()> {
+        let slept = self.0.spawn(tokio::time::sleep(Duration::from_millis(ms)));
+        slept.map(|_ended| ()).boxed()
+    }
+}

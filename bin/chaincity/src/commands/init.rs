@@ -1,0 +1,62 @@
+//! `chaincity init`: founds a consortium on disk: genesis, keys, a folder for each node.
+
+use std::io;
+use std::path::PathBuf;
+
+use chaincity_crypto::hash;
+use clap::Args;
+use serde::Serialize;
+
+use crate::city::{City, NODES, Plan, free_ports};
+use crate::clock;
+use crate::exit::Exit;
+use crate::output::Output;
+use crate::shipped;
+
+/// 建立一个联盟 · found a consortium
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// 新目录 · a folder that holds no city yet
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// 每届区块数 · blocks in an epoch
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u64).range(10..=1_000_000))]
+    epoch_blocks: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct Founded {
+    dir: PathBuf,
+    ledger: String,
+    nodes: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    let source = shipped::source("real-estate").map_err(io::Error::other)?;
+    let plan = Plan {
+        dir: arguments.dir.clone(),
+        ports: free_ports(NODES).map_err(io::Error::other)?,
+        epoch_blocks: arguments.epoch_blocks,
+        time: clock::now(),
+        citizens: Vec::new(),
+        packages: vec![source.doc.to_bytes()],
+    };
+    let city = City::create(&plan).map_err(io::Error::other)?;
+    let founded = Founded {
+        dir: city.dir.clone(),
+        ledger: hash::ledger_id(&city.genesis).to_string(),
+        nodes: city.nodes,
+    };
+    output.record(&founded, |founded| {
+        format!(
+            "联盟已建立 · founded: {} (账本 ledger {})\n启动节点 · start a node: \
+             chaincity node --config {}/nodes/{}/node.toml",
+            founded.dir.display(),
+            founded.ledger,
+            founded.dir.display(),
+            founded.nodes.first().map_or("", String::as_str),
+        )
+    })?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,54 @@
+//! `chaincity node`: runs one node until it is told to stop.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::exit::Exit;
+use crate::node_config::NodeConfig;
+use crate::running::Running;
+
+/// 运行一个节点 · run a node
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// 节点配置文件 · the node's configuration
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,commonware=warn")),
+        )
+        .with_writer(io::stderr)
+        .init();
+    let config = NodeConfig::read(&arguments.config).map_err(io::Error::other)?;
+    let running = Running::start(&config).map_err(io::Error::other)?;
+    let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = signals.block_on(wait(&running));
+    running.stop();
+    ended
+}
+
+/// Waits for SIGTERM, SIGINT or the node's own fault.
+async fn wait(running: &Running) -> io::Result<Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut look = tokio::time::interval(std::time::Duration::from_millis(500));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(Exit::Ok),
+            _ = interrupt.recv() => return Ok(Exit::Ok),
+            _ = look.tick() => {
+                if let Some(fault) = running.handle.status().fault {
+                    tracing::error!(fault, "the node failed");
+                    return Ok(Exit::Fault);
+                }
+            }
+        }
+    }
+}

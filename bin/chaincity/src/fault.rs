@@ -1,0 +1,50 @@
+//! What goes wrong with this machine or its files, as a person is told: never a rejection.
+
+use std::error::Error;
+use std::path::Path;
+
+/// A fault with its cause.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// A file or folder cannot be read or written.
+    #[error("无法读写 cannot read or write `{path}`: {cause}")]
+    Io {
+        /// The path.
+        path: String,
+        /// The system's error.
+        cause: std::io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("格式错误 `{path}` is not valid: {cause}")]
+    Form {
+        /// The path.
+        path: String,
+        /// What is wrong.
+        cause: Box<dyn Error + Send + Sync>,
+    },
+    /// Anything else, said in both languages.
+    #[error("{zh} {en}")]
+    Other {
+        /// Chinese.
+        zh: String,
+        /// English.
+        en: String,
+    },
+}
+
+impl Fault {
+    /// For `map_err` after file operations.
+    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |cause| Self::Io { path: path.display().to_string(), cause }
+    }
+
+    /// For `map_err` after reading a file's content.
+    pub fn form<E: Error + Send + Sync + 'static>(path: &Path) -> impl FnOnce(E) -> Self + '_ {
+        move |cause| Self::Form { path: path.display().to_string(), cause: Box::new(cause) }
+    }
+
+    /// Any other fault.
+    pub fn other(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self::Other { zh: zh.into(), en: en.into() }
+    }
+}

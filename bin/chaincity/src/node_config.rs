@@ -1,0 +1,105 @@
+//! One node's configuration: `node.toml`. Paths are relative to the file's folder.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::fault::Fault;
+
+/// `node.toml`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeConfig {
+    /// Genesis document.
+    pub genesis: PathBuf,
+    /// The node's key file.
+    pub key: PathBuf,
+    /// Folder for all that the node stores.
+    pub data: PathBuf,
+    /// Where peers connect.
+    pub peer_listen: SocketAddr,
+    /// Where clients connect.
+    pub api_listen: SocketAddr,
+    /// Where peers reach this node, `host:port`, when it is not where it listens.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub peer_advertised: Option<String>,
+    /// Whether peers may have private addresses (RFC 1918, loopback).
+    #[serde(default)]
+    pub private_network: bool,
+    /// Base URL of a node to join from: a node without history fetches a snapshot instead of
+    /// executing every block.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub join: Option<String>,
+    /// Memory for the state's pages, in mebibytes (8 to 65,536).
+    #[serde(default = "state_cache_mib")]
+    pub state_cache_mib: u32,
+    /// TLS for the API.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tls: Option<Tls>,
+}
+
+/// Certificate chain and key, PEM.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    /// Certificate chain.
+    pub certificate: PathBuf,
+    /// Private key.
+    pub key: PathBuf,
+}
+
+const fn state_cache_mib() -> u32 {
+    64
+}
+
+impl NodeConfig {
+    /// A node on this machine alone.
+    pub fn local(peer_port: u16, api_port: u16) -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            genesis: "../../genesis.cbor".into(),
+            key: "node.key".into(),
+            data: "data".into(),
+            peer_listen: local(peer_port),
+            api_listen: local(api_port),
+            peer_advertised: None,
+            private_network: true,
+            join: None,
+            state_cache_mib: state_cache_mib(),
+            tls: None,
+        }
+    }
+
+    /// Where peers reach this node.
+    pub fn advertised(&self) -> String {
+        self.peer_advertised.clone().unwrap_or_else(|| self.peer_listen.to_string())
+    }
+
+    /// Reads `node.toml` and makes its paths absolute.
+    ///
+    /// # Errors
+    /// When it cannot be read or says something unknown.
+    pub fn read(path: &Path) -> Result<Self, Fault> {
+        let text = std::fs::read_to_string(path).map_err(Fault::io(path))?;
+        let mut config: Self = toml::from_str(&text).map_err(Fault::form(path))?;
+        let base = path.parent().unwrap_or(Path::new("."));
+        config.genesis = base.join(&config.genesis);
+        config.key = base.join(&config.key);
+        config.data = base.join(&config.data);
+        if let Some(tls) = &mut config.tls {
+            tls.certificate = base.join(&tls.certificate);
+            tls.key = base.join(&tls.key);
+        }
+        Ok(config)
+    }
+
+    /// Writes `node.toml`.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<(), Fault> {
+        let text = toml::to_string_pretty(self).map_err(Fault::form(path))?;
+        std::fs::write(path, text).map_err(Fault::io(path))
+    }
+}

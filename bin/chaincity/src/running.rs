@@ -1,0 +1,182 @@
+//! A node put together: history, pipeline, engine, read model, interface.
+
+use std::num::{NonZeroU64, NonZeroUsize};
+use std::path::Path;
+use std::sync::Arc;
+
+use chaincity_crypto::suite::SecretKey;
+use chaincity_engine::{Config, Engine, Handle, Limits, NodeKey, Pace, Place};
+use chaincity_history::{DiskOptions, DiskStore, HistoryStore};
+use chaincity_pipeline::{Node, NodeApi, Pipeline};
+use chaincity_query::ReadModel;
+use chaincity_server::{Server, TlsFiles};
+use chaincity_types::wire::Genesis;
+use tokio::runtime::Runtime;
+
+use crate::city::{read_genesis, read_key};
+use crate::clock::SystemClock;
+use crate::fault::Fault;
+use crate::node_config::NodeConfig;
+use crate::reading::ModelReader;
+
+/// Blocks that the read model applies in one transaction.
+const FOLLOW_BLOCKS: u64 = 64;
+/// Pages of state in a mebibyte.
+const PAGES_PER_MIB: usize = 256;
+
+/// A running node. It stops when dropped.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) handle: Handle,
+    server: Option<Server>,
+    // Last, so that its timers outlive what sleeps on them.
+    _timers: Runtime,
+}
+
+/// Opens a node's history.
+///
+/// # Errors
+/// When it is damaged or in use.
+pub(crate) fn open_history(data: &Path) -> Result<Arc<DiskStore>, Fault> {
+    let dir = data.join("history");
+    std::fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
+    let store = DiskStore::open(&dir, &DiskOptions::default()).map_err(Fault::form(&dir))?;
+    Ok(Arc::new(store))
+}
+
+impl Running {
+    /// Starts the node that `node.toml` describes.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or an address is in use.
+    pub(crate) fn start(config: &NodeConfig) -> Result<Self, Fault> {
+        let genesis = Arc::new(read_genesis(&config.genesis)?);
+        let key = read_key(&config.key)?;
+        let timers = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("chaincity-timers")
+            .enable_time()
+            .build()
+            .map_err(Fault::io(Path::new("threads")))?;
+        let clock = SystemClock(timers.handle().clone());
+        let history: Arc<dyn HistoryStore> = open_history(&config.data)?;
+        let sync_epoch = crate::joining::prepare(config, &genesis, &*history)?;
+        let public = key.public_key().as_bytes().to_vec();
+        let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
+            .map_err(Fault::form(&config.data))?;
+        let engine_config = engine_config(config, &genesis, &key, sync_epoch)?;
+        let (engine, handle) = Engine::new(engine_config, place(config, &genesis, &key)?)
+            .map_err(Fault::form(&config.data))?;
+        let node = Node::new(pipeline.clone(), Arc::new(handle.clone()), clock.clone());
+        let api: Arc<dyn NodeApi> = Arc::new(node);
+        engine.start(pipeline.clone()).map_err(Fault::form(&config.data))?;
+        timers.spawn({
+            let (pipeline, clock) = (pipeline.clone(), clock.clone());
+            async move { pipeline.gossip(clock).await }
+        });
+        timers.spawn(async move { pipeline.backfill(clock).await });
+        let model = follow(config, &api, &history)?;
+        let server = Server::start(&server_config(config), api, model)
+            .map_err(Fault::form(&config.data))?;
+        Ok(Self { handle, server: Some(server), _timers: timers })
+    }
+
+    /// Stops taking requests, then stops the node.
+    pub(crate) fn stop(mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+        }
+        futures::executor::block_on(self.handle.stop());
+    }
+}
+
+fn engine_config(
+    config: &NodeConfig,
+    genesis: &Genesis,
+    key: &SecretKey,
+    sync_epoch: Option<u64>,
+) -> Result<Config, Fault> {
+    let pages = usize::try_from(config.state_cache_mib).unwrap_or(usize::MAX);
+    let pages = pages.clamp(8, 65_536).saturating_mul(PAGES_PER_MIB);
+    let mut limits = Limits::default();
+    limits.state_pages = NonZeroUsize::new(pages).unwrap_or(limits.state_pages);
+    let epoch_length = NonZeroU64::new(genesis.epoch_blocks)
+        .ok_or_else(|| Fault::other("届的长度为零", "an epoch has no blocks"))?;
+    let seed = key.seed();
+    Ok(Config {
+        genesis: chaincity_pipeline::genesis_header(genesis),
+        epoch_length,
+        key: NodeKey::from_seed(*seed).map_err(Fault::form(&config.key))?,
+        sync_epoch,
+        pace: Pace::default(),
+        limits,
+    })
+}
+
+/// Where the node lives, and whom it calls first: every node that genesis names.
+fn place(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Place, Fault> {
+    let own = key.public_key();
+    let folder = config.data.join("engine");
+    std::fs::create_dir_all(&folder).map_err(Fault::io(&folder))?;
+    let others = genesis.nodes.iter().filter(|n| n.node.key != own.as_bytes());
+    Ok(Place {
+        folder,
+        listen: config.peer_listen,
+        advertised: config.advertised(),
+        bootstrap: others.map(|n| (n.node.key.clone(), n.node.address.clone())).collect(),
+        threads: NonZeroUsize::MIN,
+        private_network: config.private_network,
+    })
+}
+
+/// Opens the read model (rebuilt when it is damaged) and keeps it following on its own thread.
+fn follow(
+    config: &NodeConfig,
+    api: &Arc<dyn NodeApi>,
+    history: &Arc<dyn HistoryStore>,
+) -> Result<Arc<ModelReader>, Fault> {
+    let path = config.data.join("read-model.sqlite");
+    let packages = api.packages();
+    let model = match ReadModel::open(&path, Arc::clone(history), &packages) {
+        Ok(model) => model,
+        Err(error) => {
+            tracing::warn!(%error, "the read model is rebuilt from history");
+            chaincity_query::rebuild(&path, history, &packages, &mut |_, _| {})
+                .map_err(Fault::form(&path))?
+        }
+    };
+    let model = Arc::new(model);
+    let (api, followed) = (Arc::clone(api), Arc::clone(&model));
+    std::thread::Builder::new()
+        .name("chaincity-follow".into())
+        .spawn(move || follow_loop(&*api, &followed))
+        .map_err(Fault::io(&path))?;
+    Ok(Arc::new(ModelReader(model)))
+}
+
+/// Follows final blocks until the process ends. Never holds up consensus: it reads history.
+fn follow_loop(api: &dyn NodeApi, model: &ReadModel) {
+    loop {
+        match model.catch_up(&api.packages(), FOLLOW_BLOCKS) {
+            Ok(progress) if progress.done => {
+                let height = progress.height.unwrap_or_default();
+                futures::executor::block_on(api.wait_above(height));
+            }
+            Ok(_) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the read model waits");
+                let height = api.status().height;
+                futures::executor::block_on(api.wait_above(height));
+            }
+        }
+    }
+}
+
+fn server_config(config: &NodeConfig) -> chaincity_server::Config {
+    let mut server = chaincity_server::Config::new(config.api_listen);
+    server.tls = config
+        .tls
+        .as_ref()
+        .map(|tls| TlsFiles { certificate: tls.certificate.clone(), key: tls.key.clone() });
+    server
+}

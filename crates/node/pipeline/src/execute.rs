@@ -1,0 +1,135 @@
+//! Executing a block's transactions over its parent's state.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chaincity_crypto::cose::SignedTransaction;
+use chaincity_crypto::hash;
+use chaincity_engine::StateReader;
+use chaincity_ledger::{BlockContext, BlockRun, Executed, Packages, SignedCall, Step};
+use chaincity_package::model::Package;
+use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
+use chaincity_types::{Digest, Height};
+
+use crate::api::NodeError;
+use crate::records::{Bodies, Known};
+
+/// How many transactions after one that misses a record are looked at for their reads too.
+const LOOK_AHEAD: usize = 256;
+
+/// Compiled packages by document digest. Compiling is a pure function of the document, so the
+/// cache can never disagree with another node's.
+#[derive(Debug, Default)]
+pub(crate) struct PackageCache(Mutex<BTreeMap<Digest, Option<Arc<Package>>>>);
+
+impl Packages for PackageCache {
+    fn compiled(&self, digest: Digest, document: &[u8]) -> Option<Arc<Package>> {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.entry(digest).or_insert_with(|| compile(document)).clone()
+    }
+}
+
+fn compile(document: &[u8]) -> Option<Arc<Package>> {
+    let document = chaincity_package::doc::PackageDoc::from_bytes(document).ok()?;
+    chaincity_package::compile(&document).ok().map(Arc::new)
+}
+
+/// Whether the first block can write this genesis: asked before a node starts, so that a wrong
+/// document is told to a person and not to consensus.
+pub(crate) fn check_genesis(genesis: &Genesis, packages: &PackageCache) -> Result<(), NodeError> {
+    let context = BlockContext {
+        ledger: hash::ledger_id(genesis),
+        protocol: PROTOCOL,
+        height: Height(1),
+        time: genesis.time.plus_ms(1),
+        epoch: 0,
+    };
+    let written = BlockRun::new(context).genesis(genesis, packages);
+    written.map_err(|e| NodeError::Fault(crate::chain(&e)))
+}
+
+/// What a block gives.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    pub(crate) executed: Executed,
+    /// The committee of the next epoch, as the state after the block says.
+    pub(crate) next_committee: Committee,
+}
+
+/// Executes transactions in order. Reads are fetched for many transactions at once: when one
+/// misses a record, those after it say what they would read too.
+pub(crate) async fn execute<S: StateReader>(
+    context: BlockContext,
+    genesis: Option<&Genesis>,
+    transactions: &[Arc<SignedTransaction>],
+    state: &S,
+    bodies: &Bodies,
+    packages: &PackageCache,
+) -> Result<Outcome, NodeError> {
+    let mut known = Known::default();
+    let mut run = BlockRun::new(context);
+    if let Some(genesis) = genesis {
+        run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
+    }
+    let mut rest = transactions;
+    while let Some((first, later)) = rest.split_first() {
+        match run.run(&call(first), &known, packages) {
+            Step::Done(()) => rest = later,
+            Step::Need(mut keys) => {
+                for transaction in later.iter().take(LOOK_AHEAD) {
+                    if let Step::Need(more) = run.preview(&call(transaction), &known, packages) {
+                        keys.extend(more);
+                    }
+                }
+                keys.sort_unstable();
+                keys.dedup();
+                known.fetch(keys, state, bodies).await?;
+            }
+        }
+    }
+    let next_committee = loop {
+        match run.committee(context.epoch.saturating_add(1), &known) {
+            Step::Done(Some(committee)) => break committee,
+            Step::Done(None) => {
+                return Err(NodeError::Fault("the state has no committee".into()));
+            }
+            Step::Need(keys) => known.fetch(keys, state, bodies).await?,
+        }
+    };
+    Ok(Outcome { executed: run.finish(), next_committee })
+}
+
+/// The ledger's view of a verified transaction.
+pub(crate) fn call(signed: &SignedTransaction) -> SignedCall<'_> {
+    SignedCall {
+        id: signed.id,
+        operator: signed.operator.as_bytes(),
+        transaction: &signed.transaction,
+    }
+}
+
+/// The member of each operator, by key; `None` for a key that the parent's state does not know.
+pub(crate) async fn members_of<S: StateReader>(
+    transactions: &[Arc<SignedTransaction>],
+    state: &S,
+    bodies: &Bodies,
+) -> Result<BTreeMap<Vec<u8>, Option<String>>, NodeError> {
+    let mut keys: BTreeMap<LogicalKey, Vec<u8>> = BTreeMap::new();
+    for signed in transactions {
+        let operator = signed.operator.as_bytes().to_vec();
+        keys.insert(crate::governed::operator_key(&operator), operator);
+    }
+    let heads = state.heads(keys.keys().map(hash::state_key).collect()).await;
+    let mut out = BTreeMap::new();
+    for ((key, operator), head) in keys.into_iter().zip(heads) {
+        let member = match head {
+            None => None,
+            Some(head) => {
+                let record = crate::records::load(&key, head, bodies).await?;
+                crate::governed::member_of(&record.version).map(str::to_owned)
+            }
+        };
+        out.insert(operator, member);
+    }
+    Ok(out)
+}

@@ -1,0 +1,428 @@
+//! The `Machine` that the engine drives: proposing, checking and keeping blocks.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chaincity_crypto::cose::{self, SignedTransaction};
+use chaincity_crypto::{hash, tree};
+use chaincity_engine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
+use chaincity_history::StoredBlock;
+use chaincity_ledger::{BlockContext, Step, order};
+use chaincity_types::wire::{
+    BLOCK_BYTES_MAX, Block, Committee, EXPIRY_AHEAD_MAX_MS, Head, Header, PROTOCOL,
+};
+use chaincity_types::{Digest, Height, Timestamp, cbor};
+use futures::future::{Either, select};
+use minicbor::bytes::ByteVec;
+
+use crate::api::NodeError;
+use crate::execute::{Outcome, execute, members_of};
+use crate::pipeline::{ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
+use crate::records::Known;
+
+/// Most bytes of transactions in a block: beyond about one megabyte latency grows faster than
+/// throughput.
+pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 1024 * 1024;
+/// Most bytes that one member may have in a block: three quarters.
+pub(crate) const MEMBER_SHARE_BYTES_MAX: usize = TRANSACTIONS_BYTES_MAX / 4 * 3;
+/// A block's time is at most so long after its parent's; longer gaps are crossed in steps.
+const STEP_MS_MAX: u64 = 60_000;
+/// How long an idle leader waits before it proposes a heartbeat.
+const HEARTBEAT_MS: u64 = 1_000;
+/// How long to wait before asking again for a body that no peer has yet.
+const RETRY_MS: u64 = 100;
+
+/// A block's time: now, but after the parent and at most a step away from it.
+fn block_time(parent: Timestamp, now: Timestamp) -> Timestamp {
+    now.min(parent.plus_ms(STEP_MS_MAX)).max(parent.plus_ms(1))
+}
+
+impl Pipeline {
+    /// Waits until there is something to propose, or a heartbeat is due.
+    async fn wait_for_work<C: Clock>(&self, parent: &Header, clock: &C, skip: &BTreeSet<Digest>) {
+        // The first block writes genesis, and a ledger that stood still catches up: no waiting.
+        if parent.height == Height(0) || clock.now().since_ms(parent.time) > STEP_MS_MAX {
+            return;
+        }
+        let mut due = clock.sleep_ms(HEARTBEAT_MS);
+        loop {
+            let arrived = self.inner.arrived.notified();
+            futures::pin_mut!(arrived);
+            arrived.as_mut().enable();
+            if self.inner.shared().pool.has_work(skip) {
+                return;
+            }
+            match select(arrived, due).await {
+                Either::Left(((), rest)) => due = rest,
+                Either::Right(_) => return,
+            }
+        }
+    }
+
+    /// Executes, trying again while a body is late or this machine is at fault: both only delay.
+    async fn execute_surely<S: StateReader, C: Clock>(
+        &self,
+        context: BlockContext,
+        transactions: &[Arc<SignedTransaction>],
+        state: &S,
+        clock: &C,
+    ) -> Outcome {
+        let inner = &*self.inner;
+        let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
+        loop {
+            let done = execute(
+                context,
+                genesis,
+                transactions,
+                state,
+                &inner.bodies,
+                &inner.package_cache,
+            )
+            .await;
+            match done {
+                Ok(outcome) => return outcome,
+                Err(fault) => {
+                    tracing::warn!(height = context.height.0, %fault, "execution waits");
+                    clock.sleep_ms(RETRY_MS).await;
+                }
+            }
+        }
+    }
+
+    fn context(&self, height: Height, time: Timestamp, epoch: u64) -> BlockContext {
+        BlockContext { ledger: self.inner.ledger, protocol: PROTOCOL, height, time, epoch }
+    }
+
+    /// Digest of the committee of `epoch`. The epoch's own committee is always known: the block
+    /// before its first was executed here, or its proof was checked.
+    fn committee_digest(&self, epoch: u64) -> Option<Digest> {
+        self.inner.shared().committees.get(&epoch).map(hash::committee_digest)
+    }
+
+    /// Remembers an execution until its block is final or abandoned.
+    fn keep(
+        &self,
+        key: ExecutionKey,
+        parent: &Header,
+        transactions: Vec<Arc<SignedTransaction>>,
+        outcome: Outcome,
+    ) {
+        for written in &outcome.executed.versions {
+            match cbor::decode(&written.bytes, written.bytes.len()) {
+                Ok(version) => self.inner.bodies.remember(written.body, Arc::new(version)),
+                Err(error) => tracing::error!(%error, "own body does not decode"),
+            }
+        }
+        let pending = Pending {
+            parent: ExecutionKey::of(parent),
+            transactions,
+            executed: outcome.executed,
+            next_committee: outcome.next_committee,
+        };
+        self.inner.shared().pending.insert(key, Arc::new(pending));
+    }
+
+    /// The block's transactions, verified; `None` when one is malformed or wrongly signed. What
+    /// the pool verified is not verified again.
+    fn authenticate(&self, block: &Block) -> Option<Vec<Arc<SignedTransaction>>> {
+        let mut out: Vec<Arc<SignedTransaction>> = Vec::with_capacity(block.transactions.len());
+        let mut fresh = Vec::new();
+        let decoded: Vec<_> =
+            block.transactions.iter().map(|bytes| cose::decode_transaction(bytes)).collect();
+        let shared = self.inner.shared();
+        for (signed, bytes) in decoded.into_iter().zip(&block.transactions) {
+            let signed = signed.ok()?;
+            match shared.pool.get(&signed.id).filter(|pooled| *pooled.bytes == ***bytes) {
+                Some(pooled) => out.push(Arc::clone(&pooled.signed)),
+                None => {
+                    let signed = Arc::new(signed);
+                    fresh.push(Arc::clone(&signed));
+                    out.push(signed);
+                }
+            }
+        }
+        drop(shared);
+        let fresh: Vec<&SignedTransaction> = fresh.iter().map(Arc::as_ref).collect();
+        cose::verify_transactions(&fresh).ok()?;
+        Some(out)
+    }
+
+    /// The rules for a block that need only it, its parent and its ancestors.
+    fn check_header(&self, parent: &Header, epoch: u64, block: &Block) -> Result<(), Flaw> {
+        let header = &block.header;
+        let ahead = header.time.since_ms(parent.time);
+        if header.ledger != self.inner.ledger
+            || header.protocol != PROTOCOL
+            || header.height != parent.height.next()
+            || header.parent != hash::header_digest(parent)
+        {
+            return Err(Flaw("ledger, protocol, height or parent"));
+        }
+        if ahead == 0 || ahead > STEP_MS_MAX {
+            return Err(Flaw("time"));
+        }
+        if header.transactions_root != tree::root(&leaves(&block.transactions)) {
+            return Err(Flaw("transactions root"));
+        }
+        if Some(header.committee) != self.committee_digest(epoch) {
+            return Err(Flaw("committee"));
+        }
+        let bytes = block.transactions.iter().map(|bytes| bytes.len());
+        let total = bytes.fold(0_usize, usize::saturating_add);
+        if total > TRANSACTIONS_BYTES_MAX || total > BLOCK_BYTES_MAX {
+            return Err(Flaw("size"));
+        }
+        Ok(())
+    }
+
+    /// The rules for each transaction of a block: ledger, protocol, expiry window, no repetition.
+    fn check_transactions(
+        &self,
+        parent: &Header,
+        block: &Block,
+        transactions: &[Arc<SignedTransaction>],
+    ) -> Result<(), Flaw> {
+        let mut seen = self.ancestors(parent);
+        let time = block.header.time;
+        let shared = self.inner.shared();
+        for signed in transactions {
+            let transaction = &signed.transaction;
+            if transaction.ledger != self.inner.ledger || transaction.protocol != PROTOCOL {
+                return Err(Flaw("a transaction for another ledger or protocol"));
+            }
+            if transaction.expiry <= time || transaction.expiry.since_ms(time) > EXPIRY_AHEAD_MAX_MS
+            {
+                return Err(Flaw("a transaction outside its window"));
+            }
+            if shared.window.contains(&signed.id) || !seen.insert(signed.id) {
+                return Err(Flaw("a transaction repeated"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules that need the parent's state: every operator is known, no member has more than
+    /// its share, classes are in order.
+    async fn check_shares<S: StateReader>(
+        &self,
+        context: BlockContext,
+        block: &Block,
+        transactions: &[Arc<SignedTransaction>],
+        state: &S,
+    ) -> Result<Result<(), Flaw>, NodeError> {
+        let members = members_of(transactions, state, &self.inner.bodies).await?;
+        let mut used: BTreeMap<&str, usize> = BTreeMap::new();
+        for (signed, bytes) in transactions.iter().zip(&block.transactions) {
+            let member = members.get(signed.operator.as_bytes().as_slice());
+            let Some(Some(member)) = member else {
+                return Ok(Err(Flaw("a transaction of an unknown operator")));
+            };
+            let share = used.entry(member).or_default();
+            *share = share.saturating_add(bytes.len());
+            if *share > MEMBER_SHARE_BYTES_MAX {
+                return Ok(Err(Flaw("a member's share")));
+            }
+        }
+        let classes = self.classes(&context, transactions, state).await?;
+        if !order::check_order(&classes) {
+            return Ok(Err(Flaw("the class order")));
+        }
+        Ok(Ok(()))
+    }
+
+    /// The priority class of each transaction, by the packages of the parent's state.
+    async fn classes<S: StateReader>(
+        &self,
+        context: &BlockContext,
+        transactions: &[Arc<SignedTransaction>],
+        state: &S,
+    ) -> Result<Vec<u8>, NodeError> {
+        let inner = &*self.inner;
+        let mut known = Known::default();
+        let mut classes = Vec::with_capacity(transactions.len());
+        for signed in transactions {
+            let class = loop {
+                let packages = &inner.package_cache;
+                match order::priority(&signed.transaction, context, &known, packages) {
+                    Step::Done(class) => break class,
+                    Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
+                }
+            };
+            classes.push(class);
+        }
+        Ok(classes)
+    }
+}
+
+/// Why a block is invalid for ever.
+#[derive(Clone, Copy, Debug)]
+struct Flaw(&'static str);
+
+impl Machine for Pipeline {
+    async fn propose<S: StateReader, C: Clock>(
+        &self,
+        parent: Header,
+        epoch: u64,
+        state: S,
+        clock: C,
+    ) -> Option<Draft> {
+        let skip = self.ancestors(&parent);
+        self.wait_for_work(&parent, &clock, &skip).await;
+        let height = parent.height.next();
+        let time = block_time(parent.time, clock.now());
+        let drawn = if height == Height(1) {
+            Vec::new()
+        } else {
+            let mut shared = self.inner.shared();
+            shared.pool.draw(TRANSACTIONS_BYTES_MAX, MEMBER_SHARE_BYTES_MAX, time, &skip)
+        };
+        let transactions: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();
+        let bytes: Vec<Bytes> = drawn.iter().map(|pooled| pooled.bytes.clone()).collect();
+        let transactions_root = tree::root(&bytes);
+        let context = self.context(height, time, epoch);
+        let outcome = self.execute_surely(context, &transactions, &state, &clock).await;
+        let draft = Draft {
+            protocol: PROTOCOL,
+            time,
+            transactions: bytes,
+            transactions_root,
+            effects_root: outcome.executed.effects_root,
+            committee: self.committee_digest(epoch)?,
+            next_committee: hash::committee_digest(&outcome.next_committee),
+            writes: outcome.executed.heads.clone(),
+        };
+        let parent_digest = hash::header_digest(&parent);
+        let key = ExecutionKey::new(height, parent_digest, time, transactions_root);
+        self.keep(key, &parent, transactions, outcome);
+        Some(draft)
+    }
+
+    async fn process<S: StateReader, C: Clock>(
+        &self,
+        parent: Header,
+        epoch: u64,
+        block: Arc<Block>,
+        finality: Finality,
+        state: S,
+        clock: C,
+    ) -> Option<Vec<(Digest, Head)>> {
+        let header = &block.header;
+        let refuse = |Flaw(flaw): Flaw| {
+            tracing::warn!(height = header.height.0, flaw, "an invalid block was refused");
+        };
+        self.check_header(&parent, epoch, &block).map_err(refuse).ok()?;
+        let transactions = self.authenticate(&block)?;
+        let context = self.context(header.height, header.time, epoch);
+        if finality == Finality::Candidate {
+            self.check_transactions(&parent, &block, &transactions).map_err(refuse).ok()?;
+            loop {
+                match self.check_shares(context, &block, &transactions, &state).await {
+                    Ok(checked) => break checked.map_err(refuse).ok()?,
+                    Err(fault) => {
+                        tracing::warn!(height = header.height.0, %fault, "checking waits");
+                        clock.sleep_ms(RETRY_MS).await;
+                    }
+                }
+            }
+            // A block ahead of this clock only waits; at most a step, by the rule above.
+            let ahead = header.time.since_ms(clock.now());
+            if ahead > 0 {
+                clock.sleep_ms(ahead.min(STEP_MS_MAX)).await;
+            }
+        }
+        let outcome = self.execute_surely(context, &transactions, &state, &clock).await;
+        if outcome.executed.effects_root != header.effects_root {
+            refuse(Flaw("effects root"));
+            return None;
+        }
+        if hash::committee_digest(&outcome.next_committee) != header.next_committee {
+            refuse(Flaw("next committee"));
+            return None;
+        }
+        let writes = outcome.executed.heads.clone();
+        self.keep(ExecutionKey::of(header), &parent, transactions, outcome);
+        Some(writes)
+    }
+
+    async fn persist(&self, block: Arc<Block>) {
+        if let Err(fault) = self.store_final(&block) {
+            stop(&fault);
+        }
+    }
+
+    fn finalized(&self, header: &Header) {
+        self.settle(header);
+    }
+
+    fn certified(&self, height: Height, certificate: Vec<u8>) {
+        if let Err(fault) = self.inner.store.put_certificate(height, &certificate) {
+            stop(&NodeError::Fault(crate::chain(&fault)));
+        }
+        self.inner.tip.send_modify(|_| ());
+    }
+
+    fn equivocated(&self, validator: Vec<u8>, evidence: Vec<u8>) {
+        let name = format!("{META_EQUIVOCATION}{}", hex::encode(&validator));
+        if let Err(fault) = self.inner.store.put_meta(&name, &evidence) {
+            tracing::error!(%fault, "evidence of equivocation could not be kept");
+        }
+        self.inner.shared().equivocators.insert(validator);
+    }
+
+    fn committee(&self, epoch: u64) -> Option<Committee> {
+        self.inner.shared().committees.get(&epoch).cloned()
+    }
+
+    fn followers(&self) -> Vec<Vec<u8>> {
+        self.inner.shared().nodes.keys().cloned().collect()
+    }
+
+    fn serve(&self, key: ContentKey) -> Option<Bytes> {
+        let store = &self.inner.store;
+        match key {
+            ContentKey::Body(digest) => store.body(&digest).ok().flatten().map(Bytes::from),
+            ContentKey::Block(digest) => {
+                let height = store.height_of(&digest).ok().flatten()?;
+                let stored = store.block(height).ok().flatten()?;
+                Some(Bytes::from(cbor::encode(&stored)))
+            }
+        }
+    }
+
+    fn check(&self, key: ContentKey, bytes: &Bytes) -> bool {
+        match key {
+            ContentKey::Body(digest) => hash::body_digest(bytes) == digest,
+            ContentKey::Block(digest) => checked_block(digest, bytes).is_some(),
+        }
+    }
+
+    fn on_gossip(&self, _from: Vec<u8>, message: Bytes) {
+        self.admit_gossip(&message);
+    }
+}
+
+/// The leaves of the transactions tree.
+fn leaves(transactions: &[ByteVec]) -> Vec<&[u8]> {
+    transactions.iter().map(|bytes| bytes.as_slice()).collect()
+}
+
+/// A block with its effects as a peer sent it, if everything in it is what the digest commits to.
+pub(crate) fn checked_block(digest: Digest, bytes: &[u8]) -> Option<StoredBlock> {
+    const STORED_BYTES_MAX: usize = 8 * BLOCK_BYTES_MAX;
+    let stored: StoredBlock = cbor::decode(bytes, STORED_BYTES_MAX).ok()?;
+    let header = &stored.block.header;
+    let effects = chaincity_ledger::effects_root(&stored.receipts, &stored.writes);
+    let whole = hash::header_digest(header) == digest
+        && tree::root(&leaves(&stored.block.transactions)) == header.transactions_root
+        && effects == header.effects_root;
+    whole.then_some(stored)
+}
+
+/// Stops the node: it can no longer keep what is final, so it must not go on (STYLE: a fault
+/// stops or retries, it never becomes a receipt).
+#[allow(clippy::panic, reason = "a node that cannot store final blocks must stop")]
+fn stop(fault: &NodeError) -> ! {
+    tracing::error!(%fault, "the node stops: final history cannot be kept");
+    panic!("final history cannot be kept: {fault}");
+}

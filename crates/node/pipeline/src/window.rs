@@ -1,0 +1,50 @@
+//! The replay window: ids of final transactions that could still be included again.
+//!
+//! INVARIANT: holds the id of every final transaction whose expiry lies after the tip's time.
+//! A transaction may expire at most ten minutes after the block that holds it, so the blocks of
+//! the last ten minutes suffice to rebuild the window.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chaincity_types::{Digest, Timestamp};
+
+#[derive(Debug, Default)]
+pub(crate) struct Window {
+    ids: BTreeSet<Digest>,
+    by_expiry: BTreeMap<Timestamp, Vec<Digest>>,
+}
+
+impl Window {
+    pub(crate) fn contains(&self, id: &Digest) -> bool {
+        self.ids.contains(id)
+    }
+
+    pub(crate) fn add(&mut self, id: Digest, expiry: Timestamp) {
+        if self.ids.insert(id) {
+            self.by_expiry.entry(expiry).or_default().push(id);
+        }
+    }
+
+    /// Forgets what can no longer be included in a block after `time`.
+    pub(crate) fn advance(&mut self, time: Timestamp) {
+        let kept = self.by_expiry.split_off(&time.plus_ms(1));
+        for id in std::mem::replace(&mut self.by_expiry, kept).into_values().flatten() {
+            self.ids.remove(&id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_kept_exactly_as_long_as_it_could_be_replayed() {
+        let mut window = Window::default();
+        window.add(Digest([1; 32]), Timestamp(100));
+        window.advance(Timestamp(99));
+        assert!(window.contains(&Digest([1; 32])));
+        window.advance(Timestamp(100));
+        assert!(!window.contains(&Digest([1; 32])));
+    }
+}
