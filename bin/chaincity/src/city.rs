@@ -72,11 +72,11 @@ const MEMBERS: &[Member] = &[
 ];
 
 /// Nodes of the sample consortium.
-pub const NODES: usize = MEMBERS.len();
+pub(crate) const NODES: usize = MEMBERS.len();
 
 /// How a consortium is laid out.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(crate) struct Plan {
     /// Folder to make; must not hold a city yet.
     pub dir: PathBuf,
     /// Ports of the nodes in order, validators first: for peers, for the API.
@@ -93,7 +93,7 @@ pub struct Plan {
 
 /// A consortium on disk.
 #[derive(Clone, Debug)]
-pub struct City {
+pub(crate) struct City {
     /// Its folder.
     pub dir: PathBuf,
     /// Its genesis.
@@ -103,7 +103,7 @@ pub struct City {
 }
 
 /// A fresh key from the operating system's randomness.
-pub fn new_key() -> SecretKey {
+pub(crate) fn new_key() -> SecretKey {
     let mut seed = zeroize::Zeroizing::new([0; 32]);
     rand::rng().fill_bytes(seed.as_mut());
     SecretKey::from_seed(&seed)
@@ -113,7 +113,7 @@ pub fn new_key() -> SecretKey {
 ///
 /// # Errors
 /// When the file exists or cannot be written.
-pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
+pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = fs::OpenOptions::new()
@@ -129,7 +129,7 @@ pub fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
 ///
 /// # Errors
 /// When the file cannot be read or is no key file.
-pub fn read_key(path: &Path) -> Result<SecretKey, Fault> {
+pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
     let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(Fault::io(path))?);
     keyfile::parse(&text).map_err(Fault::form(path))
 }
@@ -138,7 +138,7 @@ pub fn read_key(path: &Path) -> Result<SecretKey, Fault> {
 ///
 /// # Errors
 /// When the file cannot be read or is no genesis document.
-pub fn read_genesis(path: &Path) -> Result<Genesis, Fault> {
+pub(crate) fn read_genesis(path: &Path) -> Result<Genesis, Fault> {
     const GENESIS_BYTES_MAX: usize = 16 * 1024 * 1024;
     let bytes = fs::read(path).map_err(Fault::io(path))?;
     cbor::decode(&bytes, GENESIS_BYTES_MAX).map_err(Fault::form(path))
@@ -149,7 +149,7 @@ impl City {
     ///
     /// # Errors
     /// When the folder holds a city already, or cannot be written.
-    pub fn create(plan: &Plan) -> Result<Self, Fault> {
+    pub(crate) fn create(plan: &Plan) -> Result<Self, Fault> {
         let keys = plan.dir.join("keys");
         fs::create_dir_all(&keys).map_err(Fault::io(&keys))?;
         let mut genesis = Genesis {
@@ -186,7 +186,7 @@ impl City {
     }
 
     /// The folder of a node.
-    pub fn node_dir(&self, name: &str) -> PathBuf {
+    pub(crate) fn node_dir(&self, name: &str) -> PathBuf {
         self.dir.join("nodes").join(name)
     }
 
@@ -194,7 +194,7 @@ impl City {
     ///
     /// # Errors
     /// When there is no such key.
-    pub fn key(&self, name: &str) -> Result<SecretKey, Fault> {
+    pub(crate) fn key(&self, name: &str) -> Result<SecretKey, Fault> {
         read_key(&self.dir.join("keys").join(format!("{name}.key")))
     }
 }
@@ -266,7 +266,7 @@ fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), F
 ///
 /// # Errors
 /// When the system has no free ports.
-pub fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
+pub(crate) fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
     let usual: Vec<(u16, u16)> = (7101..).zip(8101..).take(count).collect();
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
     if usual.iter().all(|(peer, api)| free(*peer) && free(*api)) {

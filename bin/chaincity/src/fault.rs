@@ -5,7 +5,7 @@ use std::path::Path;
 
 /// A fault with its cause.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// A file or folder cannot be read or written.
     #[error("无法读写 cannot read or write `{path}`: {cause}")]
     Io {
@@ -34,17 +34,19 @@ pub enum Fault {
 
 impl Fault {
     /// For `map_err` after file operations.
-    pub fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |cause| Self::Io { path: path.display().to_string(), cause }
     }
 
     /// For `map_err` after reading a file's content.
-    pub fn form<E: Error + Send + Sync + 'static>(path: &Path) -> impl FnOnce(E) -> Self + '_ {
+    pub(crate) fn form<E: Error + Send + Sync + 'static>(
+        path: &Path,
+    ) -> impl FnOnce(E) -> Self + '_ {
         move |cause| Self::Form { path: path.display().to_string(), cause: Box::new(cause) }
     }
 
     /// Any other fault.
-    pub fn other(zh: impl Into<String>, en: impl Into<String>) -> Self {
+    pub(crate) fn other(zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self::Other { zh: zh.into(), en: en.into() }
     }
 }

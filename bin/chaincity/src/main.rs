@@ -7,13 +7,12 @@ mod city;
 mod clock;
 mod commands;
 mod exit;
-mod import;
 mod fault;
+mod import;
 mod input;
 mod joining;
 mod node_config;
 mod output;
-mod reading;
 mod running;
 mod shipped;
 

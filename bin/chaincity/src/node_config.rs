@@ -10,7 +10,7 @@ use crate::fault::Fault;
 /// `node.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NodeConfig {
+pub(crate) struct NodeConfig {
     /// Genesis document.
     pub genesis: PathBuf,
     /// The node's key file.
@@ -42,7 +42,7 @@ pub struct NodeConfig {
 /// Certificate chain and key, PEM.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tls {
+pub(crate) struct Tls {
     /// Certificate chain.
     pub certificate: PathBuf,
     /// Private key.
@@ -55,7 +55,7 @@ const fn state_cache_mib() -> u32 {
 
 impl NodeConfig {
     /// A node on this machine alone.
-    pub fn local(peer_port: u16, api_port: u16) -> Self {
+    pub(crate) fn local(peer_port: u16, api_port: u16) -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             genesis: "../../genesis.cbor".into(),
@@ -72,7 +72,7 @@ impl NodeConfig {
     }
 
     /// Where peers reach this node.
-    pub fn advertised(&self) -> String {
+    pub(crate) fn advertised(&self) -> String {
         self.peer_advertised.clone().unwrap_or_else(|| self.peer_listen.to_string())
     }
 
@@ -80,7 +80,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// When it cannot be read or says something unknown.
-    pub fn read(path: &Path) -> Result<Self, Fault> {
+    pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
         let text = std::fs::read_to_string(path).map_err(Fault::io(path))?;
         let mut config: Self = toml::from_str(&text).map_err(Fault::form(path))?;
         let base = path.parent().unwrap_or(Path::new("."));
@@ -98,7 +98,7 @@ impl NodeConfig {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), Fault> {
+    pub(crate) fn write(&self, path: &Path) -> Result<(), Fault> {
         let text = toml::to_string_pretty(self).map_err(Fault::form(path))?;
         std::fs::write(path, text).map_err(Fault::io(path))
     }

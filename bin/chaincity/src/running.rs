@@ -17,7 +17,6 @@ use crate::city::{read_genesis, read_key};
 use crate::clock::SystemClock;
 use crate::fault::Fault;
 use crate::node_config::NodeConfig;
-use crate::reading::ModelReader;
 
 /// Blocks that the read model applies in one transaction.
 const FOLLOW_BLOCKS: u64 = 64;
@@ -76,8 +75,8 @@ impl Running {
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
         let model = follow(config, &api, &history)?;
-        let server = Server::start(&server_config(config), api, model)
-            .map_err(Fault::form(&config.data))?;
+        let server =
+            Server::start(&server_config(config), api, model).map_err(Fault::form(&config.data))?;
         Ok(Self { handle, server: Some(server), _timers: timers })
     }
 
@@ -134,7 +133,7 @@ fn follow(
     config: &NodeConfig,
     api: &Arc<dyn NodeApi>,
     history: &Arc<dyn HistoryStore>,
-) -> Result<Arc<ModelReader>, Fault> {
+) -> Result<Arc<ReadModel>, Fault> {
     let path = config.data.join("read-model.sqlite");
     let packages = api.packages();
     let model = match ReadModel::open(&path, Arc::clone(history), &packages) {
@@ -151,7 +150,7 @@ fn follow(
         .name("chaincity-follow".into())
         .spawn(move || follow_loop(&*api, &followed))
         .map_err(Fault::io(&path))?;
-    Ok(Arc::new(ModelReader(model)))
+    Ok(model)
 }
 
 /// Follows final blocks until the process ends. Never holds up consensus: it reads history.

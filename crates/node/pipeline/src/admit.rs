@@ -6,9 +6,7 @@ use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
 use chaincity_engine::StateReader;
 use chaincity_ledger::{BlockContext, BlockRun, Lookup, Step, View as _, order};
-use chaincity_types::wire::{
-    EXPIRY_AHEAD_MAX_MS, Entry, Outcome, PROTOCOL, TRANSACTION_BYTES_MAX,
-};
+use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, Entry, Outcome, PROTOCOL, TRANSACTION_BYTES_MAX};
 use chaincity_types::{Digest, Reject, Timestamp, cbor};
 use minicbor::bytes::ByteVec;
 

@@ -71,15 +71,9 @@ impl Pipeline {
         let inner = &*self.inner;
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
         loop {
-            let done = execute(
-                context,
-                genesis,
-                transactions,
-                state,
-                &inner.bodies,
-                &inner.package_cache,
-            )
-            .await;
+            let done =
+                execute(context, genesis, transactions, state, &inner.bodies, &inner.package_cache)
+                    .await;
             match done {
                 Ok(outcome) => return outcome,
                 Err(fault) => {

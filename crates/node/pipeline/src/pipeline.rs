@@ -338,8 +338,7 @@ impl Pipeline {
             };
         };
         let executed = &pending.executed;
-        let bodies: Vec<_> =
-            executed.versions.iter().map(|v| (v.body, v.bytes.clone())).collect();
+        let bodies: Vec<_> = executed.versions.iter().map(|v| (v.body, v.bytes.clone())).collect();
         let stored = StoredBlock {
             block: block.clone(),
             receipts: executed.receipts.clone(),
@@ -348,7 +347,10 @@ impl Pipeline {
         inner.store.append(&stored, &bodies).map_err(fault)?;
         if self.is_boundary(block.header.height) {
             let committee = &pending.next_committee;
-            inner.store.put_meta(&committee_name(committee.epoch), &cbor::encode(committee)).map_err(fault)?;
+            inner
+                .store
+                .put_meta(&committee_name(committee.epoch), &cbor::encode(committee))
+                .map_err(fault)?;
             inner.shared().committees.insert(committee.epoch, committee.clone());
         }
         let written: Vec<_> = executed.versions.iter().map(|v| v.body).collect();
@@ -357,11 +359,7 @@ impl Pipeline {
 
     /// Keeps the lists that come from governance records: operators, nodes and packages. A
     /// backfilled (not `newest`) version only fills a gap.
-    pub(crate) fn note_governance(
-        &self,
-        bodies: &[Digest],
-        newest: bool,
-    ) -> Result<(), NodeError> {
+    pub(crate) fn note_governance(&self, bodies: &[Digest], newest: bool) -> Result<(), NodeError> {
         let inner = &*self.inner;
         for body in bodies {
             let Some(version) = inner.bodies.held(*body)? else { continue };
@@ -390,8 +388,7 @@ impl Pipeline {
             kept.map_err(|e| NodeError::Fault(chain(&e)))
         };
         if let Some(operator) = name.strip_prefix(META_OPERATOR) {
-            if let (Ok(key), Some(member)) = (hex::decode(operator), governed::member_of(version))
-            {
+            if let (Ok(key), Some(member)) = (hex::decode(operator), governed::member_of(version)) {
                 put(member.as_bytes())?;
                 inner.shared().operators.insert(key, member.to_owned());
             }

@@ -122,8 +122,7 @@ impl Known {
         state: &S,
         bodies: &Bodies,
     ) -> Result<(), NodeError> {
-        let keys: Vec<_> =
-            keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
+        let keys: Vec<_> = keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
         let heads = state.heads(keys.iter().map(hash::state_key).collect()).await;
         for (key, head) in keys.into_iter().zip(heads) {
             let record = match head {
