@@ -69,6 +69,9 @@ const CRATES: &[Allowed] = &[
     Allowed { name: "xtask", may_name: CORE_AND_API },
 ];
 
+/// Edges that tests alone may have: the server's tests speak to it through the real client.
+const IN_TESTS: &[(&str, &str)] = &[("chaincity-server", "chaincity-client")];
+
 const CORE: &[&str] =
     &["chaincity-types", "chaincity-crypto", "chaincity-package", "chaincity-ledger"];
 
@@ -134,7 +137,9 @@ fn check_one(manifest: &manifests::Manifest, findings: &mut Vec<Finding>) {
     };
     for dependency in manifest.dependencies.iter().map(String::as_str) {
         let ours = CRATES.iter().any(|row| row.name == dependency);
-        if ours && !row.may_name.contains(&dependency) {
+        let in_tests = IN_TESTS.contains(&(name, dependency))
+            && manifest.for_tests.iter().any(|other| other == dependency);
+        if ours && !in_tests && !row.may_name.contains(&dependency) {
             refuse(format!("`{name}` must not know `{dependency}`"));
         }
         if dependency.starts_with(ENGINE_PREFIX) && !may_name_engine(name, dependency) {
@@ -200,6 +205,17 @@ mod tests {
     fn the_core_names_nothing_impure_even_in_tests() {
         let text = "[package]\nname = \"chaincity-types\"\n[dev-dependencies]\ntokio = \"1\"";
         assert_eq!(check(&Tree::of(&[("x/Cargo.toml", text)])).len(), 1);
+    }
+
+    #[test]
+    fn an_edge_for_tests_alone_is_refused_outside_them() {
+        assert_eq!(findings("chaincity-server", &["chaincity-client"]).len(), 1);
+        let text = |kinds: &str| format!("[package]\nname = \"chaincity-server\"\n{kinds}");
+        let client = "chaincity-client = \"1\"\n";
+        let tests = text(&format!("[dev-dependencies]\n{client}"));
+        assert!(check(&Tree::of(&[("x/Cargo.toml", &tests)])).is_empty());
+        let both = text(&format!("[dependencies]\n{client}[dev-dependencies]\n{client}"));
+        assert_eq!(check(&Tree::of(&[("x/Cargo.toml", &both)])).len(), 1);
     }
 
     #[test]

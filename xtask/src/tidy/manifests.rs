@@ -10,6 +10,8 @@ pub(super) struct Manifest {
     pub(super) name: String,
     /// The packages that it depends on, under their own names, for building and for tests alike.
     pub(super) dependencies: Vec<String>,
+    /// Those of them that its tests alone depend on.
+    pub(super) for_tests: Vec<String>,
     /// Whether it says `[lints] workspace = true`.
     pub(super) inherits_lints: bool,
 }
@@ -34,20 +36,22 @@ pub(super) fn all(tree: &Tree) -> Vec<Result<Manifest, (String, String)>> {
 fn read(path: &str, table: &toml::Table, workspace: &toml::Table) -> Option<Manifest> {
     let name = table.get("package")?.get("name")?.as_str()?.to_owned();
     let lints = table.get("lints").and_then(|lints| lints.get("workspace"));
-    let mut dependencies = Vec::new();
-    collect(table, workspace, &mut dependencies);
-    for target in table.get("target").and_then(toml::Value::as_table).into_iter().flatten() {
-        if let Some(target) = target.1.as_table() {
-            collect(target, workspace, &mut dependencies);
-        }
+    let (mut dependencies, mut for_tests) = (Vec::new(), Vec::new());
+    let targets = table.get("target").and_then(toml::Value::as_table).into_iter().flatten();
+    let targets = targets.filter_map(|(_, target)| target.as_table());
+    for table in std::iter::once(table).chain(targets) {
+        collect(table, workspace, &["dependencies", "build-dependencies"], &mut dependencies);
+        collect(table, workspace, &["dev-dependencies"], &mut for_tests);
     }
+    for_tests.retain(|name| !dependencies.contains(name));
+    dependencies.extend(for_tests.iter().cloned());
     let inherits_lints = lints.and_then(toml::Value::as_bool) == Some(true);
-    Some(Manifest { path: path.to_owned(), name, dependencies, inherits_lints })
+    Some(Manifest { path: path.to_owned(), name, dependencies, for_tests, inherits_lints })
 }
 
-fn collect(table: &toml::Table, workspace: &toml::Table, into: &mut Vec<String>) {
-    for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
-        for (key, value) in table.get(kind).and_then(toml::Value::as_table).into_iter().flatten() {
+fn collect(table: &toml::Table, workspace: &toml::Table, kinds: &[&str], into: &mut Vec<String>) {
+    for kind in kinds {
+        for (key, value) in table.get(*kind).and_then(toml::Value::as_table).into_iter().flatten() {
             // A renamed dependency is known by the package behind the name.
             let package = |value: &toml::Value| Some(value.get("package")?.as_str()?.to_owned());
             let name = package(value)
@@ -79,7 +83,8 @@ mod tests {
         let manifests = all(&tree);
         assert_eq!(manifests.len(), 1);
         let manifest = manifests.into_iter().next().unwrap().unwrap();
-        assert_eq!(manifest.dependencies, ["long", "c", "d"]);
+        assert_eq!(manifest.dependencies, ["long", "d", "c"]);
+        assert_eq!(manifest.for_tests, ["c"]);
         assert!(manifest.inherits_lints);
     }
 

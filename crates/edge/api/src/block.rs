@@ -5,6 +5,9 @@ use utoipa::ToSchema;
 
 use crate::transaction::{ReceiptInfo, WriteInfo};
 
+/// Most blocks in one page.
+pub const LIMIT_MAX: usize = 100;
+
 /// A block without its content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BlockSummary {

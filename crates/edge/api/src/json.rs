@@ -108,6 +108,13 @@ pub fn parse_time(text: &str) -> Option<Timestamp> {
     u64::try_from(time.as_millisecond()).ok().map(Timestamp)
 }
 
+/// Reads an RFC 3339 time to ask about; a time before 1970, when no record began, is 1970's.
+#[must_use]
+pub fn parse_instant(text: &str) -> Option<Timestamp> {
+    let time: jiff::Timestamp = text.parse().ok()?;
+    Some(Timestamp(u64::try_from(time.as_millisecond()).unwrap_or(0)))
+}
+
 /// Reads a JSON object by declared fields, such as an action's input.
 ///
 /// # Errors
@@ -257,6 +264,8 @@ mod tests {
         assert_eq!(parse_date("1900-01-01").map(date).as_deref(), Some("1900-01-01"));
         assert_eq!(parse_date("1970-01-02"), Some(1));
         assert_eq!(parse_time("1970-01-01T00:00:01.5Z"), Some(Timestamp(1500)));
+        assert_eq!(parse_time("1900-01-01T00:00:00Z"), None);
+        assert_eq!(parse_instant("1900-01-01T00:00:00Z"), Some(Timestamp(0)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The OpenAPI 3.1 document, made from [`Endpoint`] and the types of this crate.
 
+use utoipa::ToSchema;
 use utoipa::openapi::path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::request_body::RequestBodyBuilder;
 use utoipa::openapi::schema::{ComponentsBuilder, KnownFormat, ObjectBuilder, SchemaFormat, Type};
@@ -8,7 +9,6 @@ use utoipa::openapi::{
     ContentBuilder, HttpMethod, InfoBuilder, License, OpenApi, OpenApiBuilder, Paths, Ref, RefOr,
     Required, ResponseBuilder, Schema,
 };
-use utoipa::{PartialSchema, ToSchema};
 
 use crate::endpoint::{Access, Endpoint, Method};
 use crate::transaction::WAIT_MS_MAX;
@@ -18,6 +18,7 @@ const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
 const EVENTS: &str = "text/event-stream";
 const BEARER: &str = "session";
+const DIGEST: &str = "^[0-9a-fA-F]{64}$";
 
 /// The document as pretty JSON, ending with a line feed.
 #[must_use]
@@ -178,7 +179,29 @@ fn parameter(name: &str, schema: RefOr<Schema>, text: &str) -> Parameter {
 }
 
 fn number(name: &str, text: &str) -> Parameter {
-    parameter(name, u64::schema(), text)
+    parameter(name, height(), text)
+}
+
+/// A number from `min` to `max`.
+fn bounded(name: &str, min: usize, max: usize, text: &str) -> Parameter {
+    let schema = ObjectBuilder::new().schema_type(Type::Integer);
+    parameter(name, schema.minimum(Some(min)).maximum(Some(max)).into(), text)
+}
+
+/// A height or a version number: up to 2⁶³, which every language's integers hold.
+fn height() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Int64);
+    let schema = ObjectBuilder::new().schema_type(Type::Integer).format(Some(format));
+    schema.minimum(Some(0)).maximum(Some(i64::MAX)).into()
+}
+
+fn pattern(pattern: &str) -> RefOr<Schema> {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).into()
+}
+
+fn time() -> RefOr<Schema> {
+    let format = SchemaFormat::KnownFormat(KnownFormat::DateTime);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).into()
 }
 
 fn words(name: &str, text: &str) -> Parameter {
@@ -193,14 +216,27 @@ fn path_parameters(path: &str) -> Vec<Parameter> {
                 .name(name)
                 .parameter_in(ParameterIn::Path)
                 .required(Required::True)
-                .schema(Some(if name == "height" { u64::schema() } else { string() }))
+                .schema(Some(path_schema(path, name)))
                 .build()
         })
         .collect()
 }
 
+fn path_schema(path: &str, name: &str) -> RefOr<Schema> {
+    match name {
+        "height" => height(),
+        "id" if path.starts_with("/v1/receipts/") => pattern(DIGEST),
+        "key" => {
+            let schema = ObjectBuilder::new().schema_type(Type::String);
+            schema.min_length(Some(1)).max_length(Some(256)).into()
+        }
+        _ => pattern("^[a-z0-9-]{1,64}$"),
+    }
+}
+
 fn wait() -> Parameter {
-    number("wait_ms", &format!("Wait so long for the receipt, at most {WAIT_MS_MAX} ms"))
+    let max = usize::try_from(WAIT_MS_MAX).unwrap_or(usize::MAX);
+    bounded("wait_ms", 0, max, "Wait so long for the receipt, in milliseconds")
 }
 
 fn shape(endpoint: Endpoint) -> Shape {
@@ -219,23 +255,28 @@ fn shape(endpoint: Endpoint) -> Shape {
         }
         Endpoint::SelectRecords => (select(), None, json::<record::RecordPage>(), &["404"][..]),
         Endpoint::GetRecord => {
-            let as_of = words("as_of", "RFC 3339 time: the version in force then");
+            let as_of = parameter("as_of", time(), "RFC 3339 time: the version in force then");
             (vec![as_of], None, json::<record::Record>(), &["404"][..])
         }
         Endpoint::GetHistory => {
             let before = number("before", "Only versions below this number");
-            let limit = number("limit", "Most versions, 1 to 200; 50 by default");
+            let limit = bounded("limit", 1, record::LIMIT_MAX, "Most versions; 50 by default");
             (vec![before, limit], None, json::<record::History>(), &["404"][..])
         }
         Endpoint::GetRecordProof => {
-            let versions = number("versions", "Add up to so many older versions, at most 64");
+            let versions = bounded(
+                "versions",
+                0,
+                record::PROOF_VERSIONS_MAX,
+                "Add up to so many older versions",
+            );
             (vec![versions], None, vec![("200", CBOR, binary())], &["404"][..])
         }
         Endpoint::GetStatus => (Vec::new(), None, json::<status::StatusInfo>(), &[][..]),
         Endpoint::GetValidators => (Vec::new(), None, json::<status::Validators>(), &[][..]),
         Endpoint::ListBlocks => {
             let before = number("before", "Only blocks below this height");
-            let limit = number("limit", "Most blocks, 1 to 100; 20 by default");
+            let limit = bounded("limit", 1, block::LIMIT_MAX, "Most blocks; 20 by default");
             (vec![before, limit], None, json::<block::BlockPage>(), &[][..])
         }
         Endpoint::GetBlock => (Vec::new(), None, json::<block::BlockInfo>(), &["404"][..]),
@@ -276,12 +317,12 @@ fn select() -> Vec<Parameter> {
             "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix; all must hold, one of them on \
              `_key` or the first field of an index",
         ),
-        words("_status", "`live` (default), `closed` or `any`"),
+        parameter("_status", pattern("^(live|closed|any)$"), "`live` when absent"),
         words(
             "_sort",
             "Up to 3 fields, comma-separated, `-field` for descending; by key when absent",
         ),
-        number("_limit", "Most records, 1 to 200; 50 by default"),
+        bounded("_limit", 1, record::LIMIT_MAX, "Most records; 50 by default"),
         words("_cursor", "The `next` of the page before"),
     ]
 }
@@ -292,7 +333,7 @@ fn last_event_id() -> Parameter {
         .parameter_in(ParameterIn::Header)
         .required(Required::False)
         .description(Some("Height of the last block received: the stream resumes after it"))
-        .schema(Some(u64::schema()))
+        .schema(Some(height()))
         .build()
 }
 

@@ -12,6 +12,9 @@ pub const LIMIT_MAX: usize = 200;
 /// Records in a page when the caller names no limit.
 pub const LIMIT_DEFAULT: usize = 50;
 
+/// Most older versions in one proof.
+pub const PROOF_VERSIONS_MAX: usize = 64;
+
 /// One version of a record. Its own fields stand beside those that begin with `_`; a register's
 /// field never begins so.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -39,7 +42,7 @@ pub struct Record {
     pub corrects: Option<Corrects>,
     /// The register's own fields.
     #[serde(flatten)]
-    #[schema(value_type = std::collections::BTreeMap<String, Object>)]
+    #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
     pub fields: Map<String, Value>,
 }
 

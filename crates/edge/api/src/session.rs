@@ -36,6 +36,7 @@ pub struct Login {
 #[serde(deny_unknown_fields)]
 pub struct ChallengeRequest {
     /// The operator's public key, 64 hexadecimal digits.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
     pub key: String,
 }
 
@@ -77,8 +78,10 @@ pub struct VerifyRequest {
     /// What is proved.
     pub kind: ProofKind,
     /// The proof's CBOR, in base64.
+    #[schema(pattern = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
     pub proof: String,
     /// The trust bundle's CBOR, in base64; the node's own when absent.
+    #[schema(pattern = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$")]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust_bundle: Option<String>,
 }

@@ -88,7 +88,7 @@ pub struct EventInfo {
     pub key: String,
     /// Further data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Option<serde_json::Value>)]
     pub data: Option<serde_json::Value>,
 }
 

@@ -89,11 +89,13 @@ impl From<QueryError> for Failure {
             let own = Problem::ALL.iter().find(|problem| problem.code() == error.code());
             return Self::because(own.copied().unwrap_or(Problem::BadRequest), text);
         }
-        match error {
-            QueryError::Incomplete { .. } => Self::because(Problem::HistoryIncomplete, text),
-            QueryError::PackageBehind { .. } => Self::because(Problem::NotReady, text),
-            other => fault(&chain(&other)),
+        if let QueryError::Incomplete { .. } = error {
+            return Self::because(Problem::HistoryIncomplete, text);
         }
+        if let QueryError::PackageBehind { .. } = error {
+            return Self::because(Problem::NotReady, text);
+        }
+        fault(&chain(&error))
     }
 }
 

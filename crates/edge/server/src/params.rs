@@ -3,19 +3,16 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use axum::body::{Body, to_bytes};
 use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri, header};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use chaincity_api::Problem;
 use chaincity_types::Digest;
+use futures::StreamExt as _;
 use serde::de::DeserializeOwned;
 
 use crate::error::{Answer, Failure};
-
-/// Longest single path parameter, in bytes.
-const PARAMETER_BYTES_MAX: usize = 256;
 
 /// Path parameters, as texts in order.
 pub(crate) struct Parameters<T>(pub(crate) T);
@@ -24,10 +21,6 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Paramet
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Answer<Self> {
-        let too_long = |part: &str| part.len() > PARAMETER_BYTES_MAX.saturating_mul(3);
-        if parts.uri.path().split('/').any(too_long) {
-            return Err(Problem::UriTooLong.into());
-        }
         let Path(values) = Path::<T>::from_request_parts(parts, state)
             .await
             .map_err(|_rejection| Failure::because(Problem::BadRequest, "a path parameter"))?;
@@ -72,6 +65,11 @@ impl Params {
         self.parsed(name, "a number", |text| text.parse().ok())
     }
 
+    /// Takes a height or version number out: at most 2⁶³ − 1, which every language holds.
+    pub(crate) fn height(&mut self, name: &str) -> Answer<Option<u64>> {
+        self.parsed(name, "a number from 0 to 2^63 - 1", height)
+    }
+
     /// Takes a number out, `default` when absent, refused outside `1..=max`.
     pub(crate) fn limit(&mut self, name: &str, default: usize, max: usize) -> Answer<usize> {
         let limit = self.number(name)?.unwrap_or(default);
@@ -109,6 +107,11 @@ impl Params {
     }
 }
 
+/// Reads a height or a version number.
+pub(crate) fn height(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number| i64::try_from(*number).is_ok())
+}
+
 /// A digest in a path, such as a transaction id.
 pub(crate) fn digest(text: &str, what: &str) -> Answer<Digest> {
     let wrong =
@@ -127,17 +130,30 @@ pub(crate) fn check_media(headers: &HeaderMap, wanted: &str) -> Answer<()> {
     }
 }
 
+/// How much of a body beyond its bound is read and thrown away, in bytes: a sender that is still
+/// writing when the connection closes may never see why it was refused.
+const DRAIN_BYTES_MAX: usize = 1024 * 1024;
+
 /// Reads a body of the wanted content type and at most `max` bytes.
 pub(crate) async fn body(request: Request, wanted: &str, max: usize) -> Answer<Bytes> {
     check_media(request.headers(), wanted)?;
-    let announced = request.headers().get(header::CONTENT_LENGTH);
-    let announced = announced.and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<usize>().ok());
-    let too_large = || Failure::because(Problem::BodyTooLarge, format!("at most {max} bytes"));
-    if announced.is_some_and(|length| length > max) {
-        return Err(too_large());
+    let mut stream = request.into_body().into_data_stream();
+    let (mut read, mut kept) = (0_usize, BytesMut::new());
+    while let Some(chunk) = stream.next().await {
+        let broken = |_| Failure::because(Problem::BadRequest, "the body broke off");
+        let chunk = chunk.map_err(broken)?;
+        read = read.saturating_add(chunk.len());
+        if read > max.saturating_add(DRAIN_BYTES_MAX) {
+            break;
+        }
+        if read <= max {
+            kept.extend_from_slice(&chunk);
+        }
     }
-    let body: Body = request.into_body();
-    to_bytes(body, max).await.map_err(|_error| too_large())
+    if read > max {
+        return Err(Failure::because(Problem::BodyTooLarge, format!("at most {max} bytes")));
+    }
+    Ok(kept.freeze())
 }
 
 /// Reads a JSON body.

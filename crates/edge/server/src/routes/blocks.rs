@@ -6,25 +6,24 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use chaincity_api::block::{BlockInfo, BlockPage};
+use chaincity_api::block::{BlockInfo, BlockPage, LIMIT_MAX};
 use chaincity_api::{CBOR, Problem};
 use chaincity_types::Height;
 use minicbor::Encode;
 
 use crate::convert;
 use crate::error::{Answer, Failure};
-use crate::params::{Parameters, Params};
+use crate::params::{self, Parameters, Params};
 use crate::state::{Shared, blocking};
 
 const LIMIT_DEFAULT: usize = 20;
-const LIMIT_MAX: usize = 100;
 
 /// `GET /v1/blocks`.
 pub(crate) async fn list(
     State(shared): State<Arc<Shared>>,
     mut params: Params,
 ) -> Answer<Json<BlockPage>> {
-    let before = params.number::<u64>("before")?;
+    let before = params.height("before")?;
     let limit = params.limit("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     params.done()?;
     blocking(move || {
@@ -52,8 +51,8 @@ pub(crate) async fn block(
     params: Params,
 ) -> Answer<Json<BlockInfo>> {
     params.done()?;
-    let wrong = |_| Failure::because(Problem::BadRequest, "a height is a number");
-    let height = height.parse().map(Height).map_err(wrong)?;
+    let wrong = || Failure::because(Problem::BadRequest, "a height is a number below 2^63");
+    let height = params::height(&height).map(Height).ok_or_else(wrong)?;
     blocking(move || {
         let block = shared.node.block(height)?.ok_or(Problem::NoSuchBlock)?;
         Ok(Json(convert::block_info(&block)))

@@ -22,7 +22,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use crate::convert;
 use crate::error::{Answer, Failure};
-use crate::params::Params;
+use crate::params::{self, Params};
 use crate::session::Caller;
 use crate::state::{Shared, blocking};
 
@@ -37,7 +37,7 @@ pub(crate) async fn follow(
     headers: HeaderMap,
     mut params: Params,
 ) -> Answer<Response> {
-    let from = params.number::<u64>("from")?;
+    let from = params.height("from")?;
     params.done()?;
     let next = match last_event_id(&headers)? {
         Some(last) => last.saturating_add(1),
@@ -66,7 +66,7 @@ pub(crate) async fn follow(
 
 fn last_event_id(headers: &HeaderMap) -> Answer<Option<u64>> {
     let Some(value) = headers.get(LAST_EVENT_ID) else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    let number = value.to_str().ok().and_then(params::height);
     let wrong = || Failure::because(Problem::BadRequest, "`Last-Event-ID` must be a height");
     number.map(Some).ok_or_else(wrong)
 }

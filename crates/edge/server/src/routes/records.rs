@@ -6,7 +6,9 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use chaincity_api::package::FieldKind;
-use chaincity_api::record::{History, LIMIT_DEFAULT, LIMIT_MAX, Record, RecordPage};
+use chaincity_api::record::{
+    History, LIMIT_DEFAULT, LIMIT_MAX, PROOF_VERSIONS_MAX, Record, RecordPage,
+};
 use chaincity_api::{Problem, json};
 use chaincity_package::model::{Package, Register};
 use chaincity_query::{Direction, Filter, Op, Select, StatusFilter};
@@ -21,8 +23,6 @@ use crate::state::{Shared, blocking};
 
 /// Most conditions in one selection.
 const FILTERS_MAX: usize = 16;
-/// Most older versions in one proof.
-const PROOF_VERSIONS_MAX: usize = 64;
 
 /// `GET /v1/records/{package}/{register}`.
 pub(crate) async fn select(
@@ -47,7 +47,7 @@ pub(crate) async fn record(
     Parameters((package, register, key)): Parameters<(String, String, String)>,
     mut params: Params,
 ) -> Answer<Json<Record>> {
-    let as_of = params.parsed("as_of", "an RFC 3339 time", json::parse_time)?;
+    let as_of = params.parsed("as_of", "an RFC 3339 time", json::parse_instant)?;
     params.done()?;
     register_of(&*find(&shared, &package)?, &register)?;
     let Some(time) = as_of else {
@@ -69,7 +69,7 @@ pub(crate) async fn history(
     Parameters((package, register, key)): Parameters<(String, String, String)>,
     mut params: Params,
 ) -> Answer<Json<History>> {
-    let before = params.number("before")?;
+    let before = params.height("before")?;
     let limit = params.limit("limit", LIMIT_DEFAULT, LIMIT_MAX)?;
     params.done()?;
     register_of(&*find(&shared, &package)?, &register)?;

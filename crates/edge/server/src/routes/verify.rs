@@ -7,7 +7,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Request, State};
 use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, PAD};
 use chaincity_api::Problem;
 use chaincity_api::record::Record;
 use chaincity_api::session::{ProofKind, Verified, VerifyRequest};
@@ -91,7 +92,11 @@ fn refused(ledger: String, error: &VerifyError) -> Verified {
     }
 }
 
+/// RFC 4648, 4. Bits after the end mean nothing: what is checked is the proof, not its wrapping.
+const BASE64: GeneralPurpose =
+    GeneralPurpose::new(&STANDARD, PAD.with_decode_allow_trailing_bits(true));
+
 fn base64(text: &str, name: &str) -> Answer<Vec<u8>> {
     let wrong = |_| Failure::because(Problem::BadRequest, format!("`{name}` must be base64"));
-    BASE64_STANDARD.decode(text).map_err(wrong)
+    BASE64.decode(text).map_err(wrong)
 }

@@ -35,8 +35,6 @@ fn long_addresses_and_odd_queries_are_refused() {
         let answer = get(path);
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad-request"), "{path}");
     }
-    let long = format!("/v1/records/real-estate/unit/{}", "k".repeat(900));
-    assert_eq!(get(&long).code(), "uri-too-long");
 }
 
 #[test]
@@ -67,8 +65,10 @@ fn a_body_without_an_announced_length_is_bounded_too() {
     let mut stream = TcpStream::connect(city.server.address()).unwrap();
     let head = "POST /v1/session HTTP/1.1\r\nhost: x\r\ncontent-type: application/cose\r\ntransfer-encoding: chunked\r\n\r\n";
     stream.write_all(head.as_bytes()).unwrap();
-    let chunk = [b"1000\r\n".as_slice(), &[0; 0x1000], b"\r\n"].concat();
-    stream.write_all(&chunk).unwrap();
+    let chunk = [b"10000\r\n".as_slice(), &[0; 0x10000], b"\r\n"].concat();
+    // It never ends: the server reads on for a while and then gives up.
+    let mut writer = stream.try_clone().unwrap();
+    std::thread::spawn(move || while writer.write_all(&chunk).is_ok() {});
     let mut answer = [0; 12];
     stream.read_exact(&mut answer).unwrap();
     assert_eq!(&answer, b"HTTP/1.1 413");

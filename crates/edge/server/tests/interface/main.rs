@@ -4,10 +4,16 @@
     unreachable_pub,
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::integer_division,
+    clippy::needless_pass_by_value,
     clippy::panic,
+    clippy::unimplemented,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 
