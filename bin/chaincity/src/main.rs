@@ -6,8 +6,11 @@
 mod city;
 mod clock;
 mod commands;
+mod connection;
 mod exit;
+mod failure;
 mod fault;
+mod folder;
 mod import;
 mod input;
 mod joining;
@@ -15,6 +18,7 @@ mod node_config;
 mod output;
 mod running;
 mod shipped;
+mod stopped;
 
 use std::process::ExitCode;
 

@@ -45,6 +45,32 @@ impl Output {
         Ok(())
     }
 
+    /// Tells why there is no result: on standard error for a person, as an object with `--json`.
+    pub(crate) fn failure<T: Serialize>(
+        &mut self,
+        record: &T,
+        for_person: impl FnOnce(&T) -> Vec<String>,
+    ) -> io::Result<()> {
+        if self.json {
+            return self.record(record, |_| String::new());
+        }
+        self.flush()?;
+        for line in for_person(record) {
+            writeln!(io::stderr(), "{}", printable(&line))?;
+        }
+        Ok(())
+    }
+
+    /// Prints a line for a person only.
+    pub(crate) fn heading(&mut self, text: &str) -> io::Result<()> {
+        if self.json { Ok(()) } else { writeln!(self.writer, "{}", printable(text)) }
+    }
+
+    /// Prints our own text as it is, such as a script.
+    pub(crate) fn raw(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.writer.write_all(bytes)
+    }
+
     /// Sends everything printed so far.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()

@@ -4,26 +4,21 @@ use std::fs;
 use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use chaincity_client::Client;
-use chaincity_crypto::keyfile;
 use chaincity_package::model::Package;
 use chaincity_package::source;
-use chaincity_types::Digest;
 use chaincity_types::calendar::days_of_date;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use zeroize::Zeroizing;
 
+use crate::connection::Connection;
 use crate::exit::Exit;
+use crate::failure::settle;
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
 use crate::import::remote::Remote;
 use crate::import::report;
 use crate::import::run::{Options, run as run_import};
 use crate::output::Output;
-
-/// Where a ledger's node answers unless told otherwise.
-const NODE: &str = "http://127.0.0.1:8081";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -33,15 +28,6 @@ pub(crate) struct Arguments {
     /// 数据所在目录 · the directory with the data
     #[arg(long, value_name = "DIR")]
     source: PathBuf,
-    /// 节点地址，可多次给出 · a node's address; may be given several times
-    #[arg(long, value_name = "URL", default_value = NODE)]
-    node: Vec<String>,
-    /// 账本标识：创世文件的摘要 · the ledger's id: digest of its genesis document
-    #[arg(long, value_name = "DIGEST", value_parser = a_digest)]
-    ledger: Digest,
-    /// 经办人密钥文件 · the operator's key file
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
     /// 未导入行的清单，每行一个JSON对象 · where rows that did not come in are written
     #[arg(long, value_name = "FILE", default_value = "set-aside.jsonl")]
     set_aside: PathBuf,
@@ -51,22 +37,16 @@ pub(crate) struct Arguments {
     /// 主表最多读取的行数 · most rows of the main file to read
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-}
-
-fn a_digest(text: &str) -> Result<Digest, &'static str> {
-    Digest::from_hex(text).map_err(|_not_hex| "not 64 hexadecimal digits")
+    #[command(flatten)]
+    connection: Connection,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let mapping = read_mapping(&arguments.mapping)?;
-    let key = Zeroizing::new(read(&arguments.key)?);
-    let key = keyfile::parse(&key).map_err(|error| named(&arguments.key, error))?;
-    let mut builder = Client::builder(arguments.ledger);
-    for node in &arguments.node {
-        builder = builder.node(node);
-    }
-    let client = builder.build().map_err(io::Error::other)?;
-    client.sign_in(key).map_err(io::Error::other)?;
+    let client = match arguments.connection.signed_in() {
+        Ok((client, _session)) => client,
+        Err(failure) => return settle(Err(failure), false, output),
+    };
     let notes = fs::File::create(&arguments.set_aside)
         .map_err(|error| named(&arguments.set_aside, error))?;
     let progress = progress();

@@ -48,15 +48,18 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         ledger: hash::ledger_id(&city.genesis).to_string(),
         nodes: city.nodes,
     };
-    output.record(&founded, |founded| {
-        format!(
-            "联盟已建立 · founded: {} (账本 ledger {})\n启动节点 · start a node: \
-             chaincity node --config {}/nodes/{}/node.toml",
-            founded.dir.display(),
-            founded.ledger,
-            founded.dir.display(),
-            founded.nodes.first().map_or("", String::as_str),
-        )
+    output.report(&founded, |founded| {
+        let dir = founded.dir.display();
+        let mut lines = vec![
+            format!("联盟已建立 · founded: {dir}"),
+            format!("账本 · ledger: {}", founded.ledger),
+            "启动节点 · start the nodes:".to_owned(),
+        ];
+        let start = |node| format!("  chaincity node --config {dir}/nodes/{node}/node.toml");
+        lines.extend(founded.nodes.iter().map(start));
+        lines.push("查看状态 · see how they are:".to_owned());
+        lines.push(format!("  chaincity status --city {dir}"));
+        lines
     })?;
     Ok(Exit::Ok)
 }

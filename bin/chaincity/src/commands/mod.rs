@@ -1,10 +1,21 @@
 //! The commands, a file each.
 
 mod calendar;
+mod call;
+mod completions;
+mod fsck;
+mod history;
 mod id;
 mod import;
 mod init;
+mod key;
+mod mandate;
 mod node;
+mod package;
+mod proof;
+mod query;
+mod read_model;
+mod status;
 
 use std::io;
 
@@ -26,6 +37,28 @@ pub(crate) enum Command {
     Init(init::Arguments),
     /// 运行一个节点 · run a node
     Node(node::Arguments),
+    /// 查看节点状态 · how one or several nodes are
+    Status(status::Arguments),
+    /// 生成和查看密钥 · make and show keys
+    Key(key::Arguments),
+    /// 办理业务：签名、提交并取得回执 · sign and submit a transaction, and show its receipt
+    Call(Box<call::Arguments>),
+    /// 授意与撤回 · give and take back mandates
+    Mandate(mandate::Arguments),
+    /// 查询记录 · find records
+    Query(Box<query::Arguments>),
+    /// 查看记录的历史 · a record's versions
+    History(Box<history::Arguments>),
+    /// 取得可离线核验的证明 · fetch proofs that can be verified offline
+    Proof(Box<proof::Arguments>),
+    /// 检查、测试应用包 · check and test a package
+    Package(package::Arguments),
+    /// 检查已停止节点的数据 · check a stopped node's data
+    Fsck(fsck::Arguments),
+    /// 重建查询库 · make the read model anew
+    ReadModel(read_model::Arguments),
+    /// 命令行补全脚本 · a shell's completion script
+    Completions(completions::Arguments),
 }
 
 impl Command {
@@ -40,6 +73,17 @@ impl Command {
             Self::Import(arguments) => import::run(&arguments, output),
             Self::Init(arguments) => init::run(&arguments, output),
             Self::Node(arguments) => node::run(&arguments),
+            Self::Status(arguments) => status::run(&arguments, output),
+            Self::Key(arguments) => key::run(&arguments, output),
+            Self::Call(arguments) => call::run(&arguments, output),
+            Self::Mandate(arguments) => mandate::run(&arguments, output),
+            Self::Query(arguments) => query::run(&arguments, output),
+            Self::History(arguments) => history::run(&arguments, output),
+            Self::Proof(arguments) => proof::run(&arguments, output),
+            Self::Package(arguments) => package::run(&arguments, output),
+            Self::Fsck(arguments) => fsck::run(&arguments, output),
+            Self::ReadModel(arguments) => read_model::run(&arguments, output),
+            Self::Completions(arguments) => completions::run(&arguments, output),
         }
     }
 }

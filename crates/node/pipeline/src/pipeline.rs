@@ -159,6 +159,12 @@ impl Pipeline {
         Ok(pipeline)
     }
 
+    /// The packages in force, `governance` among them.
+    #[must_use]
+    pub fn packages(&self) -> Vec<Arc<Package>> {
+        self.inner.shared().packages.values().map(Arc::clone).collect()
+    }
+
     /// Connects the pipeline to the other nodes. Until then it neither gossips nor fetches.
     pub fn connect(&self, orderer: Arc<dyn Orderer>) {
         // A second connection would be a wiring mistake; the first one stays.

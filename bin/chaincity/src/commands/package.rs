@@ -1,0 +1,240 @@
+//! `chaincity package`: checks and tests a package's folder, and encodes it for publication.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use chaincity_ledger::scenario;
+use chaincity_package::source::Source;
+use chaincity_package::{Problem, Severity, check, has_errors};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::exit::Exit;
+use crate::failure::{Failure, settle};
+use crate::fault::Fault;
+use crate::folder;
+use crate::output::Output;
+use crate::shipped;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// 检查 · check it
+    Check {
+        #[command(flatten)]
+        which: Which,
+        /// 警告也算不通过 · warnings fail too
+        #[arg(long)]
+        strict: bool,
+    },
+    /// 运行其情景 · run its scenarios
+    Test {
+        #[command(flatten)]
+        which: Which,
+        /// 只运行名称含此文字的情景 · only scenarios whose name contains this
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+    },
+    /// 编码为可发布的文档 · encode it as a document to publish
+    Build {
+        #[command(flatten)]
+        which: Which,
+        /// 输出文件 · where to write it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// 应用包目录 · the package's folder
+    dir: Option<PathBuf>,
+    /// 随程序附带的应用包 · a package that comes with the program
+    #[arg(long, value_name = "NAME")]
+    shipped: Option<String>,
+}
+
+impl Which {
+    fn read(&self) -> Result<Result<Source, Vec<Problem>>, Fault> {
+        match (&self.dir, &self.shipped) {
+            (Some(dir), _) => folder::read(dir),
+            (None, Some(name)) => Ok(chaincity_package::source::parse(&shipped::files(name))),
+            (None, None) => folder::read(Path::new(".")),
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+struct ProblemLine<'a> {
+    severity: &'static str,
+    code: &'a str,
+    place: &'a str,
+    file: Option<&'a str>,
+    line: Option<u64>,
+    column: Option<u64>,
+    zh: &'a str,
+    en: &'a str,
+    mend_zh: &'a str,
+    mend_en: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ScenarioLine<'a> {
+    scenario: &'a str,
+    ok: bool,
+    zh: &'a str,
+    en: &'a str,
+    file: &'a str,
+    line: u64,
+    failure: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Summary {
+    package: String,
+    version: u32,
+    ok: bool,
+    passed: usize,
+    failed: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Built {
+    package: String,
+    version: u32,
+    digest: String,
+    file: PathBuf,
+    bytes: usize,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    let outcome = match &arguments.action {
+        Action::Check { which, strict } => attempt_check(which, *strict, output),
+        Action::Test { which, only } => attempt_test(which, only.as_deref(), output),
+        Action::Build { which, out } => attempt_build(which, out, output),
+    };
+    settle(outcome, false, output)
+}
+
+fn attempt_check(which: &Which, strict: bool, output: &mut Output) -> Result<Exit, Failure> {
+    let problems = match which.read()? {
+        Ok(source) => check(&source),
+        Err(problems) => problems,
+    };
+    show(&problems, output)?;
+    let bad = has_errors(&problems) || (strict && !problems.is_empty());
+    if problems.is_empty() {
+        output.heading("检查通过 · nothing is wrong")?;
+    }
+    Ok(if bad { Exit::Negative } else { Exit::Ok })
+}
+
+fn show(problems: &[Problem], output: &mut Output) -> io::Result<()> {
+    for problem in problems {
+        let at = problem.location.as_ref();
+        let line = ProblemLine {
+            severity: match problem.severity {
+                Severity::Error => "error",
+                Severity::Warning => "warning",
+            },
+            code: problem.code,
+            place: &problem.place,
+            file: at.map(|at| at.file.as_str()),
+            line: at.map(|at| at.line),
+            column: at.map(|at| at.column),
+            zh: &problem.cause.zh,
+            en: &problem.cause.en,
+            mend_zh: &problem.mend.zh,
+            mend_en: &problem.mend.en,
+        };
+        output.report(&line, |line| {
+            let mut lines = vec![format!("{problem}")];
+            lines.push(format!("    {}；{} ({})", line.zh, line.mend_zh, line.code));
+            lines
+        })?;
+    }
+    Ok(())
+}
+
+/// The package, or its problems, shown.
+fn parsed(which: &Which, output: &mut Output) -> Result<Option<Source>, Failure> {
+    let problems = match which.read()? {
+        Ok(source) => match source.compile() {
+            Ok(_) => return Ok(Some(source)),
+            Err(problems) => problems,
+        },
+        Err(problems) => problems,
+    };
+    show(&problems, output)?;
+    Ok(None)
+}
+
+fn attempt_test(
+    which: &Which,
+    only: Option<&str>,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
+    let document = source.doc.to_bytes();
+    let (mut passed, mut failed): (usize, usize) = (0, 0);
+    let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
+    for scenario in source.scenarios.iter().filter(|scenario| wanted(&scenario.name)) {
+        let failure = scenario::run(&document, scenario).err();
+        let count = if failure.is_none() { &mut passed } else { &mut failed };
+        *count = count.saturating_add(1);
+        let line = ScenarioLine {
+            scenario: &scenario.name,
+            ok: failure.is_none(),
+            zh: &scenario.zh,
+            en: &scenario.en,
+            file: &scenario.location.file,
+            line: scenario.location.line,
+            failure: failure.map(|failure| failure.to_string()),
+        };
+        output.report(&line, |line| {
+            let verdict = if line.ok { "通过 · ok  " } else { "失败 · FAIL" };
+            let mut lines = vec![format!("{verdict}  {}  {}", line.scenario, line.zh)];
+            if let Some(failure) = &line.failure {
+                lines.push(format!("    {}:{}: {failure}", line.file, line.line));
+            }
+            lines
+        })?;
+    }
+    let ok = failed == 0 && passed > 0;
+    let (package, version) = (source.doc.id.clone(), source.doc.version);
+    output.record(&Summary { package, version, ok, passed, failed }, |summary| {
+        format!("{} 个通过，{} 个失败 · {} passed, {} failed", passed, failed, passed, failed)
+            + if summary.ok || failed > 0 { "" } else { "：没有情景 · no scenario ran" }
+    })?;
+    Ok(if ok { Exit::Ok } else { Exit::Negative })
+}
+
+fn attempt_build(which: &Which, out: &Path, output: &mut Output) -> Result<Exit, Failure> {
+    let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
+    let bytes = source.doc.to_bytes();
+    std::fs::write(out, &bytes).map_err(Fault::io(out))?;
+    let built = Built {
+        package: source.doc.id.clone(),
+        version: source.doc.version,
+        digest: source.doc.digest().to_string(),
+        file: out.to_owned(),
+        bytes: bytes.len(),
+    };
+    output.record(&built, |built| {
+        format!(
+            "已写入 · written: {} ({} v{}, {} 字节 bytes, 摘要 digest {})",
+            built.file.display(),
+            built.package,
+            built.version,
+            built.bytes,
+            built.digest
+        )
+    })?;
+    Ok(Exit::Ok)
+}

@@ -1,0 +1,41 @@
+//! A package's folder as files, for reading, checking and testing it.
+
+use std::fs;
+use std::path::Path;
+
+use chaincity_package::Problem;
+use chaincity_package::source::{self, Source};
+
+use crate::fault::Fault;
+
+/// Folders of a package that its own files stand in.
+const PARTS: [&str; 3] = ["registers", "actions", "scenarios"];
+
+/// Reads a package's folder; the inner error is what is wrong with its files.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault> {
+    let mut files = Vec::new();
+    let root = folder.join("package.yaml");
+    files.push(("package.yaml".to_owned(), text(&root)?));
+    for part in PARTS {
+        let dir = folder.join(part);
+        if !dir.is_dir() {
+            continue;
+        }
+        for entry in fs::read_dir(&dir).map_err(Fault::io(&dir))? {
+            let path = entry.map_err(Fault::io(&dir))?.path();
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if name.ends_with(".yaml") {
+                files.push((format!("{part}/{name}"), text(&path)?));
+            }
+        }
+    }
+    let pairs: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    Ok(source::parse(&pairs))
+}
+
+fn text(path: &Path) -> Result<String, Fault> {
+    fs::read_to_string(path).map_err(Fault::io(path))
+}
