@@ -132,9 +132,11 @@ fn texts(error: &ClientError) -> (&str, &str, &str) {
         ClientError::NotFinal { .. } => {
             ("not-final", "交易尚未终局", "the transaction is not final yet")
         }
-        ClientError::NotSignedIn => {
-            ("key-required", "需要经办人密钥：--key 文件", "an operator's key is needed: --key FILE")
-        }
+        ClientError::NotSignedIn => (
+            "key-required",
+            "需要经办人密钥：--key 文件",
+            "an operator's key is needed: --key FILE",
+        ),
         ClientError::Input(_) => {
             ("input-invalid", "输入与业务动作的声明不符", "the input does not fit the action")
         }

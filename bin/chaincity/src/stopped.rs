@@ -22,9 +22,7 @@ pub(crate) fn read_model(config: &NodeConfig) -> PathBuf {
 ///
 /// # Errors
 /// When there is none, or the node is running.
-pub(crate) fn history(
-    config: &NodeConfig,
-) -> Result<Result<Arc<dyn HistoryStore>, String>, Fault> {
+pub(crate) fn history(config: &NodeConfig) -> Result<Result<Arc<dyn HistoryStore>, String>, Fault> {
     let dir = config.data.join("history");
     if !dir.is_dir() {
         return Err(Fault::other(
@@ -34,17 +32,11 @@ pub(crate) fn history(
     }
     match DiskStore::open(&dir, &DiskOptions::default()) {
         Ok(store) => Ok(Ok(Arc::new(store))),
-        Err(error) if in_use(&error) => Err(Fault::other(
-            "节点正在运行，请先停止",
-            "the node is running; stop it first",
-        )),
+        Err(HistoryError::InUse) => {
+            Err(Fault::other("节点正在运行，请先停止", "the node is running; stop it first"))
+        }
         Err(error) => Ok(Err(chain(&error))),
     }
-}
-
-fn in_use(error: &HistoryError) -> bool {
-    let text = chain(error);
-    text.contains("Locked")
 }
 
 /// The packages in force when the node stopped.

@@ -82,11 +82,9 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
                 findings.extend(found);
             }
         }
-        Err(damage) => findings.push(FindingLine {
-            code: "damaged".to_owned(),
-            height: None,
-            detail: damage,
-        }),
+        Err(damage) => {
+            findings.push(FindingLine { code: "damaged".to_owned(), height: None, detail: damage })
+        }
     }
     summary.findings = findings.len();
     summary.ok = findings.is_empty();
@@ -212,7 +210,11 @@ impl Summary {
         let verdict = if self.ok {
             "完好 · nothing is wrong".to_owned()
         } else {
-            format!("发现 {n} 处问题 · {n} findings{}", if self.more { " …" } else { "" }, n = self.findings)
+            format!(
+                "发现 {n} 处问题 · {n} findings{}",
+                if self.more { " …" } else { "" },
+                n = self.findings
+            )
         };
         let mut lines = vec![
             verdict,

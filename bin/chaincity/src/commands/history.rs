@@ -48,9 +48,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let client = arguments.connection.client()?;
     let found = match arguments.as_of {
         Some(time) => client.as_of(package, register, key, time)?.into_iter().collect(),
-        None => {
-            client.history(package, register, key, arguments.before, arguments.limit)?.items
-        }
+        None => client.history(package, register, key, arguments.before, arguments.limit)?.items,
     };
     for version in &found {
         show(version, output)?;

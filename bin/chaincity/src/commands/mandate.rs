@@ -88,8 +88,9 @@ fn attempt_give(give: &Give, output: &mut Output) -> Result<Exit, Failure> {
     let (client, session) = give.connection.signed_in()?;
     let act = client.call_from_json(&give.package, &give.action, &input)?;
     let now = client.status()?.time;
-    let now: Timestamp = parse_time(&now).ok_or_else(|| {
-        ClientError::Answer { url: "status".to_owned(), why: "a time that is none".to_owned() }
+    let now: Timestamp = parse_time(&now).ok_or_else(|| ClientError::Answer {
+        url: "status".to_owned(),
+        why: "a time that is none".to_owned(),
     })?;
     let expiry = now.plus_ms(give.hours.saturating_mul(HOUR_MS));
     let party = give.party.clone().unwrap_or(session.member);

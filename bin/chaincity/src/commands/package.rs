@@ -175,11 +175,7 @@ fn parsed(which: &Which, output: &mut Output) -> Result<Option<Source>, Failure>
     Ok(None)
 }
 
-fn attempt_test(
-    which: &Which,
-    only: Option<&str>,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
+fn attempt_test(which: &Which, only: Option<&str>, output: &mut Output) -> Result<Exit, Failure> {
     let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
     let document = source.doc.to_bytes();
     let (mut passed, mut failed): (usize, usize) = (0, 0);

@@ -164,11 +164,14 @@ impl Written {
             _ => lines.push(format!("  账本 · ledger: {}", self.ledger)),
         }
         if self.present == Some(false) {
-            lines.push("  证明的是：没有此记录 · it proves that there is no such record".to_owned());
+            lines
+                .push("  证明的是：没有此记录 · it proves that there is no such record".to_owned());
         }
         lines.extend(self.epochs.map(|epochs| format!("  届数 · epochs: {epochs}")));
         if !self.verify.is_empty() {
-            lines.push("  离线核验（TRUST 由 chaincity proof trust 取得） · verify offline:".to_owned());
+            lines.push(
+                "  离线核验（TRUST 由 chaincity proof trust 取得） · verify offline:".to_owned(),
+            );
             lines.push(format!("  {}", self.verify));
         }
         lines

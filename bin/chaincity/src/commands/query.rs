@@ -143,7 +143,11 @@ pub(super) fn show(record: &Record, output: &mut Output) -> io::Result<()> {
         let status = if record.status == "live" { "现势 · live" } else { "已注销 · closed" };
         let mut lines = vec![format!(
             "{}  v{}  {status}  {}  {}/{}  {}",
-            record.key, record.version, record.began, record.by.package, record.by.action,
+            record.key,
+            record.version,
+            record.began,
+            record.by.package,
+            record.by.action,
             record.by.member
         )];
         for (name, value) in &record.fields {

@@ -50,10 +50,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 fn attempt(config: &NodeConfig, output: &mut Output) -> Result<Exit, Failure> {
     let genesis = read_genesis(&config.genesis)?;
     let history = stopped::history(config)?.map_err(|damage| {
-        Fault::other(
-            format!("历史数据损坏：{damage}"),
-            format!("the history is damaged: {damage}"),
-        )
+        Fault::other(format!("历史数据损坏：{damage}"), format!("the history is damaged: {damage}"))
     })?;
     let packages = stopped::packages(config, genesis, &history)?;
     let path = stopped::read_model(config);

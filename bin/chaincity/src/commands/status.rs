@@ -56,7 +56,8 @@ fn attempt(connection: &Connection, output: &mut Output) -> Result<Exit, Failure
         output.record(line, |line| line.for_person(width))?;
     }
     if exit == Exit::Negative {
-        output.heading("节点在同一高度的状态根不同！ · nodes differ in state at the same height!")?;
+        output
+            .heading("节点在同一高度的状态根不同！ · nodes differ in state at the same height!")?;
     }
     Ok(exit)
 }

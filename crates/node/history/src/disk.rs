@@ -56,6 +56,7 @@ impl fmt::Debug for Tree {
 fn guarded<T>(what: &str, call: impl FnOnce() -> fjall::Result<T>) -> Result<T, HistoryError> {
     match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => Ok(value),
+        Ok(Err(fjall::Error::Locked)) => Err(HistoryError::InUse),
         Ok(Err(error)) => Err(HistoryError::Storage(Box::new(error))),
         Err(_) => Err(HistoryError::damaged(what)),
     }

@@ -6,6 +6,9 @@ pub enum HistoryError {
     /// The storage engine failed.
     #[error("history storage failed")]
     Storage(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Another process has the history open.
+    #[error("the history is in use by another process")]
+    InUse,
     /// Stored bytes are not what was written.
     #[error("stored {what} is damaged")]
     Damaged {
