@@ -7,6 +7,7 @@ mod city;
 mod clock;
 mod commands;
 mod connection;
+mod demo;
 mod exit;
 mod failure;
 mod fault;

@@ -159,7 +159,7 @@ fn for_person(answer: &Answer) -> String {
 }
 
 /// Today in UTC+8, which has no summer time.
-pub(super) fn today_in_china() -> Date {
+pub(crate) fn today_in_china() -> Date {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let days = now.saturating_add(8 * 3600).checked_div(86_400);
     let days = days.and_then(|days| i32::try_from(days).ok());

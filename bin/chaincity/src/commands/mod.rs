@@ -3,6 +3,7 @@
 mod calendar;
 mod call;
 mod completions;
+mod demo;
 mod fsck;
 mod history;
 mod id;
@@ -21,6 +22,8 @@ use std::io;
 
 use clap::Subcommand;
 
+pub(crate) use id::today_in_china;
+
 use crate::exit::Exit;
 use crate::output::Output;
 
@@ -35,6 +38,8 @@ pub(crate) enum Command {
     Import(import::Arguments),
     /// 建立一个联盟 · found a consortium
     Init(init::Arguments),
+    /// 在本机演示一座城市 · a whole city on this machine
+    Demo(demo::Arguments),
     /// 运行一个节点 · run a node
     Node(node::Arguments),
     /// 查看节点状态 · how one or several nodes are
@@ -72,6 +77,7 @@ impl Command {
             Self::Calendar(arguments) => calendar::run(arguments, output),
             Self::Import(arguments) => import::run(&arguments, output),
             Self::Init(arguments) => init::run(&arguments, output),
+            Self::Demo(arguments) => demo::run(&arguments),
             Self::Node(arguments) => node::run(&arguments),
             Self::Status(arguments) => status::run(&arguments, output),
             Self::Key(arguments) => key::run(&arguments, output),

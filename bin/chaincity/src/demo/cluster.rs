@@ -5,6 +5,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chaincity_client::{Client, Retry};
+use chaincity_crypto::hash;
+use chaincity_types::Digest;
+
 use crate::city::City;
 use crate::fault::Fault;
 use crate::node_config::NodeConfig;
@@ -16,20 +20,21 @@ const LOOK: Duration = Duration::from_millis(50);
 
 /// One node's process.
 #[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     /// Node name: its member.
-    pub name: String,
+    pub(crate) name: String,
     /// Base URL of its API.
-    pub url: String,
+    pub(crate) url: String,
     child: Option<Child>,
 }
 
 /// All nodes of a city. Dropping it ends them.
 #[derive(Debug)]
-pub struct Cluster {
+pub(crate) struct Cluster {
     city: City,
+    ledger: Digest,
     /// The processes, validators first.
-    pub nodes: Vec<Process>,
+    pub(crate) nodes: Vec<Process>,
 }
 
 impl Cluster {
@@ -37,14 +42,15 @@ impl Cluster {
     ///
     /// # Errors
     /// When a node does not come up; its log is named.
-    pub fn start(city: &City) -> Result<Self, Fault> {
+    pub(crate) fn start(city: &City) -> Result<Self, Fault> {
         let mut nodes = Vec::new();
         for name in &city.nodes {
             let config = NodeConfig::read(&city.node_dir(name).join("node.toml"))?;
             let url = format!("http://{}", config.api_listen);
             nodes.push(Process { name: name.clone(), url, child: None });
         }
-        let mut cluster = Self { city: city.clone(), nodes };
+        let mut cluster =
+            Self { city: city.clone(), ledger: hash::ledger_id(&city.genesis), nodes };
         for index in 0..cluster.nodes.len() {
             cluster.spawn(index)?;
         }
@@ -58,7 +64,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the process cannot be started.
-    pub fn spawn(&mut self, index: usize) -> Result<(), Fault> {
+    pub(crate) fn spawn(&mut self, index: usize) -> Result<(), Fault> {
         let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
         let dir = self.city.node_dir(&node.name);
         let log = dir.join("node.log");
@@ -83,7 +89,7 @@ impl Cluster {
     ///
     /// # Errors
     /// When the process cannot be killed.
-    pub fn kill(&mut self, index: usize) -> Result<(), Fault> {
+    pub(crate) fn kill(&mut self, index: usize) -> Result<(), Fault> {
         let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
         if let Some(mut child) = node.child.take() {
             let name = node.name.clone();
@@ -96,14 +102,16 @@ impl Cluster {
     ///
     /// # Errors
     /// When the process ended, or did not answer in time.
-    pub fn wait_ready(&mut self, index: usize) -> Result<(), Fault> {
-        let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
-        let log = self.city.node_dir(&node.name).join("node.log");
+    pub(crate) fn wait_ready(&mut self, index: usize) -> Result<(), Fault> {
+        let name = self.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
+        let log = self.city.node_dir(&name).join("node.log");
         let begun = Instant::now();
         while begun.elapsed() < START_MAX {
-            if crate::remote::is_ready(&node.url) {
+            // Genesis is written by the first block: operators can sign in from then on.
+            if self.height(index).is_some_and(|height| height > 0) {
                 return Ok(());
             }
+            let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
             let ended = node.child.as_mut().and_then(|child| child.try_wait().ok().flatten());
             if let Some(status) = ended {
                 return Err(Fault::other(
@@ -114,18 +122,18 @@ impl Cluster {
             std::thread::sleep(LOOK);
         }
         Err(Fault::other(
-            format!("节点 {} 未能按时就绪，日志：{}", node.name, log.display()),
-            format!("node {} was not ready in time, log: {}", node.name, log.display()),
+            format!("节点 {name} 未能按时就绪，日志：{}", log.display()),
+            format!("node {name} was not ready in time, log: {}", log.display()),
         ))
     }
 
     /// Position of the node with this name.
-    pub fn position(&self, name: &str) -> Option<usize> {
+    pub(crate) fn position(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|node| node.name == name)
     }
 
     /// Base URLs, validators first.
-    pub fn urls(&self) -> Vec<String> {
+    pub(crate) fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(|node| node.url.clone()).collect()
     }
 }
@@ -140,5 +148,14 @@ impl Drop for Cluster {
                 // in the report.
             }
         }
+    }
+}
+
+impl Cluster {
+    /// The height of a node's newest final block, when it answers.
+    pub(crate) fn height(&self, index: usize) -> Option<u64> {
+        let once = Retry { attempts: 0, ..Retry::default() };
+        let client = Client::builder(self.ledger).node(&self.nodes.get(index)?.url).retry(once);
+        client.timeout(Duration::from_secs(2)).build().ok()?.status().ok().map(|s| s.height)
     }
 }

@@ -53,7 +53,7 @@ use crate::watch::{block_watch, collect_certificates};
 /// Largest gossip message, in bytes.
 pub const GOSSIP_BYTES_MAX: usize = 1 << 20;
 /// Most nodes that may be connected in one epoch, this one included.
-pub(crate) const PEERS_MAX: NonZeroUsize = NZUsize!(256);
+pub(crate) const PEERS_MAX: NonZeroUsize = NZUsize!(64);
 
 pub(crate) type Variant = Standard<ChainBlock>;
 pub(crate) type Marshal = MarshalMailbox<Scheme, Variant>;
@@ -90,7 +90,7 @@ pub(crate) const CHANNELS: u64 = 9;
 
 /// Messages a second that a peer may send on each channel.
 pub(crate) fn quota() -> Quota {
-    Quota::per_second(NZU32!(1_024))
+    Quota::per_second(NZU32!(1_024)).allow_burst(NZU32!(64))
 }
 
 impl<S, R> Channels<S, R> {

@@ -216,7 +216,7 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         let current = self.pipeline.epoch_of(self.pipeline.tip().header.height);
         let committees = inner.shared().committees.clone();
         let mut epochs = Vec::new();
-        for (epoch, committee) in committees.range(1..=current) {
+        for (epoch, committee) in committees.iter().filter(|(e, _)| (1..=current).contains(*e)) {
             let boundary = epoch.saturating_mul(inner.genesis.epoch_blocks).saturating_sub(1);
             epochs.push((committee.clone(), self.finality(Height(boundary))?));
         }

@@ -1,0 +1,123 @@
+//! Someone who acts at the demo: an operator with a key, talking to all nodes' APIs.
+
+use std::collections::BTreeMap;
+
+use chaincity_client::{Client, ClientError, call};
+use chaincity_crypto::suite::SecretKey;
+use chaincity_types::wire::{Event, Outcome};
+use chaincity_types::{Digest, Value};
+
+use crate::clock;
+use crate::fault::Fault;
+
+/// How long a mandate holds, in milliseconds.
+const MANDATE_MS: u64 = 3_600_000;
+
+/// An operator with a session.
+#[derive(Debug)]
+pub(crate) struct Actor {
+    pub(crate) client: Client,
+}
+
+/// What became of a call.
+#[derive(Debug)]
+pub(crate) enum Done {
+    /// It applied, with these events.
+    Applied(Vec<Event>),
+    /// It was refused with this code, and the refusal is on the ledger.
+    Refused(String),
+}
+
+/// For `map_err` after asking a node.
+pub(crate) fn remote(error: ClientError) -> Fault {
+    let mut cause = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(error) = source {
+        cause = format!("{cause}: {error}");
+        source = error.source();
+    }
+    Fault::other(format!("节点应答：{cause}"), format!("the node: {cause}"))
+}
+
+impl Actor {
+    /// Signs in at the first of `urls` that answers; the others stand by.
+    pub(crate) fn sign_in(urls: &[String], ledger: Digest, key: SecretKey) -> Result<Self, Fault> {
+        let mut builder = Client::builder(ledger);
+        for url in urls {
+            builder = builder.node(url);
+        }
+        let client = builder.build().map_err(remote)?;
+        client.sign_in(key).map_err(remote)?;
+        Ok(Self { client })
+    }
+
+    /// Submits one call and waits for its receipt, whose proof the client checks.
+    pub(crate) fn call(
+        &self,
+        package: &str,
+        action: &str,
+        input: BTreeMap<String, Value>,
+        mandates: Vec<String>,
+    ) -> Result<Done, Fault> {
+        let mut call = call(package, action, input);
+        call.mandates = (!mandates.is_empty()).then_some(mandates);
+        let proved = self.client.execute(vec![call]).map_err(remote)?;
+        let entry = proved.receipt.entries.into_iter().next();
+        let entry = entry.ok_or_else(|| Fault::other("回执为空", "the receipt is empty"))?;
+        Ok(match entry.outcome {
+            Outcome::Applied => Done::Applied(entry.events),
+            Outcome::Rejected { code, .. } => Done::Refused(code),
+        })
+    }
+
+    /// Submits a call that should apply.
+    pub(crate) fn apply(
+        &self,
+        package: &str,
+        action: &str,
+        input: BTreeMap<String, Value>,
+        mandates: Vec<String>,
+    ) -> Result<Vec<Event>, Fault> {
+        match self.call(package, action, input, mandates)? {
+            Done::Applied(events) => Ok(events),
+            Done::Refused(code) => Err(Fault::other(
+                format!("{action} 被驳回：{code}"),
+                format!("{action} was refused: {code}"),
+            )),
+        }
+    }
+
+    /// Consents, as `party`, to a definite call by another; gives the mandate's key.
+    pub(crate) fn mandate(
+        &self,
+        party: &str,
+        action: &str,
+        purpose: &str,
+        input: &BTreeMap<String, Value>,
+    ) -> Result<String, Fault> {
+        let digest = chaincity_ledger::mandate_digest(input);
+        let mandate = fields([
+            ("party", party.into()),
+            ("package", "real-estate".into()),
+            ("action", action.into()),
+            ("purpose", purpose.into()),
+            ("digest", Value::Bytes(digest.as_bytes().to_vec())),
+            ("expiry", Value::Time(clock::now().plus_ms(MANDATE_MS))),
+        ]);
+        let events = self.apply("governance", "mandate", mandate, Vec::new())?;
+        key_of(&events, "mandate")
+    }
+}
+
+/// An input or record from pairs.
+pub(crate) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> BTreeMap<String, Value> {
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The key of the record that was inserted into this register.
+pub(crate) fn key_of(events: &[Event], register: &str) -> Result<String, Fault> {
+    let found = events.iter().find(|e| e.register == register && e.kind == "inserted");
+    found.map(|event| event.key.clone()).ok_or_else(|| {
+        Fault::other(format!("没有写入 {register}"), format!("nothing was written to {register}"))
+    })
+}
