@@ -159,10 +159,14 @@ fn an_unreachable_node_is_a_fault_with_a_code() {
     assert_eq!(status.code, 3, "{}", status.err);
     assert_eq!(status.json()[0]["reachable"], false);
 
-    let out = tempfile::tempdir().unwrap();
-    let out = out.path().join("trust.cbor");
-    let arguments = ["proof", "trust", "--node", &node, "--ledger", &ledger, "--json", "--out"];
-    let ran = chaincity(&[&arguments[..], &[out.to_str().unwrap()]].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let (key, out) = (dir.path().join("clerk.key"), dir.path().join("trust.cbor"));
+    let (key, file) = (key.to_str().unwrap(), out.to_str().unwrap());
+    assert_eq!(chaincity(&["key", "new", key]).code, 0);
+    let arguments = ["proof", "trust", "--node", &node, "--ledger", &ledger, "--json"];
+    let without_key = chaincity(&[&arguments[..], &["--out", file]].concat());
+    assert_eq!((without_key.code, &without_key.json()[0]["code"]), (2, &json!("key-required")));
+    let ran = chaincity(&[&arguments[..], &["--out", file, "--key", key]].concat());
     assert_eq!(ran.code, 3, "{}", ran.err);
     assert_eq!(ran.json()[0]["code"], "unreachable");
     assert!(!out.exists());

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use chaincity_client::api::json::parse_time;
+use chaincity_client::api::json::parse_instant;
 use chaincity_types::Timestamp;
 use clap::Args;
 
@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
 }
 
 fn a_time(text: &str) -> Result<Timestamp, &'static str> {
-    parse_time(text).ok_or("not an RFC 3339 time such as 2026-11-21T09:00:00+08:00")
+    parse_instant(text).ok_or("not an RFC 3339 time such as 2026-11-21T09:00:00+08:00")
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
