@@ -122,7 +122,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         })?;
         return Ok(Exit::Ok);
     }
-    let answer = execute(&client, mode, calls)?;
+    let answer = execute(&client, mode, &calls)?;
     show(&answer, output)
 }
 
@@ -177,9 +177,9 @@ fn parse<T: serde::de::DeserializeOwned>(option: &str, text: &str) -> Result<T, 
 ///
 /// # Errors
 /// When it is refused at admission or not final in time.
-pub(super) fn execute(client: &Client, mode: Mode, calls: Vec<Call>) -> Result<Answer, Failure> {
+pub(super) fn execute(client: &Client, mode: Mode, calls: &[Call]) -> Result<Answer, Failure> {
     let wait = Duration::from_millis(WAIT_MS_MAX);
-    let signed = client.sign(&client.transaction(mode, calls.clone())?)?;
+    let signed = client.sign(&client.transaction(mode, calls.to_vec())?)?;
     client.submit(&signed, wait)?;
     let proved = client.receipt_proved(&signed.id, wait)?;
     let receipt = ReceiptInfo::from(&proved.receipt);

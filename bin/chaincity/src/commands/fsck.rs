@@ -83,7 +83,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
             }
         }
         Err(damage) => {
-            findings.push(FindingLine { code: "damaged".to_owned(), height: None, detail: damage })
+            findings.push(FindingLine { code: "damaged".to_owned(), height: None, detail: damage });
         }
     }
     summary.findings = findings.len();

@@ -106,7 +106,7 @@ fn attempt_give(give: &Give, output: &mut Output) -> Result<Exit, Failure> {
     if let Some(case) = &give.case {
         fields.insert("case".to_owned(), Value::Text(case.clone()));
     }
-    let answer = execute(&client, Mode::Atomic, vec![call(GOVERNANCE, "mandate", fields)])?;
+    let answer = execute(&client, Mode::Atomic, &[call(GOVERNANCE, "mandate", fields)])?;
     let Some(mandate) = answer.first_key().filter(|_| answer.is_applied()) else {
         return show(&answer, output);
     };
@@ -129,5 +129,5 @@ fn attempt_revoke(
     let (client, _) = connection.signed_in()?;
     let fields = BTreeMap::from([("mandate".to_owned(), Value::Text(mandate.to_owned()))]);
     let calls = vec![call(GOVERNANCE, "revoke-mandate", fields)];
-    show(&execute(&client, Mode::Atomic, calls)?, output)
+    show(&execute(&client, Mode::Atomic, &calls)?, output)
 }

@@ -29,6 +29,7 @@ pub(crate) enum Done {
 }
 
 /// For `map_err` after asking a node.
+#[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 pub(crate) fn remote(error: ClientError) -> Fault {
     let mut cause = error.to_string();
     let mut source = std::error::Error::source(&error);

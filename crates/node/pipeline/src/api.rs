@@ -80,6 +80,9 @@ pub struct NodeStatus {
     pub equivocators: Vec<Vec<u8>>,
 }
 
+/// A record's head with the version that it names.
+pub type Current = (Head, Arc<Version>);
+
 /// A running node, as its own process sees it. Object-safe, so that the server needs no type
 /// parameters.
 pub trait NodeApi: Send + Sync + 'static {
@@ -100,10 +103,7 @@ pub trait NodeApi: Send + Sync + 'static {
     ) -> BoxFuture<'_, Result<Option<Receipt>, NodeError>>;
 
     /// The current version of a record, from final state.
-    fn record(
-        &self,
-        key: LogicalKey,
-    ) -> BoxFuture<'_, Result<Option<(Head, Arc<Version>)>, NodeError>>;
+    fn record(&self, key: LogicalKey) -> BoxFuture<'_, Result<Option<Current>, NodeError>>;
 
     /// Proof of the current version (with up to `versions` older ones, 0 for none), or of absence.
     fn prove_record(

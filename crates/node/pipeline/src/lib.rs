@@ -21,7 +21,7 @@ mod pool;
 mod records;
 mod window;
 
-pub use api::{NodeApi, NodeError, NodeStatus, Refusal};
+pub use api::{Current, NodeApi, NodeError, NodeStatus, Refusal};
 pub use node::Node;
 pub use orderer::{Orderer, Proved};
 pub use pipeline::{Pipeline, committee_name, genesis_committee, genesis_header};

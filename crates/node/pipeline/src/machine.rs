@@ -25,7 +25,7 @@ use crate::records::Known;
 /// throughput.
 pub(crate) const TRANSACTIONS_BYTES_MAX: usize = 1024 * 1024;
 /// Most bytes that one member may have in a block: three quarters.
-pub(crate) const MEMBER_SHARE_BYTES_MAX: usize = TRANSACTIONS_BYTES_MAX / 4 * 3;
+pub(crate) const MEMBER_SHARE_BYTES_MAX: usize = 768 * 1024;
 /// A block's time is at most so long after its parent's; longer gaps are crossed in steps.
 const STEP_MS_MAX: u64 = 60_000;
 /// How long an idle leader waits before it proposes a heartbeat.

@@ -132,6 +132,7 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
     }
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "the shape that `map_err` wants")]
 fn fault(error: HistoryError) -> NodeError {
     NodeError::Fault(chain(&error))
 }
