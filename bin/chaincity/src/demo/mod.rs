@@ -269,7 +269,15 @@ fn stay(timeline: &Timeline, city: &City, cluster: &Cluster) -> Result<(), Fault
     let verify = format!(
         "{program}-verify record {dir}/record.proof --trust {dir}/trust.bundle --ledger {ledger}"
     );
-    for line in [format!("curl -s {url}/v1/status"), verify] {
+    let key = format!("--city {dir} --key {dir}/keys/registrar.key");
+    let lines = [
+        format!("{program} status --city {dir}"),
+        format!("{program} query real-estate unit --limit 3 {key}"),
+        format!("{program} history real-estate unit {} {key}", Day::proved_unit()),
+        format!("curl -s {url}/v1/status"),
+        verify,
+    ];
+    for line in lines {
         timeline.say(&line, "").map_err(Fault::io(stdout))?;
     }
     timeline.say("按 Ctrl-C 结束", "press Ctrl-C to end").map_err(Fault::io(stdout))?;
