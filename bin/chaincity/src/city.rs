@@ -12,7 +12,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use chaincity_crypto::keyfile;
+use chaincity_crypto::{hash, keyfile};
 use chaincity_crypto::suite::SecretKey;
 use chaincity_types::wire::{
     Genesis, GenesisMember, GenesisNode, GenesisOperator, PROTOCOL, Validator,
@@ -130,8 +130,9 @@ pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
 /// # Errors
 /// When the file cannot be read or is no key file.
 pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
-    let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(Fault::io(path))?);
-    keyfile::parse(&text).map_err(Fault::form(path))
+    let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(Fault::io(path))?);
+    let text = std::str::from_utf8(&bytes).map_err(Fault::form(path))?;
+    keyfile::parse(text).map_err(Fault::form(path))
 }
 
 /// Reads a genesis document.
@@ -182,6 +183,9 @@ impl City {
         genesis.nodes.sort_by(|a, b| a.node.key.cmp(&b.node.key));
         let path = plan.dir.join("genesis.cbor");
         fs::write(&path, cbor::encode(&genesis)).map_err(Fault::io(&path))?;
+        for (node, ports) in nodes.iter().zip(&plan.ports) {
+            configure(&plan.dir.join("nodes").join(node), *ports, &genesis)?;
+        }
         Ok(Self { dir: plan.dir.clone(), genesis, nodes })
     }
 
@@ -226,15 +230,13 @@ fn add_node(
     genesis: &mut Genesis,
     plan: &Plan,
     member: &Member,
-    (peer, api): (u16, u16),
+    (peer, _): (u16, u16),
 ) -> Result<String, Fault> {
     let dir = plan.dir.join("nodes").join(member.id);
     fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
     let key = new_key();
     write_key(&dir.join("node.key"), &key)?;
     let address = format!("127.0.0.1:{peer}");
-    let config = NodeConfig::local(peer, api);
-    config.write(&dir.join("node.toml"))?;
     genesis.nodes.push(GenesisNode {
         node: Validator {
             key: key.public_key().as_bytes().to_vec(),
@@ -244,6 +246,15 @@ fn add_node(
         validator: member.validator,
     });
     Ok(member.id.to_owned())
+}
+
+/// Writes a node's configuration and makes the folder for what it will store.
+fn configure(dir: &Path, (peer, api): (u16, u16), genesis: &Genesis) -> Result<(), Fault> {
+    let mut config = NodeConfig::local(peer, api);
+    config.ledger = Some(hash::ledger_id(genesis).to_string());
+    let data = dir.join(&config.data);
+    fs::create_dir_all(&data).map_err(Fault::io(&data))?;
+    config.write(&dir.join("node.toml"))
 }
 
 /// Citizens sign their own mandates; the housing bureau vouches for their keys.

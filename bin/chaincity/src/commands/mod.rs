@@ -78,7 +78,7 @@ impl Command {
             Self::Import(arguments) => import::run(&arguments, output),
             Self::Init(arguments) => init::run(&arguments, output),
             Self::Demo(arguments) => demo::run(&arguments),
-            Self::Node(arguments) => node::run(&arguments),
+            Self::Node(arguments) => node::run(&arguments, output),
             Self::Status(arguments) => status::run(&arguments, output),
             Self::Key(arguments) => key::run(&arguments, output),
             Self::Call(arguments) => call::run(&arguments, output),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::exit::Exit;
+use crate::failure::{Failure, settle};
 use crate::node_config::NodeConfig;
+use crate::output::Output;
 use crate::running::Running;
 
 /// 运行一个节点 · run a node
@@ -17,7 +19,7 @@ pub(crate) struct Arguments {
     config: PathBuf,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -25,12 +27,16 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
         )
         .with_writer(io::stderr)
         .init();
-    let config = NodeConfig::read(&arguments.config).map_err(io::Error::other)?;
-    let running = Running::start(&config).map_err(io::Error::other)?;
+    settle(attempt(arguments), false, output)
+}
+
+fn attempt(arguments: &Arguments) -> Result<Exit, Failure> {
+    let config = NodeConfig::read(&arguments.config)?;
+    let running = Running::start(&config)?;
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = signals.block_on(wait(&running));
     running.stop();
-    ended
+    Ok(ended?)
 }
 
 /// Waits for SIGTERM, SIGINT or the node's own fault.
