@@ -12,8 +12,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use chaincity_crypto::{hash, keyfile};
 use chaincity_crypto::suite::SecretKey;
+use chaincity_crypto::{hash, keyfile};
 use chaincity_types::wire::{
     Genesis, GenesisMember, GenesisNode, GenesisOperator, PROTOCOL, Validator,
 };

@@ -79,9 +79,8 @@ pub(crate) fn history_damaged(config: &NodeConfig, error: &dyn Display) -> Fault
              votes again from the next epoch on"
         ),
     );
-    refused("history-damaged", "历史数据已损坏", "the history is damaged", &advice, {
-        Some(error.to_string())
-    })
+    let (zh, en) = ("历史数据已损坏", "the history is damaged");
+    refused("history-damaged", zh, en, &advice, Some(error.to_string()))
 }
 
 /// The genesis document is not that of this ledger.

@@ -4,11 +4,9 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 
-use chaincity_crypto::suite::SecretKey;
 use chaincity_crypto::hash;
-use chaincity_engine::{
-    Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread,
-};
+use chaincity_crypto::suite::SecretKey;
+use chaincity_engine::{Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread};
 use chaincity_history::{DiskOptions, DiskStore, HistoryError, HistoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline};
 use chaincity_query::ReadModel;

@@ -17,7 +17,7 @@ use std::path::Path;
 
 use chaincity_crypto::hash;
 use chaincity_engine::{RUN_FILE, holds_state};
-use chaincity_history::HistoryStore;
+use chaincity_history::{HistoryError, HistoryStore};
 use rand::Rng as _;
 
 use crate::failure::chain;
@@ -67,7 +67,7 @@ pub(crate) fn check(
 /// When either cannot be written.
 pub(crate) fn renew(config: &NodeConfig, history: &dyn HistoryStore) -> Result<(), Fault> {
     let engine = config.engine();
-    let kept = |error| Fault::form(&config.history())(error);
+    let kept = |error: HistoryError| Fault::form(&config.history())(error);
     let before = history.meta(META).map_err(kept)?.map(hex::encode);
     let mut run = [0; 16];
     rand::rng().fill_bytes(&mut run);

@@ -21,7 +21,10 @@ pub(crate) struct Abstention<E: Runtime> {
 }
 
 impl<E: Runtime> Abstention<E> {
-    #[allow(clippy::panic, reason = "damaged storage must stop the node; it never depends on input")]
+    #[allow(
+        clippy::panic,
+        reason = "damaged storage must stop the node; it never depends on input"
+    )]
     pub(crate) async fn open(context: &E, storage: &str) -> Self {
         let config = Config { partition: format!("{storage}abstention"), codec_config: () };
         match Metadata::init(context.child("abstention"), config).await {

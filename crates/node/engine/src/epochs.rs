@@ -115,7 +115,9 @@ where
     {
         let mut channels = self.divide(votes, certificates, resolver);
         let Some(mut start) = self.resume().await else {
-            error!("consensus holds neither a boundary block nor a certificate to resume from");
+            let fault = "consensus holds neither a boundary block nor a certificate to resume from";
+            error!(fault);
+            self.status.set_fault(fault.to_owned());
             return;
         };
         loop {

@@ -54,7 +54,9 @@ mod status;
 mod tcp;
 mod watch;
 
-pub use check::{Condition, Finding, RUN_FILE, Report, StateContent, fsck, holds_state, read_state};
+pub use check::{
+    Condition, Finding, RUN_FILE, Report, StateContent, fsck, holds_state, read_state,
+};
 pub use config::{Config, EPOCH_LENGTH_MIN, Limits, NodeKey, Pace, Place, genesis_header};
 pub use handle::{EngineError, Handle, Heads, StateProofs};
 pub use machine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};

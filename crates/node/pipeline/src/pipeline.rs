@@ -364,7 +364,8 @@ impl Pipeline {
     }
 
     /// Keeps the lists that come from governance records: operators, nodes and packages. A
-    /// backfilled (not `newest`) version only fills a gap.
+    /// backfilled (not `newest`) version fills a gap, or takes the place of an older one: a node
+    /// that lost its state and fetched a snapshot has history on both sides of the gap.
     pub(crate) fn note_governance(&self, bodies: &[Digest], newest: bool) -> Result<(), NodeError> {
         let inner = &*self.inner;
         for body in bodies {
@@ -379,12 +380,27 @@ impl Pipeline {
                 governance::PACKAGE => format!("{META_PACKAGE}{key}"),
                 _ => continue,
             };
-            let fault = |e: chaincity_history::HistoryError| NodeError::Fault(chain(&e));
-            if newest || inner.store.meta(&name).map_err(fault)?.is_none() {
+            if newest || self.is_news(&name, &version)? {
                 self.note(&name, &version, *body)?;
+                let noted =
+                    inner.store.put_meta(&noted_name(&name), &version.version.to_be_bytes());
+                noted.map_err(|e| NodeError::Fault(chain(&e)))?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a backfilled version is newer than the one noted.
+    fn is_news(&self, name: &str, version: &Version) -> Result<bool, NodeError> {
+        let meta = |name: &str| {
+            let found = self.inner.store.meta(name);
+            found.map_err(|e| NodeError::Fault(chain(&e)))
+        };
+        if meta(name)?.is_none() {
+            return Ok(true);
+        }
+        let noted = meta(&noted_name(name))?.and_then(|bytes| bytes.try_into().ok());
+        Ok(noted.is_some_and(|noted| u64::from_be_bytes(noted) < version.version))
     }
 
     fn note(&self, name: &str, version: &Version, body: Digest) -> Result<(), NodeError> {
@@ -438,8 +454,14 @@ const META_OPERATOR: &str = "operator/";
 const META_NODE: &str = "node/";
 const META_PACKAGE: &str = "package/";
 pub(crate) const META_EQUIVOCATION: &str = "equivocation/";
+/// Before the name of a value from a governance record: the number of the record's version.
+const META_NOTED: &str = "noted/";
 /// Largest small value.
 const META_BYTES_MAX: usize = 65_536;
+
+fn noted_name(name: &str) -> String {
+    format!("{META_NOTED}{name}")
+}
 
 /// Name under which the history store keeps the committee of an epoch, as canonical CBOR.
 #[must_use]

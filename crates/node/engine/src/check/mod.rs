@@ -156,8 +156,7 @@ pub(crate) fn seal(folder: &Path) -> io::Result<()> {
 }
 
 fn check_seal(folder: &Path, files: &[PathBuf], report: &mut Report) -> io::Result<()> {
-    report.condition =
-        if seal::exists(folder)? { Condition::Stopped } else { Condition::Crashed };
+    report.condition = if seal::exists(folder)? { Condition::Stopped } else { Condition::Crashed };
     for file in files {
         report.files = report.files.saturating_add(1);
         report.bytes = report.bytes.saturating_add(fs::metadata(folder.join(file))?.len());

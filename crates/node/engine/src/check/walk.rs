@@ -230,7 +230,8 @@ fn header_is_whole(header: &[u8]) -> bool {
 
 /// Whether a header is one whose writing was cut short: some of its first bytes, then zeros.
 fn was_being_made(header: &[u8]) -> bool {
-    let written = header.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
+    let written =
+        header.iter().rposition(|byte| *byte != 0).map_or(0, |last| last.saturating_add(1));
     let begun = written.min(MAGIC.len());
     written < HEADER_CRC.saturating_add(CRC_BYTES) && header.get(..begun) == MAGIC.get(..begun)
 }
