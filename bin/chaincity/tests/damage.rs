@@ -79,8 +79,8 @@ impl City {
     }
 
     fn spawn(&mut self, name: &'static str) {
-        let log = File::options().create(true).append(true);
-        let log = log.clone().open(self.node(name).join("node.log")).unwrap();
+        let log = self.node(name).join("node.log");
+        let log = File::options().create(true).append(true).open(log).unwrap();
         let config = self.config(name);
         let mut node = command(&["node", "--config", &config]);
         node.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);

@@ -12,7 +12,8 @@
 //!   folder beside it, which lies in pages.
 //!
 //! A crash tears at most the last pages or values of a file. So what does not verify is *torn*
-//! when nothing behind it verifies either, and damage otherwise. Not covered, and without meaning:
+//! when nothing behind it verifies either, and damage otherwise; a last page of which only the older
+//! checksum holds is torn as well. Not covered, and without meaning:
 //! in a last page what lies behind the bytes counted, and the checksum that no longer counts; in
 //! values what no record names.
 
@@ -141,17 +142,18 @@ impl Blob<'_> {
     ) -> io::Result<()> {
         let mut page = Vec::new();
         let bytes = u64::try_from(content.saturating_add(CHECKSUMS_BYTES)).unwrap_or(u64::MAX);
-        let (mut bad, mut ended) = (None, false);
+        let (mut bad, mut ended, mut fallen_back) = (None, false, None);
         for number in 0_u64.. {
             page.clear();
             file.take(bytes).read_to_end(&mut page)?;
             if page.is_empty() {
                 break;
             }
-            let Some(held) = page_content(&page, content) else {
+            let Some((held, newest)) = page_content(&page, content) else {
                 bad.get_or_insert(number);
                 continue;
             };
+            fallen_back = (!newest).then_some(number);
             // A page behind one that is not full, or not whole, was written after it.
             if let Some(bad) = bad {
                 self.damaged(format!("page {bad}"));
@@ -163,6 +165,9 @@ impl Blob<'_> {
             }
             ended = held.len() < content;
             each(held);
+        }
+        if let Some(page) = fallen_back {
+            self.torn(format!("page {page} as it was last written"));
         }
         let Some(bad) = bad else { return Ok(()) };
         let good = HEADER_BYTES.saturating_add(bad.saturating_mul(bytes));
@@ -236,19 +241,23 @@ fn was_being_made(header: &[u8]) -> bool {
     written < HEADER_CRC.saturating_add(CRC_BYTES) && header.get(..begun) == MAGIC.get(..begun)
 }
 
-/// The content of a page, by the longer of its checksums that holds.
-fn page_content(page: &[u8], content: usize) -> Option<&[u8]> {
+/// The content of a page, by the longer of its checksums that holds, and whether that is what was
+/// written last: a longer one that does not hold tells of a later writing.
+fn page_content(page: &[u8], content: usize) -> Option<(&[u8], bool)> {
     let (bytes, checksums) = page.split_at_checked(content)?;
     if checksums.len() != CHECKSUMS_BYTES {
         return None;
     }
     let slot = |at: usize| {
-        let held = bytes.get(..number16(checksums, at)?)?;
-        let crc = number32(checksums, at.saturating_add(2))?;
-        (!held.is_empty() && Crc32::checksum(held) == crc).then_some(held)
+        let len = number16(checksums, at).unwrap_or_default();
+        let crc = number32(checksums, at.saturating_add(2));
+        let held = bytes.get(..len).filter(|held| crc == Some(Crc32::checksum(held)));
+        (len, held.filter(|held| !held.is_empty()))
     };
-    let (first, second) = (slot(0), slot(6));
-    if second.map_or(0, <[u8]>::len) > first.map_or(0, <[u8]>::len) { second } else { first }
+    let mut slots = [slot(0), slot(6)];
+    slots.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
+    let [(_, longer), (_, shorter)] = slots;
+    longer.map(|held| (held, true)).or_else(|| shorter.map(|held| (held, false)))
 }
 
 fn checksum_at_end(bytes: &[u8]) -> bool {
