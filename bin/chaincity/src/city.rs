@@ -33,31 +33,34 @@ struct Member {
     operators: &'static [(&'static str, &'static [&'static str])],
 }
 
+/// Each member has an administrator of its own: what concerns all takes the consent of most.
+const ADMIN: &[&str] = &["governance.admin"];
+
 /// The sample consortium: a registry, a court, two banks and the housing bureau.
 const MEMBERS: &[Member] = &[
     Member {
         id: "bank-a",
         name: ("甲银行", "Bank A"),
         validator: true,
-        operators: &[("bank-a", &["bank.officer"])],
+        operators: &[("bank-a", &["bank.officer"]), ("bank-a-admin", ADMIN)],
     },
     Member {
         id: "bank-b",
         name: ("乙银行", "Bank B"),
         validator: false,
-        operators: &[("bank-b", &["bank.officer"])],
+        operators: &[("bank-b", &["bank.officer"]), ("bank-b-admin", ADMIN)],
     },
     Member {
         id: "court",
         name: ("人民法院", "People's Court"),
         validator: true,
-        operators: &[("court", &["court.officer"])],
+        operators: &[("court", &["court.officer"]), ("court-admin", ADMIN)],
     },
     Member {
         id: "housing",
         name: ("住房保障局", "Housing Bureau"),
         validator: true,
-        operators: &[("housing", &["housing.clerk"])],
+        operators: &[("housing", &["housing.clerk"]), ("housing-admin", ADMIN)],
     },
     Member {
         id: "registry",
@@ -66,7 +69,7 @@ const MEMBERS: &[Member] = &[
         operators: &[
             ("registrar", &["registry.registrar"]),
             ("importer", &["registry.importer"]),
-            ("admin", &["governance.admin"]),
+            ("registry-admin", ADMIN),
         ],
     },
 ];
