@@ -264,26 +264,18 @@ fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), F
     Ok(())
 }
 
-/// Free pairs of loopback ports: the usual ones where they are free (7101… for peers, 8101… for
-/// the API), else whatever the system gives.
+/// Free pairs of loopback ports, for peers and for the API: 7101… and 8101…, or the same a few
+/// hundred further on. Never those that the system hands out to whoever asks: one of them could be
+/// gone before the node starts.
 ///
 /// # Errors
-/// When the system has no free ports.
+/// When all of them are in use.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
-    let usual: Vec<(u16, u16)> = (7101..).zip(8101..).take(count).collect();
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    if usual.iter().all(|(peer, api)| free(*peer) && free(*api)) {
-        return Ok(usual);
-    }
-    let bind = || {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let port = listener.local_addr()?.port();
-        Ok((listener, port))
-    };
-    let wanted = count.saturating_mul(2);
-    let held: Result<Vec<_>, std::io::Error> = (0..wanted).map(|_| bind()).collect();
-    let held = held.map_err(Fault::io(Path::new("127.0.0.1")))?;
-    let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
-    let (peer, api) = ports.split_at(count);
-    Ok(peer.iter().copied().zip(api.iter().copied()).collect())
+    let pairs = |step: u16| (7101_u16.saturating_add(step)..).zip(8101_u16.saturating_add(step)..);
+    (0..1_000)
+        .step_by(100)
+        .map(|step| pairs(step).take(count).collect::<Vec<_>>())
+        .find(|pairs| pairs.iter().all(|(peer, api)| free(*peer) && free(*api)))
+        .ok_or_else(|| Fault::other("本机没有空闲端口", "this machine has no free ports"))
 }
