@@ -3,6 +3,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chaincity_crypto::suite::SecretKey;
 use chaincity_engine::{Config, Engine, Handle, Limits, NodeKey, Pace, Place};
@@ -16,6 +17,7 @@ use tokio::runtime::Runtime;
 use crate::city::{read_genesis, read_key};
 use crate::clock::SystemClock;
 use crate::fault::Fault;
+use crate::joining::Joining;
 use crate::node_config::NodeConfig;
 
 /// Blocks that the read model applies in one transaction.
@@ -59,16 +61,23 @@ impl Running {
             .map_err(Fault::io(Path::new("threads")))?;
         let clock = SystemClock(timers.handle().clone());
         let history: Arc<dyn HistoryStore> = open_history(&config.data)?;
-        let sync_epoch = crate::joining::prepare(config, &genesis, &*history)?;
         let public = key.public_key().as_bytes().to_vec();
         let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
             .map_err(Fault::form(&config.data))?;
-        let engine_config = engine_config(config, &genesis, &key, sync_epoch)?;
-        let (engine, handle) = Engine::new(engine_config, place(config, &genesis, &key)?)
-            .map_err(Fault::form(&config.data))?;
+        let place = place(config, &genesis, &key)?;
+        let mut engine_config = engine_config(config, &genesis, &key)?;
+        let joining = Joining::prepare(config, &genesis, key, &*history, &pipeline)?;
+        engine_config.sync_epoch = joining.as_ref().map(Joining::epoch);
+        let (engine, handle) =
+            Engine::new(engine_config, place).map_err(Fault::form(&config.data))?;
+        let joining = joining.map(|joining| joining.keep_learning(handle.clone())).transpose();
+        let joining = joining.map_err(Fault::io(Path::new("threads")))?;
         let node = Node::new(pipeline.clone(), Arc::new(handle.clone()), clock.clone());
         let api: Arc<dyn NodeApi> = Arc::new(node);
         engine.start(pipeline.clone()).map_err(Fault::form(&config.data))?;
+        if let Some(joining) = joining {
+            joining.store(true, Ordering::Release);
+        }
         timers.spawn({
             let (pipeline, clock) = (pipeline.clone(), clock.clone());
             async move { pipeline.gossip(clock).await }
@@ -89,12 +98,7 @@ impl Running {
     }
 }
 
-fn engine_config(
-    config: &NodeConfig,
-    genesis: &Genesis,
-    key: &SecretKey,
-    sync_epoch: Option<u64>,
-) -> Result<Config, Fault> {
+fn engine_config(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Config, Fault> {
     let pages = usize::try_from(config.state_cache_mib).unwrap_or(usize::MAX);
     let pages = pages.clamp(8, 65_536).saturating_mul(PAGES_PER_MIB);
     let mut limits = Limits::default();
@@ -106,7 +110,7 @@ fn engine_config(
         genesis: chaincity_pipeline::genesis_header(genesis),
         epoch_length,
         key: NodeKey::from_seed(*seed).map_err(Fault::form(&config.key))?,
-        sync_epoch,
+        sync_epoch: None,
         pace: Pace::default(),
         limits,
     })

@@ -224,7 +224,11 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         let mut epochs = Vec::new();
         for (epoch, committee) in committees.iter().filter(|(e, _)| (1..=current).contains(*e)) {
             let boundary = epoch.saturating_mul(inner.genesis.epoch_blocks).saturating_sub(1);
-            epochs.push((committee.clone(), self.finality(Height(boundary))?));
+            let handover = match self.pipeline.adopted_handover(*epoch)? {
+                Some(handover) => handover,
+                None => self.finality(Height(boundary))?,
+            };
+            epochs.push((committee.clone(), handover));
         }
         Ok(TrustBundle { genesis: Genesis::clone(&inner.genesis), epochs })
     }
