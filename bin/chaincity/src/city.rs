@@ -13,7 +13,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
 use chaincity_crypto::keyfile;
-use chaincity_crypto::suite::SecretKey;
+use chaincity_crypto::suite::{PublicKey, SecretKey};
 use chaincity_types::wire::{
     Genesis, GenesisMember, GenesisNode, GenesisOperator, PROTOCOL, Validator,
 };
@@ -231,22 +231,29 @@ fn add_node(
     member: &Member,
     (peer, api): (u16, u16),
 ) -> Result<String, Fault> {
-    let dir = plan.dir.join("nodes").join(member.id);
-    fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
-    let key = new_key();
-    write_key(&dir.join("node.key"), &key)?;
-    let address = format!("127.0.0.1:{peer}");
     let config = NodeConfig::local(peer, api);
-    config.write(&dir.join("node.toml"))?;
+    let key = node_folder(&plan.dir.join("nodes").join(member.id), &config)?;
     genesis.nodes.push(GenesisNode {
         node: Validator {
-            key: key.public_key().as_bytes().to_vec(),
+            key: key.as_bytes().to_vec(),
             member: member.id.to_owned(),
-            address,
+            address: config.advertised(),
         },
         validator: member.validator,
     });
     Ok(member.id.to_owned())
+}
+
+/// Makes a node's folder with a fresh key, whose public part it gives.
+///
+/// # Errors
+/// When a node lives there already, or the folder cannot be written.
+pub(crate) fn node_folder(dir: &Path, config: &NodeConfig) -> Result<PublicKey, Fault> {
+    fs::create_dir_all(dir).map_err(Fault::io(dir))?;
+    let key = new_key();
+    write_key(&dir.join("node.key"), &key)?;
+    config.write(&dir.join("node.toml"))?;
+    Ok(key.public_key())
 }
 
 /// Citizens sign their own mandates; the housing bureau vouches for their keys.
