@@ -1,6 +1,6 @@
 //! `chaincity node`: runs one node until it is told to stop.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -8,6 +8,9 @@ use clap::Args;
 use crate::exit::Exit;
 use crate::node_config::NodeConfig;
 use crate::running::Running;
+
+/// What is logged unless `RUST_LOG` says otherwise: not how the stores open their files.
+const LOG: &str = "info,commonware=warn,fjall=warn,lsm_tree=warn";
 
 /// 运行一个节点 · run a node
 #[derive(Debug, Args)]
@@ -21,8 +24,9 @@ pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,commonware=warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG)),
         )
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
     let config = NodeConfig::read(&arguments.config).map_err(io::Error::other)?;
