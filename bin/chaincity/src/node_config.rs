@@ -38,6 +38,9 @@ pub(crate) struct NodeConfig {
     /// executing every block.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub join: Option<String>,
+    /// Certificate authorities (PEM) for joining over HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub join_authorities: Option<PathBuf>,
     /// Memory for the state's pages, in mebibytes (8 to 65,536).
     #[serde(default = "state_cache_mib")]
     pub state_cache_mib: u32,
@@ -64,16 +67,22 @@ impl NodeConfig {
     /// A node on this machine alone.
     pub(crate) fn local(peer_port: u16, api_port: u16) -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self::new("../../genesis.cbor".into(), local(peer_port), local(api_port))
+    }
+
+    /// A node with its key and its data beside its configuration.
+    pub(crate) fn new(genesis: PathBuf, peer_listen: SocketAddr, api_listen: SocketAddr) -> Self {
         Self {
-            genesis: "../../genesis.cbor".into(),
+            genesis,
             ledger: None,
             key: "node.key".into(),
             data: "data".into(),
-            peer_listen: local(peer_port),
-            api_listen: local(api_port),
+            peer_listen,
+            api_listen,
             peer_advertised: None,
-            private_network: true,
+            private_network: peer_listen.ip().is_loopback(),
             join: None,
+            join_authorities: None,
             state_cache_mib: state_cache_mib(),
             tls: None,
         }
@@ -107,6 +116,7 @@ impl NodeConfig {
         config.genesis = base.join(&config.genesis);
         config.key = base.join(&config.key);
         config.data = base.join(&config.data);
+        config.join_authorities = config.join_authorities.map(|path| base.join(path));
         if let Some(tls) = &mut config.tls {
             tls.certificate = base.join(&tls.certificate);
             tls.key = base.join(&tls.key);

@@ -41,6 +41,17 @@ pub(crate) fn engine_damaged(config: &NodeConfig, error: &dyn Display) -> Fault 
     refused("engine-damaged", zh, en, &advice, Some(error.to_string()))
 }
 
+/// The engine cannot open its files, though they are as the node left them.
+pub(crate) fn engine_failed(config: &NodeConfig, error: &dyn Display) -> Fault {
+    let (zh, en) = rejoin(&config.engine());
+    let advice = (
+        format!("请先检查磁盘与权限并运行 chaincity fsck；仍不能启动时，{zh}"),
+        format!("look at disk and permissions, run `chaincity fsck`; if it stays so, {en}"),
+    );
+    let (zh, en) = ("共识引擎无法打开其数据", "the consensus engine cannot open its data");
+    refused("engine-failed", zh, en, &advice, Some(error.to_string()))
+}
+
 /// There is history, and no engine folder to go on with.
 pub(crate) fn engine_missing(config: &NodeConfig) -> Fault {
     let advice = (

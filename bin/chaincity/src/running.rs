@@ -3,6 +3,7 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chaincity_crypto::hash;
 use chaincity_crypto::suite::SecretKey;
@@ -18,6 +19,7 @@ use tokio::runtime::Runtime;
 use crate::clock::SystemClock;
 use crate::failure::chain;
 use crate::fault::Fault;
+use crate::joining::Joining;
 use crate::node_config::NodeConfig;
 use crate::{refusal, together};
 
@@ -78,17 +80,24 @@ impl Running {
         let clock = SystemClock(timers.handle().clone());
         let history = open_history(config, &genesis)?;
         together::check(config, &*history)?.map_err(|why| refusal::not_together(config, why))?;
-        let sync_epoch = crate::joining::prepare(config, &genesis, &*history)?;
         let public = key.public_key().as_bytes().to_vec();
         let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
             .map_err(|error| refusal::history_damaged(config, &chain(&error)))?;
-        let engine_config = engine_config(config, &genesis, &key, sync_epoch)?;
-        let (engine, handle) = Engine::new(engine_config, place(config, &genesis, &key)?)
-            .map_err(Fault::form(&config.data))?;
+        let place = place(config, &genesis, &key)?;
+        let mut engine_config = engine_config(config, &genesis, &key)?;
+        let joining = Joining::prepare(config, &genesis, key, &*history, &pipeline)?;
+        engine_config.sync_epoch = joining.as_ref().map(Joining::epoch);
+        let (engine, handle) =
+            Engine::new(engine_config, place).map_err(Fault::form(&config.data))?;
+        let joining = joining.map(|joining| joining.keep_learning(handle.clone())).transpose();
+        let joining = joining.map_err(Fault::io(Path::new("threads")))?;
         together::renew(config, &*history)?;
         let node = Node::new(pipeline.clone(), Arc::new(handle.clone()), clock.clone());
         let api: Arc<dyn NodeApi> = Arc::new(node);
         let engine = start_engine(config, engine, &handle, &pipeline, &*history)?;
+        if let Some(joining) = joining {
+            joining.store(true, Ordering::Release);
+        }
         timers.spawn({
             let (pipeline, clock) = (pipeline.clone(), clock.clone());
             async move { pipeline.gossip(clock).await }
@@ -120,8 +129,11 @@ fn start_engine(
 ) -> Result<Thread, Fault> {
     let thread = match engine.start(pipeline.clone()) {
         Ok(thread) => thread,
-        Err(error @ (EngineError::Damaged(_) | EngineError::Failed(_))) => {
+        Err(error @ EngineError::Damaged(_)) => {
             return Err(refusal::engine_damaged(config, &error));
+        }
+        Err(error @ EngineError::Failed(_)) => {
+            return Err(refusal::engine_failed(config, &error));
         }
         Err(error) => return Err(Fault::form(&config.engine())(error)),
     };
@@ -136,7 +148,7 @@ fn start_engine(
         return Ok(thread);
     }
     let (root, _) = futures::executor::block_on(handle.heads(Vec::new()))
-        .map_err(|error| refusal::engine_damaged(config, &error))?;
+        .map_err(|error| refusal::engine_failed(config, &error))?;
     for above in 0..BLOCKS_AHEAD {
         let height = Height(status.opened_at.0.saturating_add(above));
         let damaged = |error: HistoryError| refusal::history_damaged(config, &chain(&error));
@@ -149,12 +161,7 @@ fn start_engine(
     Err(refusal::not_together(config, &detail))
 }
 
-fn engine_config(
-    config: &NodeConfig,
-    genesis: &Genesis,
-    key: &SecretKey,
-    sync_epoch: Option<u64>,
-) -> Result<Config, Fault> {
+fn engine_config(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Config, Fault> {
     let pages = usize::try_from(config.state_cache_mib).unwrap_or(usize::MAX);
     let pages = pages.clamp(8, 65_536).saturating_mul(PAGES_PER_MIB);
     let mut limits = Limits::default();
@@ -166,7 +173,7 @@ fn engine_config(
         genesis: chaincity_pipeline::genesis_header(genesis),
         epoch_length,
         key: NodeKey::from_seed(*seed).map_err(Fault::form(&config.key))?,
-        sync_epoch,
+        sync_epoch: None,
         pace: Pace::default(),
         limits,
     })

@@ -1,6 +1,6 @@
 //! `chaincity node`: runs one node until it is told to stop.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -10,6 +10,9 @@ use crate::failure::{Failure, settle};
 use crate::node_config::NodeConfig;
 use crate::output::Output;
 use crate::running::Running;
+
+/// What is logged unless `RUST_LOG` says otherwise: not how the stores open their files.
+const LOG: &str = "info,commonware=warn,fjall=warn,lsm_tree=warn";
 
 /// 运行一个节点 · run a node
 #[derive(Debug, Args)]
@@ -23,8 +26,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,commonware=warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG)),
         )
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
     settle(attempt(arguments), false, output)

@@ -31,7 +31,10 @@ pub enum EngineError {
     /// The storage is not what the node left: nothing was started.
     #[error("the storage is damaged: {}", first(.0))]
     Damaged(Report),
-    /// The node could not start, or failed: storage that cannot be read, an address in use.
+    /// The address to listen on cannot be used.
+    #[error("cannot listen: {0}")]
+    Address(String),
+    /// The node could not start, or failed: storage that cannot be read or opened.
     #[error("the node failed: {0}")]
     Failed(String),
 }

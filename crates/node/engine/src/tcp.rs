@@ -6,7 +6,7 @@
 //! is kept in [`crate::Status::fault`]. A node that ends as it was told seals its storage.
 
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -74,13 +74,17 @@ impl Engine {
     /// Starts the node and waits until its state is open (or its snapshot sought).
     ///
     /// # Errors
-    /// [`EngineError::Damaged`] when the folder is not as it was left; [`EngineError::Failed`] when
-    /// the node stops while starting: storage, a folder or an address that cannot be used.
+    /// [`EngineError::Damaged`] when the folder is not as it was left; [`EngineError::Address`] when
+    /// somebody else listens there; [`EngineError::Failed`] when the node stops while starting:
+    /// storage that cannot be opened.
     pub fn start<M: Machine>(self, machine: M) -> Result<Thread, EngineError> {
         self.start_any(AnyMachine::new(machine))
     }
 
     fn start_any(self, machine: AnyMachine) -> Result<Thread, EngineError> {
+        // The runtime would take it for a failure like any other.
+        TcpListener::bind(self.place.listen)
+            .map_err(|error| EngineError::Address(format!("`{}`: {error}", self.place.listen)))?;
         check::unseal(&self.place.folder)?;
         let network = network_config(&self.config, &self.place)?;
         let (ready, opened) = oneshot::channel();

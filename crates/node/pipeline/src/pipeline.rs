@@ -11,8 +11,8 @@ use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_ledger::{Executed, governance};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
-    Block, Committee, EXPIRY_AHEAD_MAX_MS, Genesis, Header, LogicalKey, PROTOCOL, Validator,
-    Version,
+    Block, Committee, EXPIRY_AHEAD_MAX_MS, FinalityProof, Genesis, Header, LogicalKey, PROTOCOL,
+    TrustBundle, Validator, Version,
 };
 use chaincity_types::{Digest, Height, Timestamp, cbor};
 use tokio::sync::{Notify, watch};
@@ -163,6 +163,44 @@ impl Pipeline {
     #[must_use]
     pub fn packages(&self) -> Vec<Arc<Package>> {
         self.inner.shared().packages.values().map(Arc::clone).collect()
+    }
+
+    /// Takes over the committees of a trust bundle that the caller has verified, with the proofs of
+    /// their handovers: for a node that joins by snapshot, which did not see those blocks. Gives
+    /// the latest epoch known.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn adopt(&self, bundle: &TrustBundle) -> Result<u64, NodeError> {
+        let inner = &*self.inner;
+        let fault = |e: chaincity_history::HistoryError| NodeError::Fault(chain(&e));
+        for (committee, handover) in &bundle.epochs {
+            let epoch = committee.epoch;
+            if inner.shared().committees.contains_key(&epoch) {
+                continue;
+            }
+            // Once history is filled, the certificate also proves the blocks of the epoch before.
+            let last = handover.headers.last().map(|bytes| cbor::decode(bytes, bytes.len()));
+            if let Some(Ok(Header { height, .. })) = last {
+                inner.store.put_certificate(height, &handover.certificate).map_err(fault)?;
+            }
+            inner.store.put_meta(&handover_name(epoch), &cbor::encode(handover)).map_err(fault)?;
+            inner
+                .store
+                .put_meta(&committee_name(epoch), &cbor::encode(committee))
+                .map_err(fault)?;
+            inner.shared().committees.insert(epoch, committee.clone());
+        }
+        Ok(inner.shared().committees.last_key_value().map_or(0, |(epoch, _)| *epoch))
+    }
+
+    /// The proof that the committee of `epoch` was handed over to, when it came with a trust
+    /// bundle.
+    pub(crate) fn adopted_handover(&self, epoch: u64) -> Result<Option<FinalityProof>, NodeError> {
+        let name = handover_name(epoch);
+        let held = self.inner.store.meta(&name).map_err(|e| NodeError::Fault(chain(&e)))?;
+        let read = |bytes: Vec<u8>| cbor::decode(&bytes, bytes.len());
+        held.map(read).transpose().map_err(|e| NodeError::Fault(format!("{name}: {e}")))
     }
 
     /// Connects the pipeline to the other nodes. Until then it neither gossips nor fetches.
@@ -450,6 +488,7 @@ impl Pipeline {
 
 /// Names of small values in the history store.
 pub(crate) const META_COMMITTEE: &str = "committee/";
+const META_HANDOVER: &str = "handover/";
 const META_OPERATOR: &str = "operator/";
 const META_NODE: &str = "node/";
 const META_PACKAGE: &str = "package/";
@@ -467,6 +506,11 @@ fn noted_name(name: &str) -> String {
 #[must_use]
 pub fn committee_name(epoch: u64) -> String {
     format!("{META_COMMITTEE}{epoch:020}")
+}
+
+/// Name under which it keeps the proof of a handover that this node did not see itself.
+fn handover_name(epoch: u64) -> String {
+    format!("{META_HANDOVER}{epoch:020}")
 }
 
 /// The committee of epoch 0.
