@@ -10,7 +10,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_p2p::Ingress;
@@ -34,6 +34,8 @@ use crate::status::StatusCell;
 /// How long a peer may take between two handshake messages, and how old the first may be.
 const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
+/// How long a node that fails to start is given to say why.
+const REASON_LIMIT: Duration = Duration::from_secs(5);
 
 type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
 
@@ -120,11 +122,16 @@ impl Engine {
                 }
             })
             .map_err(|error| EngineError::Failed(error.to_string()))?;
-        let thread = Thread(thread);
-        futures::executor::block_on(opened).map(|()| thread).map_err(|_gone| {
-            let fault = status.get().fault;
-            EngineError::Failed(fault.unwrap_or_else(|| "stopped while starting".into()))
-        })
+        if futures::executor::block_on(opened).is_ok() {
+            return Ok(Thread(thread));
+        }
+        // Whatever failed takes the whole node with it, and then there is a reason to tell.
+        let begun = Instant::now();
+        while status.get().fault.is_none() && begun.elapsed() < REASON_LIMIT {
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        let fault = status.get().fault;
+        Err(EngineError::Failed(fault.unwrap_or_else(|| "stopped while starting".into())))
     }
 }
 

@@ -289,10 +289,13 @@ fn a_byte_changed_after_a_crash_is_found_refused_or_without_effect() {
             let removed = matches!(damage, Damage::Remove);
             found += usize::from(!clean);
             if clean && !torn && !removed {
-                // No checksum is concerned: then no content is.
                 harmless += 1;
                 if name.starts_with("state-log-blobs") || name.starts_with("state-pins") {
-                    assert_eq!(state(stopped.folder()), before, "{what}");
+                    // No checksum is concerned: then no content is. A file cut between two pages
+                    // has whole pages; the library knows that some are missing.
+                    let after = state(stopped.folder());
+                    let missed = after.is_err() && matches!(damage, Damage::Cut(_));
+                    assert!(after == before || missed, "{what}: {after:?}");
                 }
             }
             if classes.insert((name.parent().unwrap().to_owned(), clean, torn, removed)) {

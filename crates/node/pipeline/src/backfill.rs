@@ -16,11 +16,20 @@ use crate::pipeline::Pipeline;
 const PAUSE_MS: u64 = 1_000;
 
 impl Pipeline {
-    /// Fetches older blocks and bodies from peers, newest first, until history reaches genesis.
+    /// Fetches older blocks and bodies from peers, newest first, until history reaches genesis, and
+    /// again when a snapshot leaves a gap above: runs until the pipeline is dropped by its node.
     pub async fn backfill<C: Clock>(&self, clock: C) {
+        let mut tip = self.inner.tip.subscribe();
         loop {
+            tip.mark_unchanged();
             match self.backfill_step().await {
-                Ok(Progress::Complete) => return,
+                // A node that lost its state has a gap once the first block after the snapshot is
+                // held.
+                Ok(Progress::Complete) => {
+                    if tip.changed().await.is_err() {
+                        return;
+                    }
+                }
                 Ok(Progress::Moved) => {}
                 Ok(Progress::Waiting) => clock.sleep_ms(PAUSE_MS).await,
                 Err(fault) => {
