@@ -131,7 +131,7 @@ impl NodeConfig {
     pub(crate) fn read_genesis(&self) -> Result<Genesis, Fault> {
         let genesis = city::read_genesis(&self.genesis).map_err(|fault| match fault {
             Fault::Form { cause, .. } => refusal::genesis_damaged(&self.genesis, &cause),
-            fault => fault,
+            fault @ (Fault::Io { .. } | Fault::Refused { .. } | Fault::Other { .. }) => fault,
         })?;
         let ledger = hash::ledger_id(&genesis).to_string();
         if self.ledger.as_ref().is_some_and(|expected| *expected != ledger) {
@@ -148,7 +148,7 @@ impl NodeConfig {
     pub(crate) fn read_key(&self) -> Result<SecretKey, Fault> {
         city::read_key(&self.key).map_err(|fault| match fault {
             Fault::Form { cause, .. } => refusal::key_damaged(&self.key, &cause),
-            fault => fault,
+            fault @ (Fault::Io { .. } | Fault::Refused { .. } | Fault::Other { .. }) => fault,
         })
     }
 
