@@ -68,6 +68,15 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
         for field in &register.fields {
             text(format!("{place}.fields.{}", field.name), &field.title);
         }
+        for computed in &register.computed {
+            text(format!("{place}.computed.{}", computed.field.name), &computed.field.title);
+        }
+        for (i, invariant) in register.invariants.iter().enumerate() {
+            text(format!("{place}.invariants[{i}]"), &invariant.text);
+        }
+    }
+    for parameter in &doc.parameters {
+        text(format!("parameters.{}", parameter.name), &parameter.title);
     }
     for action in &doc.actions {
         let place = format!("actions.{}", action.name);
@@ -127,9 +136,11 @@ fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
 fn written(action: &ActionDoc) -> Vec<&str> {
     let mut registers = Vec::new();
     for effect in &action.effects {
-        if let EffectDoc::Insert { register, .. } = effect {
-            registers.push(register.as_str());
-        }
+        effect.walk(&mut |effect| {
+            if let EffectDoc::Insert { register, .. } = effect {
+                registers.push(register.as_str());
+            }
+        });
     }
     registers
 }
@@ -178,19 +189,7 @@ fn rules(action: &ActionDoc) -> Vec<Expr> {
     texts.extend(action.mandates.iter().map(|mandate| mandate.of.as_str()));
     texts.extend(action.guards.iter().map(|guard| guard.that.as_str()));
     for effect in &action.effects {
-        match effect {
-            EffectDoc::Insert { fields: sets, .. } => {
-                texts.extend(sets.iter().map(|set| set.rule.as_str()));
-            }
-            EffectDoc::Update { set, corrects, .. } => {
-                texts.extend(set.iter().map(|set| set.rule.as_str()));
-                if let Some(c) = corrects {
-                    texts.extend([c.version.as_str(), c.reason.as_str(), c.basis.as_str()]);
-                }
-            }
-            EffectDoc::Event { key, .. } => texts.push(key),
-            EffectDoc::Close { .. } => {}
-        }
+        effect.walk(&mut |effect| texts.extend(effect.rules()));
     }
     let mut exprs: Vec<Expr> = texts.iter().filter_map(|text| parse(text).ok()).collect();
     for read in &action.reads {
@@ -211,9 +210,11 @@ fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
     let inputs: BTreeSet<&str> = exprs.iter().flat_map(|expr| expr.fields_of("input")).collect();
     let mut names: BTreeSet<&str> = exprs.iter().flat_map(Expr::names).collect();
     for effect in &action.effects {
-        if let EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } = effect {
-            names.insert(record);
-        }
+        effect.walk(&mut |effect| {
+            if let EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } = effect {
+                names.insert(record);
+            }
+        });
     }
     let mut unused = |place: String| {
         found.push(

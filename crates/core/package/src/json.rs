@@ -49,9 +49,11 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         }
         FieldType::Area => decimal(text("a string such as \"90.50\"")?, 2),
         FieldType::Decimal(scale) => decimal(text("a string such as \"1.50\"")?, *scale),
-        FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_) => {
-            text("a string").map(Value::from)
-        }
+        FieldType::Text(_)
+        | FieldType::Enum(_)
+        | FieldType::Ref(_)
+        | FieldType::Subject
+        | FieldType::Identifier(_) => text("a string").map(Value::from),
         FieldType::Bytes(_) | FieldType::Digest => {
             let digits = text("a hexadecimal string")?;
             let bytes = hex::decode(digits).ok().map(Value::Bytes);

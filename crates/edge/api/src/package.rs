@@ -127,6 +127,8 @@ pub enum FieldKind {
         /// The register.
         register: String,
     },
+    /// Id of a subject.
+    Subject,
     /// An identifier of this kind, such as `unit-number`.
     Identifier {
         /// The kind.

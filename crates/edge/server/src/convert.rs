@@ -117,6 +117,7 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Time => FieldKind::Time,
         FieldType::Enum(words) => FieldKind::Enum { words: words.clone() },
         FieldType::Ref(register) => FieldKind::Ref { register: register.clone() },
+        FieldType::Subject => FieldKind::Subject,
         FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.clone() },
         FieldType::Share => FieldKind::Share,
         FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },

@@ -1,7 +1,9 @@
 //! Claims about compiling.
 
 use super::*;
-use crate::doc::{ActionDoc, EffectDoc, GuardDoc, IndexDoc, LetDoc, MandateDoc, RoleDoc, SetDoc};
+use crate::doc::{
+    ActionDoc, EffectDoc, GuardDoc, IndexDoc, LetDoc, MandateDoc, RegisterDoc, RoleDoc, SetDoc,
+};
 use crate::model::{Read, Want};
 
 fn field(name: &str, ty: &str) -> FieldDoc {
@@ -30,6 +32,8 @@ fn doc(change: impl FnOnce(&mut PackageDoc)) -> PackageDoc {
             index("by_owner", &["owner"], false),
             index("by_owner_kind", &["owner", "kind"], false),
         ],
+        retention: "permanent".into(),
+        ..RegisterDoc::default()
     };
     let action = ActionDoc {
         name: "give".into(),
@@ -65,6 +69,7 @@ fn doc(change: impl FnOnce(&mut PackageDoc)) -> PackageDoc {
         roles: vec![RoleDoc { name: "a.b".into(), title: TextDoc::default() }],
         registers: vec![register],
         actions: vec![action],
+        ..PackageDoc::default()
     };
     change(&mut doc);
     doc
@@ -146,7 +151,8 @@ fn a_key_never_changes_and_an_insertion_is_whole() {
     let set = vec![SetDoc { field: "number".into(), rule: "input.to".into() }];
     let update = EffectDoc::Update { record: "old".into(), set: set.clone(), corrects: None };
     assert_eq!(codes(|d| action(d).effects = vec![update]), ["key-changed"]);
-    let insert = EffectDoc::Insert { register: "item".into(), name: None, fields: set };
+    let insert =
+        EffectDoc::Insert { register: "item".into(), name: None, fields: set, numbers: Vec::new() };
     assert_eq!(codes(|d| action(d).effects = vec![insert]), ["missing-field", "missing-field"]);
 }
 

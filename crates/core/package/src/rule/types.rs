@@ -82,6 +82,7 @@ impl Type {
             FieldType::Text(_)
             | FieldType::Enum(_)
             | FieldType::Ref(_)
+            | FieldType::Subject
             | FieldType::Identifier(_) => Self::String,
             FieldType::Bytes(_) | FieldType::Digest => Self::Bytes,
             FieldType::Date => Self::Date,
