@@ -173,6 +173,8 @@ fn write_packages(
         let Some(compiled) = run.session.compile(document) else {
             return Err(GenesisError::Package { index });
         };
+        // A package stands after those that it requires.
+        super::publish_package::check_requires(run, &compiled)?;
         let fields = super::publish_package::fields(&compiled, document);
         run.insert(package, PACKAGE, &fields)?;
     }
