@@ -336,8 +336,8 @@ fn sequence_parts(doc: &SequenceDoc) -> Option<Vec<SequencePart>> {
         parts.push(SequencePart::Text(rest.to_owned()));
     }
     let numbers = parts.iter().filter(|part| matches!(part, SequencePart::Number(_))).count();
-    (numbers == 1 && !rest.contains('}') && doc.text.chars().count() <= TEXT_CHARS_MAX)
-        .then_some(parts)
+    let plain = parts.iter().all(|part| !matches!(part, SequencePart::Text(t) if t.contains('}')));
+    (numbers == 1 && plain && doc.text.chars().count() <= TEXT_CHARS_MAX).then_some(parts)
 }
 
 pub(crate) fn is_id(id: &str) -> bool {
