@@ -16,6 +16,7 @@ mod package;
 mod proof;
 mod query;
 mod read_model;
+mod rule;
 mod status;
 
 use std::io;
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Proof(Box<proof::Arguments>),
     /// 检查、测试应用包 · check and test a package
     Package(package::Arguments),
+    /// 试算规则 · try a rule
+    Rule(rule::Arguments),
     /// 检查已停止节点的数据 · check a stopped node's data
     Fsck(fsck::Arguments),
     /// 重建查询库 · make the read model anew
@@ -87,6 +90,7 @@ impl Command {
             Self::History(arguments) => history::run(&arguments, output),
             Self::Proof(arguments) => proof::run(&arguments, output),
             Self::Package(arguments) => package::run(&arguments, output),
+            Self::Rule(arguments) => rule::run(&arguments, output),
             Self::Fsck(arguments) => fsck::run(&arguments, output),
             Self::ReadModel(arguments) => read_model::run(&arguments, output),
             Self::Completions(arguments) => completions::run(&arguments, output),

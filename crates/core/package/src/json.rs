@@ -81,6 +81,33 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
     }
 }
 
+/// Reads a value without a schema, for trying a rule: integers, texts, lists and maps as they
+/// stand. Dates, times and decimals have no form of their own in JSON: `date("…")` makes them.
+///
+/// # Errors
+/// For a number that is no 64-bit integer.
+pub fn infer(json: &Json) -> Result<Value, FieldProblem> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::Bool(b) => Value::Bool(*b),
+        Json::Number(n) => {
+            let int = n.as_i64().map(Value::Int);
+            int.ok_or_else(|| FieldProblem::new("is not a 64-bit integer"))?
+        }
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => {
+            let read = |(i, item)| infer(item).map_err(|p| p.inside(&format!("[{i}]")));
+            Value::List(items.iter().enumerate().map(read).collect::<Result<_, _>>()?)
+        }
+        Json::Object(map) => {
+            let read = |(name, item): (&String, &Json)| {
+                Ok((name.clone(), infer(item).map_err(|p| p.inside(name))?))
+            };
+            Value::Map(map.iter().map(read).collect::<Result<_, FieldProblem>>()?)
+        }
+    })
+}
+
 fn decimal(text: &str, scale: u8) -> Result<Value, FieldProblem> {
     literal::decimal_of_scale(text, scale)
         .ok_or_else(|| FieldProblem::new(format!("is not a decimal of at most {scale} places")))

@@ -7,6 +7,7 @@
 mod check;
 mod compile;
 mod computed;
+pub mod describe;
 pub mod doc;
 mod field;
 pub mod json;
