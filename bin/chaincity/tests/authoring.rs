@@ -24,7 +24,7 @@ fn eval(expression: &str, vars: &str) -> serde_json::Value {
 fn a_rule_gives_value_type_and_fuel_or_says_why_not() {
     assert_eq!(
         eval("x * 2 + size(names)", r#"{"x": 20, "names": ["a", "b"]}"#),
-        json!({"ok": true, "value": 42, "type": "int", "fuel": 8})
+        json!({"ok": true, "value": 42, "type": "int", "fuel": 6})
     );
     let seals = r#"{"seals": [{"to": null}, {"to": 3}]}"#;
     assert_eq!(eval("seals.exists(s, s.to != null && s.to > 2)", seals)["value"], json!(true));

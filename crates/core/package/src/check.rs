@@ -238,6 +238,16 @@ fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
 /// Scenarios must fit the package, and try every action and every reject code.
 fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
     let mut tried: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    let steps = source.scenarios.iter().flat_map(|s| s.given.iter().chain(&s.when));
+    let met: BTreeSet<&str> = steps.filter_map(|step| step.code.as_deref()).collect();
+    for register in package.registers.values() {
+        for (i, invariant) in register.invariants.iter().enumerate() {
+            if !met.contains(invariant.code.as_str()) {
+                let place = format!("registers.{}.invariants[{i}]", register.name);
+                found.push(untested_code(place, &invariant.code));
+            }
+        }
+    }
     let mut names = BTreeSet::new();
     for scenario in &source.scenarios {
         if !names.insert(&scenario.name) {
@@ -265,21 +275,16 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         }
         for (i, guard) in action.guards.iter().enumerate() {
             if !tried.contains(&Some(guard.code.as_str())) {
-                found.push(
-                    Problem::error(
-                        "untested-code",
-                        format!("{place}.require[{i}]"),
-                        (
-                            format!("没有情景因`{}`被拒绝", guard.code),
-                            format!("no scenario is refused with `{}`", guard.code),
-                        ),
-                        ("增加一个情景", "write one"),
-                    )
-                    .warning(),
-                );
+                found.push(untested_code(format!("{place}.require[{i}]"), &guard.code));
             }
         }
     }
+}
+
+fn untested_code(place: String, code: &str) -> Problem {
+    let cause =
+        (format!("没有情景因`{code}`被拒绝"), format!("no scenario is refused with `{code}`"));
+    Problem::error("untested-code", place, cause, ("增加一个情景", "write one")).warning()
 }
 
 fn scenario_problem(
@@ -318,9 +323,13 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
             }
         }
     }
+    let mut invariants = package.registers.values().flat_map(|register| &register.invariants);
+    // An action of another package may refuse with codes that are not known here.
     if let Some(code) = &step.code
         && !is_kernel_code(code)
+        && package.requires.is_empty()
         && !action.guards.iter().any(|guard| guard.code == *code)
+        && !invariants.any(|invariant| invariant.code == *code)
     {
         unknown("拒绝代码", "reject code", code);
     }
@@ -375,6 +384,27 @@ mod tests {
             "package.yaml:6:8: error: the English text is missing; write both zh and en"
         );
         assert!(found[7].1.starts_with("actions/make.yaml:8:"), "{}", found[7].1);
+    }
+
+    #[test]
+    fn the_code_of_an_invariant_is_known_and_wants_a_scenario() {
+        let action = ACTION.replace("BY", "a.b");
+        let invariants =
+            "invariants:\n  - {code: too-big, that: this.n < 9, zh: 太大, en: too big}\n";
+        let register = format!("{REGISTER}{invariants}");
+        let codes = |scenario: &str| {
+            let files = [
+                ("package.yaml", PACKAGE),
+                ("registers/item.yaml", register.as_str()),
+                ("actions/make.yaml", action.as_str()),
+                ("scenarios/one.yaml", scenario),
+            ];
+            let problems = check(&crate::source::parse(&files).unwrap());
+            let count = |code| problems.iter().filter(|p| p.code == code).count();
+            (count("scenario"), count("untested-code"))
+        };
+        let (scenario, untested) = codes(SCENARIO);
+        assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
     }
 
     #[test]

@@ -19,7 +19,12 @@ use chaincity_types::Timestamp;
 use chaincity_types::wire::Version;
 
 /// A version with its computed fields at a time.
-pub(crate) fn record(package: &Package, of: &Register, version: &Version, now: Timestamp) -> Record {
+pub(crate) fn record(
+    package: &Package,
+    of: &Register,
+    version: &Version,
+    now: Timestamp,
+) -> Record {
     let mut record = Record::from(version);
     match of.computed_at(package, &record.key, version, now) {
         Ok(computed) => record.computed = json::from_fields(&computed),
