@@ -11,6 +11,7 @@
 mod admit;
 mod api;
 mod backfill;
+mod cache;
 mod execute;
 mod governed;
 mod machine;

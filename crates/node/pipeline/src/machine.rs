@@ -19,7 +19,7 @@ use minicbor::bytes::ByteVec;
 use crate::api::NodeError;
 use crate::execute::{Outcome, execute, members_of};
 use crate::pipeline::{ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
-use crate::records::Known;
+use crate::records::{Known, Written};
 
 /// Most bytes of transactions in a block: beyond about one megabyte latency grows faster than
 /// throughput.
@@ -102,12 +102,15 @@ impl Pipeline {
         transactions: Vec<Arc<SignedTransaction>>,
         outcome: Outcome,
     ) {
+        let mut bodies = Written::new();
         for written in &outcome.executed.versions {
-            match cbor::decode(&written.bytes, written.bytes.len()) {
-                Ok(version) => self.inner.bodies.remember(written.body, Arc::new(version)),
+            let size = written.bytes.len();
+            match cbor::decode(&written.bytes, size) {
+                Ok(version) => drop(bodies.insert(written.body, (Arc::new(version), size))),
                 Err(error) => tracing::error!(%error, "own body does not decode"),
             }
         }
+        self.inner.bodies.keep(parent.height.next(), bodies);
         let pending = Pending {
             parent: ExecutionKey::of(parent),
             transactions,

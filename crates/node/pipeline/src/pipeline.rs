@@ -428,6 +428,7 @@ impl Pipeline {
                 shared.recent.pop_first();
             }
         }
+        inner.bodies.stored(header.height);
         inner.tip.send_replace(Some(Tip { header: header.clone(), digest }));
     }
 }
