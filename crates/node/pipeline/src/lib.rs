@@ -13,6 +13,7 @@ mod api;
 mod backfill;
 mod cache;
 mod execute;
+mod gossip;
 mod governed;
 mod machine;
 mod node;

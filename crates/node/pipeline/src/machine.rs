@@ -272,6 +272,7 @@ impl Machine for Pipeline {
             Vec::new()
         } else {
             let mut shared = self.inner.shared();
+            let skip = |id: &Digest| skip.contains(id);
             shared.pool.draw(TRANSACTIONS_BYTES_MAX, MEMBER_SHARE_BYTES_MAX, time, &skip)
         };
         let transactions: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::Bytes;
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
-use chaincity_engine::Clock;
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_ledger::{Executed, governance};
 use chaincity_package::model::Package;
@@ -83,8 +81,8 @@ pub(crate) struct Shared {
     /// Registered nodes, by public key.
     pub(crate) nodes: BTreeMap<Vec<u8>, Validator>,
     pub(crate) packages: BTreeMap<String, Arc<Package>>,
-    /// Transactions to gossip.
-    pub(crate) outbox: Vec<Bytes>,
+    /// Transactions to gossip; those that left the pool since are not sent.
+    pub(crate) outbox: Vec<Digest>,
     pub(crate) equivocators: BTreeSet<Vec<u8>>,
 }
 
@@ -259,40 +257,6 @@ impl Pipeline {
         }
         inner.tip.send_replace(newest);
         Ok(())
-    }
-
-    /// Sends waiting transactions to peers as they come, and again every two seconds while they
-    /// wait: a peer may have been away. Runs until the pipeline is dropped by its node.
-    pub async fn gossip<C: Clock>(&self, clock: C) {
-        const AGAIN_MS: u64 = 2_000;
-        const AGAIN_COUNT: usize = 2_000;
-        loop {
-            let rung = self.inner.outgoing.notified();
-            let tick = clock.sleep_ms(AGAIN_MS);
-            futures::pin_mut!(rung);
-            let ticked = matches!(
-                futures::future::select(rung, tick).await,
-                futures::future::Either::Right(_)
-            );
-            let messages = {
-                let mut shared = self.inner.shared();
-                if ticked {
-                    let old = Timestamp(clock.now().0.saturating_sub(AGAIN_MS));
-                    shared.pool.waiting_since(old, AGAIN_COUNT)
-                } else {
-                    std::mem::take(&mut shared.outbox)
-                }
-            };
-            if let Some(orderer) = self.inner.orderer.get() {
-                for message in crate::admit::gossip_messages(&messages) {
-                    orderer.gossip(message).await;
-                }
-            }
-            if !ticked {
-                // A short rest gathers what comes together into one message.
-                clock.sleep_ms(2).await;
-            }
-        }
     }
 
     /// The newest final block; the genesis header before any.
