@@ -86,6 +86,23 @@ pub(crate) struct Shared {
     pub(crate) equivocators: BTreeSet<Vec<u8>>,
 }
 
+impl Shared {
+    /// Height of the newest final block.
+    fn newest(&self) -> Height {
+        self.recent.last_key_value().map_or(Height(0), |(height, _)| *height)
+    }
+}
+
+/// The transactions that a block may not hold again, besides those in the replay window.
+#[derive(Debug)]
+pub(crate) struct Ancestors {
+    /// Ids in blocks between the final tip and the block.
+    pub(crate) ids: BTreeSet<Digest>,
+    /// Whether these and the window are all. A node that joined by snapshot does not know at
+    /// first what was final before.
+    pub(crate) whole: bool,
+}
+
 pub(crate) struct Inner {
     pub(crate) genesis: Arc<Genesis>,
     pub(crate) genesis_header: Header,
@@ -227,6 +244,7 @@ impl Pipeline {
         let lowest = inner.store.complete_from().unwrap_or(tip);
         let mut newest: Option<Tip> = None;
         let mut height = tip;
+        let mut since = None;
         loop {
             let block = inner.store.block(height).map_err(|e| NodeError::Fault(chain(&e)))?;
             let Some(stored) = block else { break };
@@ -237,6 +255,7 @@ impl Pipeline {
             let digest = hash::header_digest(header);
             let tip_time = newest.as_ref().map_or(header.time, |tip| tip.header.time);
             let in_window = tip_time.since_ms(header.time) <= EXPIRY_AHEAD_MAX_MS;
+            since = (height > Height(1)).then_some(header.time);
             let mut shared = inner.shared();
             let remembered = shared.recent.len() < RECENT_HEADERS;
             if !in_window && !remembered {
@@ -255,8 +274,23 @@ impl Pipeline {
             }
             height = Height(height.0.saturating_sub(1));
         }
+        inner.shared().window.begin(since);
         inner.tip.send_replace(newest);
         Ok(())
+    }
+
+    /// Takes a backfilled block into the replay window, if the window begins just above it and
+    /// does not reach back far enough.
+    pub(crate) fn extend_window(&self, above: &Header, stored: &StoredBlock) {
+        let tip = self.tip().header.time;
+        let mut shared = self.inner.shared();
+        if shared.window.since() == Some(above.time) && !shared.window.covers(tip) {
+            remember_transactions(&mut shared.window, stored);
+            let ids: Vec<_> = stored.receipts.iter().map(|receipt| receipt.transaction).collect();
+            shared.pool.settle(&ids, tip);
+            let header = &stored.block.header;
+            shared.window.begin((header.height > Height(1)).then_some(header.time));
+        }
     }
 
     /// The newest final block; the genesis header before any.
@@ -277,8 +311,8 @@ impl Pipeline {
         self.epoch_of(height) != self.epoch_of(height.next())
     }
 
-    /// Ids in blocks from `from` back to the final tip: they must not be included again.
-    pub(crate) fn ancestors(&self, from: &Header) -> BTreeSet<Digest> {
+    /// What stands in blocks from `from` back to the final tip.
+    pub(crate) fn ancestors(&self, from: &Header) -> Ancestors {
         let shared = self.inner.shared();
         let mut ids = BTreeSet::new();
         let mut at = ExecutionKey::of(from);
@@ -286,7 +320,8 @@ impl Pipeline {
             ids.extend(pending.transactions.iter().map(|signed| signed.id));
             at = pending.parent;
         }
-        ids
+        let whole = at.height <= shared.newest() && shared.window.covers(from.time);
+        Ancestors { ids, whole }
     }
 
     /// Makes a final block durable: history first, then what is derived from it.
@@ -378,6 +413,10 @@ impl Pipeline {
         let digest = hash::header_digest(header);
         {
             let mut shared = inner.shared();
+            if header.height > shared.newest().next() {
+                // A snapshot stands for the blocks between.
+                shared.window.begin(Some(header.time));
+            }
             if let Some(pending) = shared.pending.get(&ExecutionKey::of(header)).cloned() {
                 let ids: Vec<_> = pending.transactions.iter().map(|signed| signed.id).collect();
                 for signed in &pending.transactions {
