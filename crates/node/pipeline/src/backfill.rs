@@ -51,6 +51,7 @@ impl Pipeline {
             return Ok(Progress::Waiting);
         };
         inner.store.backfill(Some(&stored), &bodies).map_err(fault)?;
+        self.extend_window(&above.block.header, &stored);
         let writes: Vec<_> = stored.writes.iter().map(|write| write.body).collect();
         self.note_governance(&writes, false)?;
         Ok(Progress::Moved)

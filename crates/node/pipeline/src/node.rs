@@ -140,12 +140,7 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
-            // A node that cannot read its state yet would take every operator for unknown.
-            if let Err(error) = self.orderer.heads(Vec::new()).await {
-                tracing::debug!(error, "not ready to admit");
-                return Err(chaincity_types::Reject::Busy.into());
-            }
-            let state = FinalState(Arc::clone(&self.orderer));
+            let state = FinalState::new(Arc::clone(&self.orderer));
             self.pipeline.admit(transaction, &state, self.clock.now()).await
         }
         .boxed()
