@@ -12,8 +12,8 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
-use chaincity_crypto::keyfile;
-use chaincity_crypto::suite::SecretKey;
+use chaincity_crypto::suite::{PublicKey, SecretKey};
+use chaincity_crypto::{hash, keyfile};
 use chaincity_types::wire::{
     Genesis, GenesisMember, GenesisNode, GenesisOperator, PROTOCOL, Validator,
 };
@@ -33,31 +33,34 @@ struct Member {
     operators: &'static [(&'static str, &'static [&'static str])],
 }
 
+/// Each member has an administrator of its own: what concerns all takes the consent of most.
+const ADMIN: &[&str] = &["governance.admin"];
+
 /// The sample consortium: a registry, a court, two banks and the housing bureau.
 const MEMBERS: &[Member] = &[
     Member {
         id: "bank-a",
         name: ("甲银行", "Bank A"),
         validator: true,
-        operators: &[("bank-a", &["bank.officer"])],
+        operators: &[("bank-a", &["bank.officer"]), ("bank-a-admin", ADMIN)],
     },
     Member {
         id: "bank-b",
         name: ("乙银行", "Bank B"),
         validator: false,
-        operators: &[("bank-b", &["bank.officer"])],
+        operators: &[("bank-b", &["bank.officer"]), ("bank-b-admin", ADMIN)],
     },
     Member {
         id: "court",
         name: ("人民法院", "People's Court"),
         validator: true,
-        operators: &[("court", &["court.officer"])],
+        operators: &[("court", &["court.officer"]), ("court-admin", ADMIN)],
     },
     Member {
         id: "housing",
         name: ("住房保障局", "Housing Bureau"),
         validator: true,
-        operators: &[("housing", &["housing.clerk"])],
+        operators: &[("housing", &["housing.clerk"]), ("housing-admin", ADMIN)],
     },
     Member {
         id: "registry",
@@ -66,7 +69,7 @@ const MEMBERS: &[Member] = &[
         operators: &[
             ("registrar", &["registry.registrar"]),
             ("importer", &["registry.importer"]),
-            ("admin", &["governance.admin"]),
+            ("registry-admin", ADMIN),
         ],
     },
 ];
@@ -130,8 +133,9 @@ pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
 /// # Errors
 /// When the file cannot be read or is no key file.
 pub(crate) fn read_key(path: &Path) -> Result<SecretKey, Fault> {
-    let text = zeroize::Zeroizing::new(fs::read_to_string(path).map_err(Fault::io(path))?);
-    keyfile::parse(&text).map_err(Fault::form(path))
+    let bytes = zeroize::Zeroizing::new(fs::read(path).map_err(Fault::io(path))?);
+    let text = std::str::from_utf8(&bytes).map_err(Fault::form(path))?;
+    keyfile::parse(text).map_err(Fault::form(path))
 }
 
 /// Reads a genesis document.
@@ -182,6 +186,12 @@ impl City {
         genesis.nodes.sort_by(|a, b| a.node.key.cmp(&b.node.key));
         let path = plan.dir.join("genesis.cbor");
         fs::write(&path, cbor::encode(&genesis)).map_err(Fault::io(&path))?;
+        // Once it is known, each node is told which ledger it serves.
+        for (node, (peer, api)) in nodes.iter().zip(&plan.ports) {
+            let mut config = NodeConfig::local(*peer, *api);
+            config.ledger = Some(hash::ledger_id(&genesis).to_string());
+            config.write(&plan.dir.join("nodes").join(node).join("node.toml"))?;
+        }
         Ok(Self { dir: plan.dir.clone(), genesis, nodes })
     }
 
@@ -228,22 +238,31 @@ fn add_node(
     member: &Member,
     (peer, api): (u16, u16),
 ) -> Result<String, Fault> {
-    let dir = plan.dir.join("nodes").join(member.id);
-    fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
-    let key = new_key();
-    write_key(&dir.join("node.key"), &key)?;
-    let address = format!("127.0.0.1:{peer}");
     let config = NodeConfig::local(peer, api);
-    config.write(&dir.join("node.toml"))?;
+    let key = node_folder(&plan.dir.join("nodes").join(member.id), &config)?;
     genesis.nodes.push(GenesisNode {
         node: Validator {
-            key: key.public_key().as_bytes().to_vec(),
+            key: key.as_bytes().to_vec(),
             member: member.id.to_owned(),
-            address,
+            address: config.advertised(),
         },
         validator: member.validator,
     });
     Ok(member.id.to_owned())
+}
+
+/// Makes a node's folder with a fresh key, whose public part it gives, and a folder for what it
+/// will store.
+///
+/// # Errors
+/// When a node lives there already, or the folder cannot be written.
+pub(crate) fn node_folder(dir: &Path, config: &NodeConfig) -> Result<PublicKey, Fault> {
+    let data = dir.join(&config.data);
+    fs::create_dir_all(&data).map_err(Fault::io(&data))?;
+    let key = new_key();
+    write_key(&dir.join("node.key"), &key)?;
+    config.write(&dir.join("node.toml"))?;
+    Ok(key.public_key())
 }
 
 /// Citizens sign their own mandates; the housing bureau vouches for their keys.
@@ -261,26 +280,18 @@ fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), F
     Ok(())
 }
 
-/// Free pairs of loopback ports: the usual ones where they are free (7101… for peers, 8101… for
-/// the API), else whatever the system gives.
+/// Free pairs of loopback ports, for peers and for the API: 7101… and 8101…, or the same a few
+/// hundred further on. Never those that the system hands out to whoever asks: one of them could be
+/// gone before the node starts.
 ///
 /// # Errors
-/// When the system has no free ports.
+/// When all of them are in use.
 pub(crate) fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
-    let usual: Vec<(u16, u16)> = (7101..).zip(8101..).take(count).collect();
     let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
-    if usual.iter().all(|(peer, api)| free(*peer) && free(*api)) {
-        return Ok(usual);
-    }
-    let bind = || {
-        let listener = TcpListener::bind(("127.0.0.1", 0))?;
-        let port = listener.local_addr()?.port();
-        Ok((listener, port))
-    };
-    let wanted = count.saturating_mul(2);
-    let held: Result<Vec<_>, std::io::Error> = (0..wanted).map(|_| bind()).collect();
-    let held = held.map_err(Fault::io(Path::new("127.0.0.1")))?;
-    let ports: Vec<u16> = held.iter().map(|(_, port)| *port).collect();
-    let (peer, api) = ports.split_at(count);
-    Ok(peer.iter().copied().zip(api.iter().copied()).collect())
+    let pairs = |step: u16| (7101_u16.saturating_add(step)..).zip(8101_u16.saturating_add(step)..);
+    (0..1_000)
+        .step_by(100)
+        .map(|step| pairs(step).take(count).collect::<Vec<_>>())
+        .find(|pairs| pairs.iter().all(|(peer, api)| free(*peer) && free(*api)))
+        .ok_or_else(|| Fault::other("本机没有空闲端口", "this machine has no free ports"))
 }

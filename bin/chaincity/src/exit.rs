@@ -19,11 +19,20 @@ pub(crate) enum Exit {
     Rejected,
     /// The answer lies beyond the last calendar table.
     Provisional,
+    /// What the node has stored or was given cannot be relied on; trying again does not help.
+    Refused,
 }
 
 impl Exit {
-    const ALL: [Self; 6] =
-        [Self::Ok, Self::Negative, Self::Usage, Self::Fault, Self::Rejected, Self::Provisional];
+    const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Negative,
+        Self::Usage,
+        Self::Fault,
+        Self::Rejected,
+        Self::Provisional,
+        Self::Refused,
+    ];
 
     /// The number that the shell sees. Numbers never change their meaning.
     pub(crate) const fn code(self) -> u8 {
@@ -34,6 +43,7 @@ impl Exit {
             Self::Fault => 3,
             Self::Rejected => 4,
             Self::Provisional => 5,
+            Self::Refused => 6,
         }
     }
 
@@ -46,6 +56,9 @@ impl Exit {
             Self::Rejected => "交易被拒绝 · the ledger rejected the transaction",
             Self::Provisional => {
                 "暂定：超出最后一张日历表 · provisional: beyond the last calendar table"
+            }
+            Self::Refused => {
+                "数据不可用，须先按提示处理 · data is damaged or amiss: do first what is said"
             }
         }
     }

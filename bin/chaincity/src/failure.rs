@@ -73,6 +73,9 @@ impl Failure {
                 };
                 told(code, zh, en, detail)
             }
+            Self::Fault(Fault::Refused { code, zh, en, detail }) => {
+                told(code, zh, en, detail.clone())
+            }
             Self::Fault(fault) => {
                 told("fault", "本机故障", "this machine or a file failed", Some(fault.to_string()))
             }
@@ -87,6 +90,7 @@ impl Failure {
     fn exit(&self, submitting: bool) -> Exit {
         match self {
             Self::Usage { .. } => Exit::Usage,
+            Self::Fault(Fault::Refused { .. }) => Exit::Refused,
             Self::Fault(_) => Exit::Fault,
             Self::Output(fault) if fault.kind() == io::ErrorKind::BrokenPipe => Exit::Ok,
             Self::Output(_) => Exit::Fault,

@@ -22,6 +22,19 @@ pub(crate) enum Fault {
         /// What is wrong.
         cause: Box<dyn Error + Send + Sync>,
     },
+    /// What the node has stored, or was given, is not to be relied on: the node does not start
+    /// until the operator has done what the text says.
+    #[error("{zh} · {en} ({code}){}", detail.as_ref().map(|d| format!(": {d}")).unwrap_or_default())]
+    Refused {
+        /// Stable code.
+        code: &'static str,
+        /// What is wrong and what to do, in Chinese.
+        zh: String,
+        /// The same in English.
+        en: String,
+        /// What exactly was found.
+        detail: Option<String>,
+    },
     /// Anything else, said in both languages.
     #[error("{zh} {en}")]
     Other {

@@ -17,9 +17,11 @@ mod input;
 mod joining;
 mod node_config;
 mod output;
+mod refusal;
 mod running;
 mod shipped;
 mod stopped;
+mod together;
 
 use std::process::ExitCode;
 

@@ -3,9 +3,13 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use chaincity_crypto::hash;
+use chaincity_crypto::suite::SecretKey;
+use chaincity_types::wire::Genesis;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::{city, refusal};
 
 /// `node.toml`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -13,6 +17,9 @@ use crate::fault::Fault;
 pub(crate) struct NodeConfig {
     /// Genesis document.
     pub genesis: PathBuf,
+    /// The ledger's id, hexadecimal: what the genesis document's digest must be.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ledger: Option<String>,
     /// The node's key file.
     pub key: PathBuf,
     /// Folder for all that the node stores.
@@ -27,10 +34,13 @@ pub(crate) struct NodeConfig {
     /// Whether peers may have private addresses (RFC 1918, loopback).
     #[serde(default)]
     pub private_network: bool,
-    /// Base URL of a node to join from: a node without history fetches a snapshot instead of
+    /// Base URL of a node to join from: a node without state fetches a snapshot instead of
     /// executing every block.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub join: Option<String>,
+    /// Certificate authorities (PEM) for joining over HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub join_authorities: Option<PathBuf>,
     /// Memory for the state's pages, in mebibytes (8 to 65,536).
     #[serde(default = "state_cache_mib")]
     pub state_cache_mib: u32,
@@ -57,18 +67,35 @@ impl NodeConfig {
     /// A node on this machine alone.
     pub(crate) fn local(peer_port: u16, api_port: u16) -> Self {
         let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self::new("../../genesis.cbor".into(), local(peer_port), local(api_port))
+    }
+
+    /// A node with its key and its data beside its configuration.
+    pub(crate) fn new(genesis: PathBuf, peer_listen: SocketAddr, api_listen: SocketAddr) -> Self {
         Self {
-            genesis: "../../genesis.cbor".into(),
+            genesis,
+            ledger: None,
             key: "node.key".into(),
             data: "data".into(),
-            peer_listen: local(peer_port),
-            api_listen: local(api_port),
+            peer_listen,
+            api_listen,
             peer_advertised: None,
-            private_network: true,
+            private_network: peer_listen.ip().is_loopback(),
             join: None,
+            join_authorities: None,
             state_cache_mib: state_cache_mib(),
             tls: None,
         }
+    }
+
+    /// Where the consensus engine keeps its files.
+    pub(crate) fn engine(&self) -> PathBuf {
+        self.data.join("engine")
+    }
+
+    /// Where the history lies.
+    pub(crate) fn history(&self) -> PathBuf {
+        self.data.join("history")
     }
 
     /// Where peers reach this node.
@@ -81,17 +108,48 @@ impl NodeConfig {
     /// # Errors
     /// When it cannot be read or says something unknown.
     pub(crate) fn read(path: &Path) -> Result<Self, Fault> {
-        let text = std::fs::read_to_string(path).map_err(Fault::io(path))?;
-        let mut config: Self = toml::from_str(&text).map_err(Fault::form(path))?;
+        let bytes = std::fs::read(path).map_err(Fault::io(path))?;
+        let invalid = |error: &dyn std::fmt::Display| refusal::config_invalid(path, error);
+        let text = std::str::from_utf8(&bytes).map_err(|error| invalid(&error))?;
+        let mut config: Self = toml::from_str(text).map_err(|error| invalid(&error))?;
         let base = path.parent().unwrap_or(Path::new("."));
         config.genesis = base.join(&config.genesis);
         config.key = base.join(&config.key);
         config.data = base.join(&config.data);
+        config.join_authorities = config.join_authorities.map(|path| base.join(path));
         if let Some(tls) = &mut config.tls {
             tls.certificate = base.join(&tls.certificate);
             tls.key = base.join(&tls.key);
         }
         Ok(config)
+    }
+
+    /// Reads the genesis document, which must be that of the ledger named.
+    ///
+    /// # Errors
+    /// When it cannot be read, is damaged, or another ledger's.
+    pub(crate) fn read_genesis(&self) -> Result<Genesis, Fault> {
+        let genesis = city::read_genesis(&self.genesis).map_err(|fault| match fault {
+            Fault::Form { cause, .. } => refusal::genesis_damaged(&self.genesis, &cause),
+            fault => fault,
+        })?;
+        let ledger = hash::ledger_id(&genesis).to_string();
+        if self.ledger.as_ref().is_some_and(|expected| *expected != ledger) {
+            let other = format!("its ledger is {ledger}, `node.toml` names another");
+            return Err(refusal::genesis_damaged(&self.genesis, &other));
+        }
+        Ok(genesis)
+    }
+
+    /// Reads the node's key.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is damaged.
+    pub(crate) fn read_key(&self) -> Result<SecretKey, Fault> {
+        city::read_key(&self.key).map_err(|fault| match fault {
+            Fault::Form { cause, .. } => refusal::key_damaged(&self.key, &cause),
+            fault => fault,
+        })
     }
 
     /// Writes `node.toml`.

@@ -3,23 +3,30 @@
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
+use chaincity_crypto::hash;
 use chaincity_crypto::suite::SecretKey;
-use chaincity_engine::{Config, Engine, Handle, Limits, NodeKey, Pace, Place};
-use chaincity_history::{DiskOptions, DiskStore, HistoryStore};
+use chaincity_engine::{Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread};
+use chaincity_history::{DiskOptions, DiskStore, HistoryError, HistoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline};
 use chaincity_query::ReadModel;
 use chaincity_server::{Server, TlsFiles};
+use chaincity_types::Height;
 use chaincity_types::wire::Genesis;
 use tokio::runtime::Runtime;
 
-use crate::city::{read_genesis, read_key};
 use crate::clock::SystemClock;
+use crate::failure::chain;
 use crate::fault::Fault;
+use crate::joining::Joining;
 use crate::node_config::NodeConfig;
+use crate::{refusal, together};
 
 /// Blocks that the read model applies in one transaction.
 const FOLLOW_BLOCKS: u64 = 64;
+/// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
+const BLOCKS_AHEAD: u64 = 64;
 /// Pages of state in a mebibyte.
 const PAGES_PER_MIB: usize = 256;
 
@@ -27,19 +34,32 @@ const PAGES_PER_MIB: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Running {
     pub(crate) handle: Handle,
+    engine: Thread,
     server: Option<Server>,
     // Last, so that its timers outlive what sleeps on them.
     _timers: Runtime,
 }
 
-/// Opens a node's history.
-///
-/// # Errors
-/// When it is damaged or in use.
-pub(crate) fn open_history(data: &Path) -> Result<Arc<DiskStore>, Fault> {
-    let dir = data.join("history");
+/// Opens the history, which must be this ledger's.
+fn open_history(config: &NodeConfig, genesis: &Genesis) -> Result<Arc<dyn HistoryStore>, Fault> {
+    let dir = config.history();
+    if config.join.is_none() && !config.data.is_dir() {
+        return Err(refusal::data_missing(config));
+    }
     std::fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
-    let store = DiskStore::open(&dir, &DiskOptions::default()).map_err(Fault::form(&dir))?;
+    let damaged = |error: HistoryError| refusal::history_damaged(config, &chain(&error));
+    let store = match DiskStore::open(&dir, &DiskOptions::default()) {
+        Ok(store) => store,
+        Err(error @ HistoryError::InUse) => return Err(Fault::form(&dir)(error)),
+        Err(error) => return Err(damaged(error)),
+    };
+    if let Some(tip) = store.tip()
+        && let Some(newest) = store.block(tip).map_err(damaged)?
+        && newest.block.header.ledger != hash::ledger_id(genesis)
+    {
+        let other = format!("the history is of ledger {}", newest.block.header.ledger);
+        return Err(refusal::genesis_damaged(&config.genesis, &other));
+    }
     Ok(Arc::new(store))
 }
 
@@ -49,8 +69,8 @@ impl Running {
     /// # Errors
     /// When a file is missing or damaged, or an address is in use.
     pub(crate) fn start(config: &NodeConfig) -> Result<Self, Fault> {
-        let genesis = Arc::new(read_genesis(&config.genesis)?);
-        let key = read_key(&config.key)?;
+        let genesis = Arc::new(config.read_genesis()?);
+        let key = config.read_key()?;
         let timers = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("chaincity-timers")
@@ -58,17 +78,26 @@ impl Running {
             .build()
             .map_err(Fault::io(Path::new("threads")))?;
         let clock = SystemClock(timers.handle().clone());
-        let history: Arc<dyn HistoryStore> = open_history(&config.data)?;
-        let sync_epoch = crate::joining::prepare(config, &genesis, &*history)?;
+        let history = open_history(config, &genesis)?;
+        together::check(config, &*history)?.map_err(|why| refusal::not_together(config, why))?;
         let public = key.public_key().as_bytes().to_vec();
         let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
-            .map_err(Fault::form(&config.data))?;
-        let engine_config = engine_config(config, &genesis, &key, sync_epoch)?;
-        let (engine, handle) = Engine::new(engine_config, place(config, &genesis, &key)?)
-            .map_err(Fault::form(&config.data))?;
+            .map_err(|error| refusal::history_damaged(config, &chain(&error)))?;
+        let place = place(config, &genesis, &key)?;
+        let mut engine_config = engine_config(config, &genesis, &key)?;
+        let joining = Joining::prepare(config, &genesis, key, &*history, &pipeline)?;
+        engine_config.sync_epoch = joining.as_ref().map(Joining::epoch);
+        let (engine, handle) =
+            Engine::new(engine_config, place).map_err(Fault::form(&config.data))?;
+        let joining = joining.map(|joining| joining.keep_learning(handle.clone())).transpose();
+        let joining = joining.map_err(Fault::io(Path::new("threads")))?;
+        together::renew(config, &*history)?;
         let node = Node::new(pipeline.clone(), Arc::new(handle.clone()), clock.clone());
         let api: Arc<dyn NodeApi> = Arc::new(node);
-        engine.start(pipeline.clone()).map_err(Fault::form(&config.data))?;
+        let engine = start_engine(config, engine, &handle, &pipeline, &*history)?;
+        if let Some(joining) = joining {
+            joining.store(true, Ordering::Release);
+        }
         timers.spawn({
             let (pipeline, clock) = (pipeline.clone(), clock.clone());
             async move { pipeline.gossip(clock).await }
@@ -77,24 +106,62 @@ impl Running {
         let model = follow(config, &api, &history)?;
         let server =
             Server::start(&server_config(config), api, model).map_err(Fault::form(&config.data))?;
-        Ok(Self { handle, server: Some(server), _timers: timers })
+        Ok(Self { handle, engine, server: Some(server), _timers: timers })
     }
 
-    /// Stops taking requests, then stops the node.
+    /// Stops taking requests, then stops the node and waits until its storage is sealed.
     pub(crate) fn stop(mut self) {
         if let Some(server) = self.server.take() {
             server.stop();
         }
         futures::executor::block_on(self.handle.stop());
+        self.engine.wait();
     }
 }
 
-fn engine_config(
+/// Starts the engine, and refuses a state that is not of the blocks in the history.
+fn start_engine(
     config: &NodeConfig,
-    genesis: &Genesis,
-    key: &SecretKey,
-    sync_epoch: Option<u64>,
-) -> Result<Config, Fault> {
+    engine: Engine,
+    handle: &Handle,
+    pipeline: &Pipeline,
+    history: &dyn HistoryStore,
+) -> Result<Thread, Fault> {
+    let thread = match engine.start(pipeline.clone()) {
+        Ok(thread) => thread,
+        Err(error @ EngineError::Damaged(_)) => {
+            return Err(refusal::engine_damaged(config, &error));
+        }
+        Err(error @ EngineError::Failed(_)) => {
+            return Err(refusal::engine_failed(config, &error));
+        }
+        Err(error) => return Err(Fault::form(&config.engine())(error)),
+    };
+    let status = handle.status();
+    let behind = history.tip().unwrap_or_default().0.saturating_sub(status.opened_at.0);
+    if status.snapshot == Height(0) && behind > BLOCKS_AHEAD {
+        let detail = format!("the state is {behind} blocks behind the history");
+        return Err(refusal::not_together(config, &detail));
+    }
+    // What a snapshot covers, history need not hold.
+    if status.syncing || status.opened_at <= status.snapshot {
+        return Ok(thread);
+    }
+    let (root, _) = futures::executor::block_on(handle.heads(Vec::new()))
+        .map_err(|error| refusal::engine_failed(config, &error))?;
+    for above in 0..BLOCKS_AHEAD {
+        let height = Height(status.opened_at.0.saturating_add(above));
+        let damaged = |error: HistoryError| refusal::history_damaged(config, &chain(&error));
+        let Some(block) = history.block(height).map_err(damaged)? else { break };
+        if block.block.header.state_root == root {
+            return Ok(thread);
+        }
+    }
+    let detail = format!("no block from {} on in the history has the state", status.opened_at);
+    Err(refusal::not_together(config, &detail))
+}
+
+fn engine_config(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Config, Fault> {
     let pages = usize::try_from(config.state_cache_mib).unwrap_or(usize::MAX);
     let pages = pages.clamp(8, 65_536).saturating_mul(PAGES_PER_MIB);
     let mut limits = Limits::default();
@@ -106,7 +173,7 @@ fn engine_config(
         genesis: chaincity_pipeline::genesis_header(genesis),
         epoch_length,
         key: NodeKey::from_seed(*seed).map_err(Fault::form(&config.key))?,
-        sync_epoch,
+        sync_epoch: None,
         pace: Pace::default(),
         limits,
     })
@@ -115,7 +182,7 @@ fn engine_config(
 /// Where the node lives, and whom it calls first: every node that genesis names.
 fn place(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Place, Fault> {
     let own = key.public_key();
-    let folder = config.data.join("engine");
+    let folder = config.engine();
     std::fs::create_dir_all(&folder).map_err(Fault::io(&folder))?;
     let others = genesis.nodes.iter().filter(|n| n.node.key != own.as_bytes());
     Ok(Place {

@@ -8,7 +8,6 @@ use chaincity_package::model::Package;
 use chaincity_pipeline::Pipeline;
 use chaincity_types::wire::Genesis;
 
-use crate::city::read_key;
 use crate::failure::chain;
 use crate::fault::Fault;
 use crate::node_config::NodeConfig;
@@ -23,7 +22,7 @@ pub(crate) fn read_model(config: &NodeConfig) -> PathBuf {
 /// # Errors
 /// When there is none, or the node is running.
 pub(crate) fn history(config: &NodeConfig) -> Result<Result<Arc<dyn HistoryStore>, String>, Fault> {
-    let dir = config.data.join("history");
+    let dir = config.history();
     if !dir.is_dir() {
         return Err(Fault::other(
             format!("节点尚无历史数据：{}", dir.display()),
@@ -48,7 +47,7 @@ pub(crate) fn packages(
     genesis: Genesis,
     history: &Arc<dyn HistoryStore>,
 ) -> Result<Vec<Arc<Package>>, Fault> {
-    let public = read_key(&config.key)?.public_key().as_bytes().to_vec();
+    let public = config.read_key()?.public_key().as_bytes().to_vec();
     let pipeline = Pipeline::open(Arc::new(genesis), public, Arc::clone(history))
         .map_err(Fault::form(&config.data))?;
     Ok(pipeline.packages())

@@ -1,4 +1,7 @@
-//! `chaincity fsck`: checks everything that a stopped node stores as history, and its read model.
+//! `chaincity fsck`: checks everything that a stopped node stores: genesis and key, history, the
+//! engine's files and state, and its read model.
+
+mod engine;
 
 use std::cell::RefCell;
 use std::io::{self, IsTerminal};
@@ -7,7 +10,7 @@ use std::sync::Arc;
 
 use chaincity_crypto::finality::Certificate;
 use chaincity_crypto::hash;
-use chaincity_history::{FsckOptions, HistoryStore, fsck};
+use chaincity_history::{FsckOptions, HistoryStore, Report, fsck};
 use chaincity_pipeline::{committee_name, genesis_committee};
 use chaincity_query::ReadModel;
 use chaincity_types::cbor;
@@ -16,9 +19,10 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
-use crate::city::read_genesis;
+use self::engine::EngineSummary;
 use crate::exit::Exit;
 use crate::failure::{Failure, chain, settle};
+use crate::fault::Fault;
 use crate::node_config::NodeConfig;
 use crate::output::Output;
 use crate::stopped;
@@ -56,6 +60,7 @@ struct Summary {
     bodies: u64,
     certified_to: Option<u64>,
     content: Option<String>,
+    engine: Option<EngineSummary>,
     /// Whether the read model was checked and is whole; absent when not asked.
     read_model: Option<bool>,
     findings: usize,
@@ -70,25 +75,67 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 
 fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
     let config = NodeConfig::read(&arguments.config)?;
-    let genesis = read_genesis(&config.genesis)?;
     let mut findings = Vec::new();
+    let genesis = finding_of(config.read_genesis(), &mut findings)?;
+    finding_of(config.read_key(), &mut findings)?;
     let mut summary = Summary::default();
-    match stopped::history(&config)? {
-        Ok(history) => {
-            check_history(&*history, &genesis, arguments.digest, &mut summary, &mut findings);
-            if arguments.read_model {
-                let found = check_read_model(&config, genesis, history);
-                summary.read_model = Some(found.is_none());
-                findings.extend(found);
-            }
+    let history = match stopped::history(&config) {
+        Ok(Ok(history)) => Some(history),
+        Ok(Err(damage)) => {
+            let code = "damaged".to_owned();
+            findings.push(FindingLine { code, height: None, detail: damage });
+            None
         }
-        Err(damage) => {
-            findings.push(FindingLine { code: "damaged".to_owned(), height: None, detail: damage });
-        }
+        // Nothing was ever stored; what else is wrong is told nevertheless.
+        Err(_) if !findings.is_empty() => None,
+        Err(fault) => return Err(fault.into()),
+    };
+    let mut known = None;
+    if let Some(history) = &history {
+        let content = arguments.digest;
+        let report = check_history(&**history, genesis.as_ref(), content, &mut summary);
+        // The state is compared with a history that is whole.
+        known = report.is_clean().then_some((&**history, report.heads));
+        findings.extend(report.findings.into_iter().map(|finding| FindingLine {
+            code: finding.code.to_owned(),
+            height: finding.height.map(|height| height.0),
+            detail: finding.detail,
+        }));
     }
+    summary.engine = Some(engine::check(&config, known, &mut findings)?);
+    if let (true, Some(genesis), Some(history)) = (arguments.read_model, genesis, history) {
+        let found = check_read_model(&config, genesis, history);
+        summary.read_model = Some(found.is_none());
+        findings.extend(found);
+    }
+    tell(summary, &findings, output)
+}
+
+/// What is refused at start is a finding here.
+fn finding_of<T>(
+    read: Result<T, Fault>,
+    findings: &mut Vec<FindingLine>,
+) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(value) => Ok(Some(value)),
+        Err(Fault::Refused { code, zh, en, detail }) => {
+            let detail = detail.map(|detail| format!(" ({detail})")).unwrap_or_default();
+            let detail = format!("{zh} · {en}{detail}");
+            findings.push(FindingLine { code: code.to_owned(), height: None, detail });
+            Ok(None)
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+fn tell(
+    mut summary: Summary,
+    findings: &[FindingLine],
+    output: &mut Output,
+) -> Result<Exit, Failure> {
     summary.findings = findings.len();
     summary.ok = findings.is_empty();
-    for finding in &findings {
+    for finding in findings {
         output.record(finding, |finding| {
             let at = finding.height.map(|height| format!(" 高度 · height {height}"));
             format!("{}{}: {}", finding.code, at.unwrap_or_default(), finding.detail)
@@ -100,18 +147,21 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
 
 fn check_history(
     history: &dyn HistoryStore,
-    genesis: &Genesis,
+    genesis: Option<&Genesis>,
     content: bool,
     summary: &mut Summary,
-    findings: &mut Vec<FindingLine>,
-) {
-    let certificates = Certificates::new(history, genesis);
+) -> Report {
+    let certificates = genesis.map(|genesis| Certificates::new(history, genesis));
+    let verify = |header: &Header, certificate: &[u8]| {
+        certificates.as_ref().is_none_or(|all| all.verify(header, certificate))
+    };
     let bar = progress();
     let report = fsck(
         history,
         &FsckOptions {
             content,
-            certificate: Some(&|header, certificate| certificates.verify(header, certificate)),
+            heads: true,
+            certificate: Some(&verify),
             progress: Some(&|done, all| {
                 bar.set_length(all);
                 bar.set_position(done);
@@ -128,11 +178,7 @@ fn check_history(
     summary.certified_to = report.certified_to.map(|height| height.0);
     summary.content = report.content.map(|digest| digest.to_string());
     summary.more = report.more;
-    findings.extend(report.findings.into_iter().map(|finding| FindingLine {
-        code: finding.code.to_owned(),
-        height: finding.height.map(|height| height.0),
-        detail: finding.detail,
-    }));
+    report
 }
 
 fn check_read_model(
@@ -230,6 +276,7 @@ impl Summary {
             ),
         ];
         lines.extend(self.content.as_ref().map(|digest| format!("  内容摘要 · content: {digest}")));
+        lines.extend(self.engine.iter().flat_map(EngineSummary::for_person));
         if self.read_model == Some(true) {
             lines.push("  查询库完好 · the read model is whole".to_owned());
         }

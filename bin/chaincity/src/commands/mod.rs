@@ -9,6 +9,7 @@ mod history;
 mod id;
 mod import;
 mod init;
+mod join;
 mod key;
 mod mandate;
 mod node;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Import(import::Arguments),
     /// 建立一个联盟 · found a consortium
     Init(init::Arguments),
+    /// 为加入已有联盟准备节点目录 · prepare a node's folder for a running ledger
+    Join(join::Arguments),
     /// 在本机演示一座城市 · a whole city on this machine
     Demo(demo::Arguments),
     /// 运行一个节点 · run a node
@@ -80,8 +83,9 @@ impl Command {
             Self::Calendar(arguments) => calendar::run(arguments, output),
             Self::Import(arguments) => import::run(&arguments, output),
             Self::Init(arguments) => init::run(&arguments, output),
+            Self::Join(arguments) => join::run(&arguments, output),
             Self::Demo(arguments) => demo::run(&arguments),
-            Self::Node(arguments) => node::run(&arguments),
+            Self::Node(arguments) => node::run(&arguments, output),
             Self::Status(arguments) => status::run(&arguments, output),
             Self::Key(arguments) => key::run(&arguments, output),
             Self::Call(arguments) => call::run(&arguments, output),

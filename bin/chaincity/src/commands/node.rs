@@ -1,13 +1,18 @@
 //! `chaincity node`: runs one node until it is told to stop.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use clap::Args;
 
 use crate::exit::Exit;
+use crate::failure::{Failure, settle};
 use crate::node_config::NodeConfig;
+use crate::output::Output;
 use crate::running::Running;
+
+/// What is logged unless `RUST_LOG` says otherwise: not how the stores open their files.
+const LOG: &str = "info,commonware=warn,fjall=warn,lsm_tree=warn";
 
 /// 运行一个节点 · run a node
 #[derive(Debug, Args)]
@@ -17,20 +22,25 @@ pub(crate) struct Arguments {
     config: PathBuf,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
-                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,commonware=warn")),
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(LOG)),
         )
+        .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
-    let config = NodeConfig::read(&arguments.config).map_err(io::Error::other)?;
-    let running = Running::start(&config).map_err(io::Error::other)?;
+    settle(attempt(arguments), false, output)
+}
+
+fn attempt(arguments: &Arguments) -> Result<Exit, Failure> {
+    let config = NodeConfig::read(&arguments.config)?;
+    let running = Running::start(&config)?;
     let signals = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = signals.block_on(wait(&running));
     running.stop();
-    ended
+    Ok(ended?)
 }
 
 /// Waits for SIGTERM, SIGINT or the node's own fault.

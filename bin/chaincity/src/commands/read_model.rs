@@ -7,7 +7,6 @@ use clap::{Args, Subcommand};
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use crate::city::read_genesis;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::fault::Fault;
@@ -48,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 }
 
 fn attempt(config: &NodeConfig, output: &mut Output) -> Result<Exit, Failure> {
-    let genesis = read_genesis(&config.genesis)?;
+    let genesis = config.read_genesis()?;
     let history = stopped::history(config)?.map_err(|damage| {
         Fault::other(format!("历史数据损坏：{damage}"), format!("the history is damaged: {damage}"))
     })?;

@@ -187,7 +187,7 @@ fn agree(
         wait("各节点达到同一高度", "all nodes at one height", all)?;
         let mut roots = Vec::new();
         for url in cluster.urls() {
-            let actor = Actor::sign_in(&[url], ledger, city.key("admin")?)?;
+            let actor = Actor::sign_in(&[url], ledger, city.key("registry-admin")?)?;
             let block = actor.client.block(height).map_err(remote)?;
             roots.push(block.map(|block| block.block.state_root).unwrap_or_default());
         }

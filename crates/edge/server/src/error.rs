@@ -72,6 +72,7 @@ impl From<NodeError> for Failure {
     fn from(error: NodeError) -> Self {
         let text = error.to_string();
         match error {
+            NodeError::NotReady => Self::because(Problem::NotReady, text),
             NodeError::HistoryIncomplete { .. } | NodeError::BodyMissing { .. } => {
                 Self::because(Problem::HistoryIncomplete, text)
             }

@@ -1,11 +1,15 @@
-//! Whether a key is an active operator's: by the governance registers, at the tip.
+//! Whether a key is an active operator's, or a registered node's: by the governance registers, at
+//! the tip.
+//!
+//! A node signs in with its own key to read what it needs to join; it acts for nobody, so it has
+//! no roles, and no transaction of its key is ever admitted.
 
 use chaincity_crypto::PublicKey;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Status, Version};
 
-/// An active operator of an active member.
+/// An active operator of an active member, or a node of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operator {
     pub(crate) member: String,
@@ -13,16 +17,21 @@ pub(crate) struct Operator {
     pub(crate) roles: Vec<String>,
 }
 
-/// The active operator with this key; `None` when there is none, or its member is suspended.
+/// The active operator or the node with this key; `None` when there is none, or its member is
+/// suspended.
 pub(crate) async fn find(
     node: &dyn NodeApi,
     key: &PublicKey,
 ) -> Result<Option<Operator>, NodeError> {
-    let operator = node.record(governance("operator", &hex::encode(key.as_bytes()))).await?;
-    let Some((_, operator)) = operator.filter(|(_, version)| is_active(version)) else {
+    let name = hex::encode(key.as_bytes());
+    let found = match node.record(governance("operator", &name)).await? {
+        Some((_, operator)) => Some(operator).filter(|version| is_active(version)),
+        None => node.record(governance("node", &name)).await?.map(|(_, node)| node),
+    };
+    let Some(found) = found.filter(|version| version.status == Status::Live) else {
         return Ok(None);
     };
-    let Some(id) = operator.fields.get("member").and_then(Value::as_text) else {
+    let Some(id) = found.fields.get("member").and_then(Value::as_text) else {
         return Ok(None);
     };
     let member = node.record(governance("member", id)).await?;
@@ -30,7 +39,7 @@ pub(crate) async fn find(
         return Ok(None);
     };
     let allowed = roles(&member);
-    let mut roles = roles(&operator);
+    let mut roles = roles(&found);
     roles.retain(|role| allowed.contains(role));
     Ok(Some(Operator { member: id.to_owned(), roles }))
 }

@@ -1,7 +1,7 @@
 //! Which keys may sign in which epoch, as the ledger itself decides.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use commonware_consensus::types::Epoch;
 use commonware_cryptography::Signer as _;
@@ -15,14 +15,21 @@ use crate::machine::Machine;
 /// Signing schemes kept; more are made again from the machine's committees.
 const KEPT: usize = 64;
 
-/// The committee of each epoch as a signing scheme: one that can sign where this node is a member,
-/// else one that only verifies.
+/// The committee of each epoch as a signing scheme: one that can sign where this node is a member
+/// and does not abstain, else one that only verifies.
 #[derive(Clone)]
 pub(crate) struct Committees<M> {
     machine: M,
     namespace: Arc<Vec<u8>>,
     key: PrivateKey,
-    schemes: Arc<Mutex<BTreeMap<u64, Arc<Scheme>>>>,
+    schemes: Arc<Mutex<Schemes>>,
+}
+
+#[derive(Default)]
+struct Schemes {
+    by_epoch: BTreeMap<u64, Arc<Scheme>>,
+    /// Up to this epoch the node signs nothing.
+    abstain_through: Option<u64>,
 }
 
 impl<M: Machine> Committees<M> {
@@ -51,24 +58,46 @@ impl<M: Machine> Committees<M> {
         self.machine.followers().iter().filter_map(|key| public_key(key)).collect()
     }
 
-    pub(crate) fn is_validator(&self, validators: &Set<PublicKey>) -> bool {
-        validators.position(&self.key.public_key()).is_some()
+    /// Whether this node votes in an epoch with these validators.
+    pub(crate) fn votes(&self, epoch: u64, validators: &Set<PublicKey>) -> bool {
+        !self.schemes().abstains(epoch) && validators.position(&self.key.public_key()).is_some()
+    }
+
+    /// From now on the node signs nothing in epochs up to this one.
+    pub(crate) fn abstain_through(&self, epoch: Option<u64>) {
+        let mut schemes = self.schemes();
+        schemes.abstain_through = schemes.abstain_through.max(epoch);
+        schemes.by_epoch.clear();
+    }
+
+    fn schemes(&self) -> MutexGuard<'_, Schemes> {
+        self.schemes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn scheme_of(&self, epoch: u64) -> Option<Arc<Scheme>> {
-        let mut schemes = self.schemes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(scheme) = schemes.get(&epoch) {
+        let mut schemes = self.schemes();
+        if let Some(scheme) = schemes.by_epoch.get(&epoch) {
             return Some(Arc::clone(scheme));
         }
         let validators = self.validators(epoch)?;
-        let scheme = Scheme::signer(&self.namespace, validators.clone(), self.key.clone())
-            .unwrap_or_else(|| Scheme::verifier(&self.namespace, validators));
+        let signer = if schemes.abstains(epoch) {
+            None
+        } else {
+            Scheme::signer(&self.namespace, validators.clone(), self.key.clone())
+        };
+        let scheme = signer.unwrap_or_else(|| Scheme::verifier(&self.namespace, validators));
         let scheme = Arc::new(scheme);
-        schemes.insert(epoch, Arc::clone(&scheme));
-        if schemes.len() > KEPT {
-            schemes.pop_first();
+        schemes.by_epoch.insert(epoch, Arc::clone(&scheme));
+        if schemes.by_epoch.len() > KEPT {
+            schemes.by_epoch.pop_first();
         }
         Some(scheme)
+    }
+}
+
+impl Schemes {
+    fn abstains(&self, epoch: u64) -> bool {
+        self.abstain_through.is_some_and(|through| epoch <= through)
     }
 }
 

@@ -115,7 +115,9 @@ where
     {
         let mut channels = self.divide(votes, certificates, resolver);
         let Some(mut start) = self.resume().await else {
-            error!("consensus holds neither a boundary block nor a certificate to resume from");
+            let fault = "consensus holds neither a boundary block nor a certificate to resume from";
+            error!(fault);
+            self.status.set_fault(fault.to_owned());
             return;
         };
         loop {
@@ -199,7 +201,7 @@ where
         followers.retain(|key| validators.position(key).is_none());
         followers.truncate(room);
         let followers = Set::from_iter_dedup(followers);
-        let validator = self.committees.is_validator(&validators);
+        let validator = self.committees.votes(epoch.get(), &validators);
         let peers = validators.len().saturating_add(followers.len()).saturating_sub(1);
         self.status.enter_epoch(epoch.get(), u64::try_from(peers).unwrap_or(u64::MAX), validator);
         info!(%epoch, validators = validators.len(), followers = followers.len(), validator, "entered an epoch");

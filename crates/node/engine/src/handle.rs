@@ -9,6 +9,7 @@ use chaincity_types::{Digest, Height};
 use futures::SinkExt as _;
 use futures::channel::{mpsc, oneshot};
 
+use crate::check::Report;
 use crate::machine::ContentKey;
 use crate::status::{Status, StatusCell};
 
@@ -27,9 +28,24 @@ pub enum EngineError {
     /// The configuration contradicts itself.
     #[error("configuration: {0}")]
     Config(String),
-    /// The node could not start, or failed: damaged storage, an address in use.
+    /// The storage is not what the node left: nothing was started.
+    #[error("the storage is damaged: {}", first(.0))]
+    Damaged(Report),
+    /// The address to listen on cannot be used.
+    #[error("cannot listen: {0}")]
+    Address(String),
+    /// The node could not start, or failed: storage that cannot be read or opened.
     #[error("the node failed: {0}")]
     Failed(String),
+}
+
+/// The first finding, and how many more there are.
+fn first(report: &Report) -> String {
+    let Some(finding) = report.findings.first() else { return String::new() };
+    match report.findings.len().saturating_sub(1) {
+        0 => finding.to_string(),
+        more => format!("{finding}, and {more} more"),
+    }
 }
 
 /// Heads with proofs, against one state root.
@@ -128,7 +144,7 @@ impl Handle {
         self.send(Request::Gossip(message)).await
     }
 
-    /// Stops the node; returns when the request is accepted.
+    /// Tells the node to stop; returns when it was told. [`crate::Thread::wait`] waits for the end.
     pub async fn stop(&self) {
         if self.send(Request::Stop).await.is_err() {
             tracing::debug!("already stopped");

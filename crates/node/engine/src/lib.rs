@@ -17,6 +17,11 @@
 //! After a crash the blocks not yet counted come again, so `persist` and `finalized` may repeat.
 //! A snapshot skips both calls for the blocks that it covers.
 //!
+//! # Damage
+//! A stopped node's files are sealed: a changed byte anywhere is refused at the next start, or found
+//! by [`fsck()`] before. A killed node's are checked by their own checksums. Whoever has lost what
+//! it voted starts from a snapshot, and a node that did signs nothing in the snapshot's epoch.
+//!
 //! # What is concurrent
 //! [`Machine::propose`] and [`Machine::process`] run side by side on competing blocks, each on its
 //! own batch of writes, and may be cancelled at any await. `persist` and `finalized` run one block
@@ -29,9 +34,11 @@
 //! the committee follow with the same code and do not vote; whoever is to join must be named by
 //! [`Machine::followers`] an epoch before, or nobody lets it connect.
 
+mod abstention;
 mod app;
 mod block;
 mod chain;
+mod check;
 mod committees;
 mod config;
 mod content;
@@ -47,10 +54,13 @@ mod status;
 mod tcp;
 mod watch;
 
+pub use check::{
+    Condition, Finding, RUN_FILE, Report, StateContent, fsck, holds_state, read_state,
+};
 pub use config::{Config, EPOCH_LENGTH_MIN, Limits, NodeKey, Pace, Place, genesis_header};
 pub use handle::{EngineError, Handle, Heads, StateProofs};
 pub use machine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
 pub use node::GOSSIP_BYTES_MAX;
 pub use standin::{StandIn, StandInError, VirtualClock};
 pub use status::Status;
-pub use tcp::Engine;
+pub use tcp::{Engine, Thread};

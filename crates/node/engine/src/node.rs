@@ -5,7 +5,7 @@
 //! the *probe* and the *state resolver* serve and fetch snapshots; the *orchestrator* changes
 //! committees; *gossip* and the *content exchange* carry the ledger's own messages.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -37,6 +37,7 @@ use futures::StreamExt as _;
 use futures::channel::{mpsc, oneshot};
 use tracing::info;
 
+use crate::abstention::Abstention;
 use crate::app::App;
 use crate::block::ChainBlock;
 use crate::chain::{PublicKey, Runtime, Scheme, VALIDATORS_MAX, key_bytes};
@@ -58,6 +59,8 @@ pub(crate) const PEERS_MAX: NonZeroUsize = NZUsize!(64);
 pub(crate) type Variant = Standard<ChainBlock>;
 pub(crate) type Marshal = MarshalMailbox<Scheme, Variant>;
 
+/// Content of a page of all files but the state's.
+pub(crate) const PAGE_BYTES: NonZeroU16 = NZU16!(16_384);
 const BUFFER: NonZeroUsize = NZUsize!(1 << 20);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(256);
@@ -168,10 +171,12 @@ impl<M: Machine> Node<M> {
         let Links { mut manager, blocker, channels } = links;
         let key = config.key.private();
         let me = key.public_key();
-        let pages = CacheRef::new(NZU16!(16_384), NZUsize!(1_024));
-        let state_pages = CacheRef::new(NZU16!(4_096), config.limits.state_pages);
+        let pages = CacheRef::new(PAGE_BYTES, NZUsize!(1_024));
+        let state_pages = CacheRef::new(state::PAGE_BYTES, config.limits.state_pages);
         let namespace = finality::NAMESPACE.to_vec();
         let committees = Committees::new(machine.clone(), namespace, key);
+        let abstention = Abstention::open(&context, &storage).await;
+        committees.abstain_through(abstention.through());
         let Some(genesis) = genesis_block(&config) else {
             status.set_fault("the genesis header contradicts itself".into());
             return;
@@ -182,26 +187,33 @@ impl<M: Machine> Node<M> {
         let mut plan =
             SyncPlan::<E, Scheme, Variant>::init(context.child("plan"), format!("{storage}chain"))
                 .await;
+        // A node that stopped while it fetched a snapshot asks for one of that epoch or later.
+        let begun = plan.floor().map(|floor| floor.proposal.round.epoch().get());
+        let sync_epoch = config.sync_epoch.max(begun).unwrap_or_default();
         let (probe_actor, probe) = Probe::new(probe::Config {
             context: context.child("probe"),
             provider: committees.clone(),
             strategy: Sequential,
             mailbox_size: MAILBOX,
             blocker: blocker.clone(),
-            minimum_epoch: Epoch::new(config.sync_epoch.unwrap_or_default()),
+            minimum_epoch: Epoch::new(sync_epoch),
             retry_timeout: NZDuration!(Duration::from_millis(500)),
         });
         probe_actor.start(channels.probe);
         let syncing = plan.should_sync(config.sync_epoch.is_some());
         status.set_syncing(syncing);
         if syncing {
-            track_for_probe(&mut manager, &committees, config.sync_epoch.unwrap_or_default());
+            track_for_probe(&mut manager, &committees, sync_epoch);
             if let Ok(floor) = probe.subscribe().await {
                 info!(round = ?floor.proposal.round, "fetching a snapshot");
+                // Before anything of the snapshot is kept: from then on a restart asks no more.
+                let abstention = abstention.extend(floor.proposal.round.epoch()).await;
+                committees.abstain_through(abstention.through());
                 plan = plan.set_floor(floor).await;
             }
         }
         let sync_floor = plan.floor().cloned();
+        let snapshot = plan.completed().map_or(0, |height| height.get());
 
         // Blocks and certificates.
         let backfill_mailbox = backfill::init(
@@ -367,12 +379,15 @@ impl<M: Machine> Node<M> {
         // The state opens while questions are answered already: execution may ask some itself.
         let databases = Arc::new(OnceLock::new());
         let (opened, opened_status) = (Arc::clone(&databases), Arc::clone(&status));
+        let processed = marshal.clone();
         let mut ready = Some(ready);
         if syncing && ready.take().is_some_and(|ready| ready.send(()).is_err()) {
             tracing::trace!("nobody waits for the start");
         }
         context.child("open").spawn(move |_| async move {
             let database = state.subscribe_databases().await;
+            let at = processed.get_processed().await.map_or(0, |at| at.height().get());
+            opened_status.set_opened(at, snapshot);
             if opened.set(database).is_ok() {
                 opened_status.set_syncing(false);
             }

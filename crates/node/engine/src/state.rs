@@ -5,7 +5,7 @@
 //! by side in memory; only a final block's batch is applied, and applied state becomes durable
 //! before the block counts as processed.
 
-use std::num::{NonZeroU64, NonZeroUsize};
+use std::num::{NonZeroU16, NonZeroU64, NonZeroUsize};
 use std::sync::Arc;
 
 use chaincity_types::Digest;
@@ -21,7 +21,7 @@ use commonware_storage::qmdb::{self, current::FixedConfig, current::ordered::fix
 use commonware_storage::translator::EightCap;
 use commonware_utils::sequence::FixedBytes;
 use commonware_utils::sync::AsyncRwLock;
-use commonware_utils::{NZU64, NZUsize};
+use commonware_utils::{NZU16, NZU64, NZUsize};
 
 use crate::chain::{Runtime, from_engine, to_engine};
 use crate::machine::StateReader;
@@ -42,6 +42,8 @@ pub(crate) type Batch<E> = <Databases<E> as DatabaseSet<E>>::Unmerkleized;
 pub(crate) type Sealed<E> = <Databases<E> as DatabaseSet<E>>::Merkleized;
 type Error = qmdb::Error<mmr::Family>;
 
+/// Content of a page of the state's files.
+pub(crate) const PAGE_BYTES: NonZeroU16 = NZU16!(4_096);
 const BUFFER: NonZeroUsize = NZUsize!(1 << 20);
 const ITEMS_PER_FILE: NonZeroU64 = NZU64!(1 << 18);
 
@@ -136,7 +138,7 @@ impl<E: Runtime> StateReader for BatchReader<E> {
     }
 }
 
-fn head(value: &Value) -> Head {
+pub(crate) fn head(value: &Value) -> Head {
     let mut bytes = [0; Head::SIZE];
     bytes.copy_from_slice(value.as_ref());
     Head::from_bytes(&bytes)
@@ -207,14 +209,13 @@ async fn prove_one<E: Runtime>(
 #[cfg(test)]
 pub(crate) mod tests {
     use commonware_runtime::{Runner as _, Supervisor as _, deterministic};
-    use commonware_utils::NZU16;
 
     use super::*;
 
     /// Both roots and the number of operations of a new database.
     pub(crate) fn empty_roots() -> (Digest, Digest, u64) {
         deterministic::Runner::default().start(|context| async move {
-            let pages = CacheRef::new(NZU16!(4_096), NZUsize!(16));
+            let pages = CacheRef::new(PAGE_BYTES, NZUsize!(16));
             let config = database_config("", pages, NZUsize!(16));
             let database =
                 Database::init(context.child("state"), config, None).await.expect("a new database");

@@ -20,6 +20,10 @@ pub struct Status {
     pub validator: bool,
     /// Whether a snapshot is being fetched: state cannot be read yet.
     pub syncing: bool,
+    /// Height up to which the node had applied blocks when it opened its state.
+    pub opened_at: Height,
+    /// Height of the snapshot that the node began from; 0 when it has executed every block.
+    pub snapshot: Height,
     /// Why the node stopped, if it did.
     pub fault: Option<String>,
 }
@@ -33,6 +37,8 @@ pub(crate) struct StatusCell {
     peers: AtomicU64,
     validator: AtomicBool,
     syncing: AtomicBool,
+    opened_at: AtomicU64,
+    snapshot: AtomicU64,
     fault: Mutex<Option<String>>,
 }
 
@@ -45,6 +51,8 @@ impl StatusCell {
             peers: self.peers.load(Ordering::Acquire),
             validator: self.validator.load(Ordering::Acquire),
             syncing: self.syncing.load(Ordering::Acquire),
+            opened_at: Height(self.opened_at.load(Ordering::Acquire)),
+            snapshot: Height(self.snapshot.load(Ordering::Acquire)),
             fault: self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -65,6 +73,11 @@ impl StatusCell {
 
     pub(crate) fn set_height(&self, height: Height) {
         self.height.store(height.0, Ordering::Release);
+    }
+
+    pub(crate) fn set_opened(&self, at: u64, snapshot: u64) {
+        self.opened_at.store(at, Ordering::Release);
+        self.snapshot.store(snapshot, Ordering::Release);
     }
 
     pub(crate) fn set_syncing(&self, syncing: bool) {

@@ -1,14 +1,15 @@
 //! A node over real sockets, on threads of its own.
 //!
 //! [`Engine::start`] runs the node on its own multi-threaded runtime; [`Handle`] works from any
-//! thread and any executor, because questions travel over channels. Storage is opened before
-//! `start` returns: damaged storage is an error there, and a fault later stops the node and is
-//! kept in [`crate::Status::fault`].
+//! thread and any executor, because questions travel over channels. Storage is checked and opened
+//! before `start` returns: damaged storage is an error there, and a fault later stops the node and
+//! is kept in [`crate::Status::fault`]. A node that ends as it was told seals its storage.
 
 use std::any::Any;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use commonware_cryptography::ChaCha20Poly1305;
@@ -22,6 +23,7 @@ use futures::channel::{mpsc, oneshot};
 use tracing::error;
 
 use crate::chain::{PrivateKey, public_key};
+use crate::check;
 use crate::config::{Config, Place};
 use crate::erased::AnyMachine;
 use crate::handle::{EngineError, Handle, Request};
@@ -34,6 +36,18 @@ const HANDSHAKE_AGE: Duration = Duration::from_secs(10);
 const CLOCK_SKEW: Duration = Duration::from_secs(5);
 
 type Handshake = Cups<Sake<PrivateKey>, ChaCha20Poly1305>;
+
+/// The thread of a running node.
+#[derive(Debug)]
+pub struct Thread(JoinHandle<()>);
+
+impl Thread {
+    /// Waits until a node that was told to stop has ended and sealed its storage.
+    pub fn wait(self) {
+        // Whatever a thread panics about, it has logged.
+        drop(self.0.join());
+    }
+}
 
 /// A node that has its handle but does not run yet, so that the machine can be made with it.
 #[derive(Debug)]
@@ -60,13 +74,18 @@ impl Engine {
     /// Starts the node and waits until its state is open (or its snapshot sought).
     ///
     /// # Errors
-    /// [`EngineError::Failed`] when the node stops while starting: damaged storage, a folder or
-    /// an address that cannot be used.
-    pub fn start<M: Machine>(self, machine: M) -> Result<(), EngineError> {
+    /// [`EngineError::Damaged`] when the folder is not as it was left; [`EngineError::Address`] when
+    /// somebody else listens there; [`EngineError::Failed`] when the node stops while starting:
+    /// storage that cannot be opened.
+    pub fn start<M: Machine>(self, machine: M) -> Result<Thread, EngineError> {
         self.start_any(AnyMachine::new(machine))
     }
 
-    fn start_any(self, machine: AnyMachine) -> Result<(), EngineError> {
+    fn start_any(self, machine: AnyMachine) -> Result<Thread, EngineError> {
+        // The runtime would take it for a failure like any other.
+        TcpListener::bind(self.place.listen)
+            .map_err(|error| EngineError::Address(format!("`{}`: {error}", self.place.listen)))?;
+        check::unseal(&self.place.folder)?;
         let network = network_config(&self.config, &self.place)?;
         let (ready, opened) = oneshot::channel();
         let status = Arc::clone(&self.status);
@@ -84,8 +103,8 @@ impl Engine {
             ready,
             storage: String::new(),
         };
-        let fault = Arc::clone(&self.status);
-        std::thread::Builder::new()
+        let (fault, folder) = (Arc::clone(&self.status), self.place.folder);
+        let thread = std::thread::Builder::new()
             .name("chaincity-engine".into())
             .spawn(move || {
                 let run = AssertUnwindSafe(|| runner.start(|context| run(context, network, node)));
@@ -93,10 +112,16 @@ impl Engine {
                     let cause = panic_text(cause.as_ref());
                     error!(%cause, "the node failed");
                     fault.set_fault(cause);
+                } else if fault.get().fault.is_none()
+                    && let Err(error) = check::seal(&folder)
+                {
+                    // As after a crash: the next start has less to go by.
+                    error!(%error, "the storage could not be sealed");
                 }
             })
             .map_err(|error| EngineError::Failed(error.to_string()))?;
-        futures::executor::block_on(opened).map_err(|_gone| {
+        let thread = Thread(thread);
+        futures::executor::block_on(opened).map(|()| thread).map_err(|_gone| {
             let fault = status.get().fault;
             EngineError::Failed(fault.unwrap_or_else(|| "stopped while starting".into()))
         })
@@ -167,7 +192,7 @@ fn ingress(address: &str) -> Result<Ingress, EngineError> {
     Ok(Ingress::Dns { host, port })
 }
 
-fn panic_text(cause: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(cause: &(dyn Any + Send)) -> String {
     if let Some(text) = cause.downcast_ref::<String>() {
         text.clone()
     } else if let Some(text) = cause.downcast_ref::<&str>() {

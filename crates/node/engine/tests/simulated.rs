@@ -195,6 +195,33 @@ fn a_wiped_node_fetches_a_snapshot_and_takes_part_again() {
 }
 
 #[test]
+fn a_node_signs_nothing_in_the_epoch_of_its_snapshot() {
+    simulate(12, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 2).await;
+        cluster.sim.crash(3).await;
+        cluster.sim.wipe(3);
+        let toy = Toy::new(&[0b1111]);
+        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
+        cluster.restart(3, toy, Some(2)).await;
+        cluster.reach(&[3], 1).await;
+        let status = cluster.handles[3].status();
+        assert_eq!((status.epoch, status.validator), (2, false), "it may have voted here before");
+        // Nor does it after a crash, when it no longer asks for a snapshot.
+        cluster.sim.crash(3).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, None).await;
+        cluster.reach(&[3], 1).await;
+        let status = cluster.handles[3].status();
+        assert_eq!((status.epoch, status.validator), (2, false));
+        cluster.reach(&[0, 1, 2, 3], 3 * EPOCH + 2).await;
+        let status = cluster.handles[3].status();
+        assert_eq!((status.epoch, status.validator), (3, true), "in the next it votes");
+        cluster.assert_same(&[0, 1, 2, 3], 3 * EPOCH + 2);
+    });
+}
+
+#[test]
 fn a_node_restarts_right_after_its_snapshot() {
     simulate(8, Weather::default(), |sim| async {
         let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;

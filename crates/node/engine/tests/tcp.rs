@@ -80,6 +80,16 @@ fn four_validators_finalize_blocks_across_an_epoch() {
 }
 
 #[test]
+fn an_address_in_use_is_an_error_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let held = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let place = place(folder.path(), 0, &[held.local_addr().unwrap()]);
+    let (engine, _handle) = Engine::new(config(0), place).unwrap();
+    let started = engine.start(Toy::new(&[0b1]));
+    assert!(matches!(started, Err(EngineError::Address(_))), "{started:?}");
+}
+
+#[test]
 fn damaged_storage_is_an_error_at_start() {
     let folder = tempfile::tempdir().unwrap();
     let addresses = free_addresses(1);

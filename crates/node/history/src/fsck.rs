@@ -32,6 +32,9 @@ pub type VerifyCertificate<'a> = &'a dyn Fn(&Header, &[u8]) -> bool;
 pub struct FsckOptions<'a> {
     /// Whether the content digest is wanted. It holds about 150 bytes of memory for each record.
     pub content: bool,
+    /// Whether the newest version of each record is wanted, to compare with the state. It holds
+    /// about 120 bytes of memory for each record.
+    pub heads: bool,
     /// Verifies a finality certificate of a header; without it certificates are only counted.
     pub certificate: Option<VerifyCertificate<'a>>,
     /// Stop collecting after so many findings, at least 1.
@@ -42,7 +45,7 @@ pub struct FsckOptions<'a> {
 
 impl Default for FsckOptions<'_> {
     fn default() -> Self {
-        Self { content: true, certificate: None, findings_max: 100, progress: None }
+        Self { content: true, heads: false, certificate: None, findings_max: 100, progress: None }
     }
 }
 
@@ -111,6 +114,9 @@ pub struct Report {
     /// version, in the order of the encoded keys: the length of the encoded key (4 bytes,
     /// big-endian), the encoded key, and the digest of its newest version's body.
     pub content: Option<Digest>,
+    /// For each state key that has a version: number and body digest of the newest one held.
+    /// Empty unless asked for.
+    pub heads: BTreeMap<Digest, (u64, Digest)>,
     /// What is wrong, at most as many as asked for.
     pub findings: Vec<Finding>,
     /// Whether there was more.
@@ -311,6 +317,10 @@ impl Check<'_> {
                     }
                     continue;
                 };
+                if self.options.heads {
+                    let head = self.report.heads.entry(hash::state_key(&version.key)).or_default();
+                    *head = (*head).max((version.version, digest));
+                }
                 if self.options.content {
                     let entry = newest.entry(cbor::encode(&version.key)).or_default();
                     *entry = (*entry).max((version.version, digest));

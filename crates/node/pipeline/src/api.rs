@@ -25,6 +25,9 @@ pub struct Refusal {
 /// Why the node could not answer: its own fault or lag, never the asker's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
+    /// The ledger has not begun here, or a snapshot is still being fetched: there is no state.
+    #[error("the node holds no state yet")]
+    NotReady,
     /// The node does not hold this part of history yet.
     #[error("history is incomplete before height {before}")]
     HistoryIncomplete {

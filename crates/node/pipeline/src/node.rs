@@ -77,7 +77,14 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         self.finality(height)
     }
 
+    /// Refuses while there is no state to read: every operator would be taken for unknown.
+    fn check_ready(&self) -> Result<(), NodeError> {
+        let begun = self.pipeline.tip().header.height > Height(0);
+        if begun && !self.orderer.syncing() { Ok(()) } else { Err(NodeError::NotReady) }
+    }
+
     async fn read(&self, key: LogicalKey) -> Result<Option<(Head, Arc<Version>)>, NodeError> {
+        self.check_ready()?;
         let heads = self.orderer.heads(vec![hash::state_key(&key)]).await;
         let heads = heads.map_err(NodeError::Fault)?;
         let Some(head) = heads.into_iter().next().flatten() else { return Ok(None) };
@@ -91,6 +98,7 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         versions: usize,
     ) -> Result<RecordProof, NodeError> {
         const VERSIONS_MAX: usize = 256;
+        self.check_ready()?;
         let proved = self.orderer.prove(vec![hash::state_key(&key)]).await;
         let proved = proved.map_err(NodeError::Fault)?;
         let none = || NodeError::Fault("the engine gave no proof".into());
@@ -140,6 +148,9 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
+            if self.check_ready().is_err() {
+                return Err(chaincity_types::Reject::Busy.into());
+            }
             let state = FinalState::new(Arc::clone(&self.orderer));
             self.pipeline.admit(transaction, &state, self.clock.now()).await
         }
@@ -219,7 +230,11 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         let mut epochs = Vec::new();
         for (epoch, committee) in committees.iter().filter(|(e, _)| (1..=current).contains(*e)) {
             let boundary = epoch.saturating_mul(inner.genesis.epoch_blocks).saturating_sub(1);
-            epochs.push((committee.clone(), self.finality(Height(boundary))?));
+            let handover = match self.pipeline.adopted_handover(*epoch)? {
+                Some(handover) => handover,
+                None => self.finality(Height(boundary))?,
+            };
+            epochs.push((committee.clone(), handover));
         }
         Ok(TrustBundle { genesis: Genesis::clone(&inner.genesis), epochs })
     }

@@ -9,8 +9,8 @@ use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_ledger::{Executed, governance};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
-    Block, Committee, EXPIRY_AHEAD_MAX_MS, Genesis, Header, LogicalKey, PROTOCOL, Validator,
-    Version,
+    Block, Committee, EXPIRY_AHEAD_MAX_MS, FinalityProof, Genesis, Header, LogicalKey, PROTOCOL,
+    TrustBundle, Validator, Version,
 };
 use chaincity_types::{Digest, Height, Timestamp, cbor};
 use tokio::sync::{Notify, watch};
@@ -178,6 +178,44 @@ impl Pipeline {
     #[must_use]
     pub fn packages(&self) -> Vec<Arc<Package>> {
         self.inner.shared().packages.values().map(Arc::clone).collect()
+    }
+
+    /// Takes over the committees of a trust bundle that the caller has verified, with the proofs of
+    /// their handovers: for a node that joins by snapshot, which did not see those blocks. Gives
+    /// the latest epoch known.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn adopt(&self, bundle: &TrustBundle) -> Result<u64, NodeError> {
+        let inner = &*self.inner;
+        let fault = |e: chaincity_history::HistoryError| NodeError::Fault(chain(&e));
+        for (committee, handover) in &bundle.epochs {
+            let epoch = committee.epoch;
+            if inner.shared().committees.contains_key(&epoch) {
+                continue;
+            }
+            // Once history is filled, the certificate also proves the blocks of the epoch before.
+            let last = handover.headers.last().map(|bytes| cbor::decode(bytes, bytes.len()));
+            if let Some(Ok(Header { height, .. })) = last {
+                inner.store.put_certificate(height, &handover.certificate).map_err(fault)?;
+            }
+            inner.store.put_meta(&handover_name(epoch), &cbor::encode(handover)).map_err(fault)?;
+            inner
+                .store
+                .put_meta(&committee_name(epoch), &cbor::encode(committee))
+                .map_err(fault)?;
+            inner.shared().committees.insert(epoch, committee.clone());
+        }
+        Ok(inner.shared().committees.last_key_value().map_or(0, |(epoch, _)| *epoch))
+    }
+
+    /// The proof that the committee of `epoch` was handed over to, when it came with a trust
+    /// bundle.
+    pub(crate) fn adopted_handover(&self, epoch: u64) -> Result<Option<FinalityProof>, NodeError> {
+        let name = handover_name(epoch);
+        let held = self.inner.store.meta(&name).map_err(|e| NodeError::Fault(chain(&e)))?;
+        let read = |bytes: Vec<u8>| cbor::decode(&bytes, bytes.len());
+        held.map(read).transpose().map_err(|e| NodeError::Fault(format!("{name}: {e}")))
     }
 
     /// Connects the pipeline to the other nodes. Until then it neither gossips nor fetches.
@@ -363,7 +401,8 @@ impl Pipeline {
     }
 
     /// Keeps the lists that come from governance records: operators, nodes and packages. A
-    /// backfilled (not `newest`) version only fills a gap.
+    /// backfilled (not `newest`) version fills a gap, or takes the place of an older one: a node
+    /// that lost its state and fetched a snapshot has history on both sides of the gap.
     pub(crate) fn note_governance(&self, bodies: &[Digest], newest: bool) -> Result<(), NodeError> {
         let inner = &*self.inner;
         for body in bodies {
@@ -378,12 +417,27 @@ impl Pipeline {
                 governance::PACKAGE => format!("{META_PACKAGE}{key}"),
                 _ => continue,
             };
-            let fault = |e: chaincity_history::HistoryError| NodeError::Fault(chain(&e));
-            if newest || inner.store.meta(&name).map_err(fault)?.is_none() {
+            if newest || self.is_news(&name, &version)? {
                 self.note(&name, &version, *body)?;
+                let noted =
+                    inner.store.put_meta(&noted_name(&name), &version.version.to_be_bytes());
+                noted.map_err(|e| NodeError::Fault(chain(&e)))?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a backfilled version is newer than the one noted.
+    fn is_news(&self, name: &str, version: &Version) -> Result<bool, NodeError> {
+        let meta = |name: &str| {
+            let found = self.inner.store.meta(name);
+            found.map_err(|e| NodeError::Fault(chain(&e)))
+        };
+        if meta(name)?.is_none() {
+            return Ok(true);
+        }
+        let noted = meta(&noted_name(name))?.and_then(|bytes| bytes.try_into().ok());
+        Ok(noted.is_some_and(|noted| u64::from_be_bytes(noted) < version.version))
     }
 
     fn note(&self, name: &str, version: &Version, body: Digest) -> Result<(), NodeError> {
@@ -438,17 +492,29 @@ impl Pipeline {
 
 /// Names of small values in the history store.
 pub(crate) const META_COMMITTEE: &str = "committee/";
+const META_HANDOVER: &str = "handover/";
 const META_OPERATOR: &str = "operator/";
 const META_NODE: &str = "node/";
 const META_PACKAGE: &str = "package/";
 pub(crate) const META_EQUIVOCATION: &str = "equivocation/";
+/// Before the name of a value from a governance record: the number of the record's version.
+const META_NOTED: &str = "noted/";
 /// Largest small value.
 const META_BYTES_MAX: usize = 65_536;
+
+fn noted_name(name: &str) -> String {
+    format!("{META_NOTED}{name}")
+}
 
 /// Name under which the history store keeps the committee of an epoch, as canonical CBOR.
 #[must_use]
 pub fn committee_name(epoch: u64) -> String {
     format!("{META_COMMITTEE}{epoch:020}")
+}
+
+/// Name under which it keeps the proof of a handover that this node did not see itself.
+fn handover_name(epoch: u64) -> String {
+    format!("{META_HANDOVER}{epoch:020}")
 }
 
 /// The committee of epoch 0.

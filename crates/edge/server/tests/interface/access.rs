@@ -6,6 +6,7 @@ use chaincity_crypto::{SecretKey, cose};
 use chaincity_types::{Digest, cbor};
 
 use crate::city::{City, Raw, agent, clerk, get, post, raw};
+use crate::fake::version;
 
 fn ask(city: &City, endpoint: Endpoint, token: Option<&str>) -> Raw {
     let url = format!("{}{}", city.url(), endpoint.url(&["0", "unit", "k"]));
@@ -69,6 +70,26 @@ fn an_active_operator_signs_in_with_the_roles_that_the_member_may_hand_out() {
         client.validators().unwrap().items.len(),
         city.node.bundle.genesis.nodes.iter().filter(|n| n.validator).count()
     );
+}
+
+#[test]
+fn a_registered_node_of_an_active_member_signs_in_with_its_own_key_and_without_roles() {
+    let city = City::open();
+    let node = || SecretKey::from_seed(&[9; 32]);
+    assert_eq!(city.stranger().sign_in(node()).unwrap_err().code(), Some("operator-inactive"));
+    let key = hex::encode(node().public_key().as_bytes());
+    city.node.put(version(
+        ("governance", "node", &key),
+        1,
+        1,
+        &[("member", "registry".into()), ("kind", "candidate".into())],
+    ));
+    let client = city.stranger();
+    let session = client.sign_in(node()).unwrap();
+    assert_eq!((session.member.as_str(), session.roles.len()), ("registry", 0));
+    assert!(!client.trust_bundle().unwrap().is_empty());
+    city.suspend();
+    assert_eq!(city.stranger().sign_in(node()).unwrap_err().code(), Some("operator-inactive"));
 }
 
 #[test]

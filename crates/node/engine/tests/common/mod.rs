@@ -164,7 +164,9 @@ impl Machine for Toy {
             let epoch = (height + 1) / EPOCH;
             disk.committees.insert(epoch, self.planned(epoch));
         }
-        disk.blocks.insert(height, block);
+        // History never changes: a node that finds another block there stops.
+        let held = disk.blocks.entry(height).or_insert_with(|| Arc::clone(&block));
+        assert_eq!(held.header, block.header, "another block at height {height}");
     }
 
     fn finalized(&self, header: &Header) {

@@ -1,0 +1,206 @@
+//! The check of a stopped node's engine folder: every byte of every file, without changing one.
+//!
+//! A node that was stopped leaves a [seal](seal) beside its files, made when nothing writes any
+//! more: the digest of each. Whatever changed since shows, wherever it is. A node that was killed
+//! leaves none; then the checksums that the storage library keeps are verified, page by page and
+//! value by value ([`walk`]), and what a crash leaves torn at the end of a file is told apart from
+//! damage: the library repairs the one when it opens, the other is refused.
+//!
+//! What is *in* the state is for the caller to compare with history: [`read_state`] hands it over
+//! from a copy of the files, because the library repairs what it opens.
+
+mod seal;
+mod state;
+mod walk;
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+pub use state::{StateContent, read_state};
+
+use crate::handle::EngineError;
+
+/// The library's lock; empty.
+const HOLD: &str = ".hold";
+/// What the caller keeps here about how the folder was last used; it has a checksum of its own.
+pub const RUN_FILE: &str = "run";
+/// Files that are not sealed.
+const OWN: [&str; 5] = [HOLD, RUN_FILE, "run.new", seal::NAME, seal::DRAFT];
+/// Most findings kept.
+const FINDINGS_MAX: usize = 100;
+
+/// How the node that used the folder ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Condition {
+    /// Nobody has used it yet.
+    #[default]
+    Empty,
+    /// It was stopped: everything is sealed.
+    Stopped,
+    /// It was killed, or is running: there is no seal.
+    Crashed,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable name of the kind: `engine-seal-damaged`, `engine-file-changed`,
+    /// `engine-file-missing`, `engine-file-unknown`, `engine-file-damaged`, `engine-unreadable`.
+    pub code: &'static str,
+    /// The file concerned, relative to the folder.
+    pub file: String,
+    /// What exactly.
+    pub detail: String,
+}
+
+impl Finding {
+    pub(crate) fn new(code: &'static str, file: &Path, detail: impl Into<String>) -> Self {
+        Self { code, file: file.display().to_string(), detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.code, self.file, self.detail)
+    }
+}
+
+/// What the check found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// How the node ended.
+    pub condition: Condition,
+    /// Files read.
+    pub files: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// What is wrong, at most 100.
+    pub findings: Vec<Finding>,
+    /// Whether there was more.
+    pub more: bool,
+    /// Ends of files that a crash left torn. No damage: what was durable before is whole, and
+    /// the node repairs the rest when it starts.
+    pub torn: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.is_empty()
+    }
+
+    fn found(&mut self, finding: Finding) {
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding);
+        } else {
+            self.more = true;
+        }
+    }
+}
+
+/// Checks every byte of a stopped node's folder: against the seal if there is one, and by the
+/// checksums within the files in any case. Changes nothing.
+///
+/// # Errors
+/// When a file cannot be read, or the folder is in use.
+pub fn fsck(folder: &Path) -> io::Result<Report> {
+    let mut report = Report::default();
+    let files = files(folder)?;
+    if files.is_empty() {
+        return Ok(report);
+    }
+    let _hold = hold(folder, false)?;
+    check_seal(folder, &files, &mut report)?;
+    walk::check(folder, &files, &mut report)?;
+    Ok(report)
+}
+
+/// Whether the node that used the folder had begun to execute or to fetch: it goes on from there,
+/// and does not begin anew.
+#[must_use]
+pub fn holds_state(folder: &Path) -> bool {
+    ["blocks-key", "state-log-blobs"].iter().any(|partition| folder.join(partition).is_dir())
+}
+
+/// Before the storage is opened: refuses a folder that is damaged, and takes the seal away, since
+/// what comes now is no longer what was sealed.
+pub(crate) fn unseal(folder: &Path) -> Result<(), EngineError> {
+    let failed = |error: io::Error| EngineError::Failed(format!("`{}`: {error}", folder.display()));
+    let mut report = Report::default();
+    let files = files(folder).map_err(failed)?;
+    if files.is_empty() {
+        return Ok(());
+    }
+    // Waits for what a node before in this process may still be writing.
+    let _hold = hold(folder, true).map_err(failed)?;
+    check_seal(folder, &files, &mut report).map_err(failed)?;
+    if report.condition == Condition::Crashed {
+        walk::check(folder, &files, &mut report).map_err(failed)?;
+    }
+    for torn in &report.torn {
+        tracing::info!(%torn, "a crash left the end of a file torn: it is repaired");
+    }
+    if !report.is_clean() {
+        return Err(EngineError::Damaged(report));
+    }
+    seal::remove(folder).map_err(failed)
+}
+
+/// After the storage is closed: seals what is there.
+pub(crate) fn seal(folder: &Path) -> io::Result<()> {
+    let _hold = hold(folder, true)?;
+    seal::write(folder, &files(folder)?)
+}
+
+fn check_seal(folder: &Path, files: &[PathBuf], report: &mut Report) -> io::Result<()> {
+    report.condition = if seal::exists(folder)? { Condition::Stopped } else { Condition::Crashed };
+    for file in files {
+        report.files = report.files.saturating_add(1);
+        report.bytes = report.bytes.saturating_add(fs::metadata(folder.join(file))?.len());
+    }
+    if report.condition == Condition::Stopped {
+        seal::check(folder, files, report)?;
+    }
+    Ok(())
+}
+
+/// The storage library's own lock on the folder, so that nobody writes meanwhile: waited for, or
+/// an error when a node has it.
+fn hold(folder: &Path, wait: bool) -> io::Result<File> {
+    let mut options = File::options();
+    options.write(true).create(true).truncate(false);
+    let file = options.open(folder.join(HOLD))?;
+    if wait {
+        file.lock()?;
+    } else {
+        file.try_lock()?;
+    }
+    Ok(file)
+}
+
+/// All files below the folder but the lock, the seal and the caller's own, sorted, relative.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let mut open = vec![PathBuf::new()];
+    while let Some(below) = open.pop() {
+        let entries = match fs::read_dir(folder.join(&below)) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            let entry = entry?;
+            let name = below.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                open.push(name);
+            } else if !OWN.iter().any(|own| Path::new(own) == name) {
+                found.push(name);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
