@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     /// 从此节点的接口取得信任包 · the API of a node that gives the trust bundle
     #[arg(long, value_name = "URL")]
     from: String,
+    /// 该接口 HTTPS 的证书颁发机构（PEM） · certificate authorities for its HTTPS, PEM
+    #[arg(long, value_name = "FILE")]
+    authorities: Option<PathBuf>,
     /// 节点之间的监听地址 · where peers connect
     #[arg(long, value_name = "IP:PORT")]
     peer_listen: SocketAddr,
@@ -60,6 +63,10 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         NodeConfig::new("genesis.cbor".into(), arguments.peer_listen, arguments.api_listen);
     config.peer_advertised.clone_from(&arguments.peer_advertised);
     config.join = Some(arguments.from.clone());
+    // Said from where the command runs, read from where the configuration lies.
+    let authorities = arguments.authorities.as_deref();
+    let absolute = authorities.map(|path| std::path::absolute(path).map_err(Fault::io(path)));
+    config.join_authorities = absolute.transpose()?;
     let dir = &arguments.dir;
     let key = node_folder(dir, &config)?;
     let copy = dir.join("genesis.cbor");
