@@ -105,7 +105,7 @@ pub(crate) fn run(
     *fuel = run.fuel;
     let calls = std::mem::take(&mut run.calls);
     let applied = result?;
-    if calls.is_empty() { Ok(applied) } else { call_others(session, frame, applied, calls, fuel) }
+    if calls.is_empty() { Ok(applied) } else { call_others(session, frame, applied, &calls, fuel) }
 }
 
 /// Calls actions of other packages, each on what was written before it. The operator acts with
@@ -114,12 +114,12 @@ fn call_others(
     session: &mut Session<'_>,
     frame: Frame<'_>,
     mut applied: Applied,
-    calls: Vec<Call>,
+    calls: &[Call],
     fuel: &mut Fuel,
 ) -> Result<Applied, Halt> {
     let before = session.layer.clone();
     session.layer.absorb(applied.layer.clone());
-    for call in &calls {
+    for call in calls {
         let depth = frame.depth.saturating_add(1);
         let inner = Frame { call, intent: None, depth, ordinal: applied.ordinal, ..frame };
         match run(session, inner, fuel) {

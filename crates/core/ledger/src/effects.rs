@@ -59,50 +59,65 @@ impl CallRun<'_, '_> {
                 }
                 Ok(())
             }
-            Effect::Event { kind, register, key } => {
-                let value = key.run(&self.environment, &mut self.fuel)?;
-                // A list of keys raises an event for each: as many as there are records.
-                let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
-                for key in keys {
-                    match fields::key_text(key) {
-                        Some(key) => self.raise(&package.id, kind, register, &key)?,
-                        None => {
-                            return reject(Reject::RuleError, format!("key of event `{kind}`"));
-                        }
-                    }
-                }
-                Ok(())
-            }
+            Effect::Event { kind, register, key } => self.tell(&package.id, kind, register, key),
             Effect::Each { name, position, list, register, effects } => {
                 let of = register.as_deref();
                 self.apply_each((name, position.as_deref()), list, of, effects)
             }
-            Effect::When { that, effects } => match that.run(&self.environment, &mut self.fuel)? {
-                Value::Bool(true) => self.apply_effects(effects),
-                Value::Bool(false) => Ok(()),
-                other => reject(Reject::RuleError, format!("`when` gave a {}", other.kind())),
-            },
+            Effect::When { that, effects } => {
+                let holds = that.run(&self.environment, &mut self.fuel)?;
+                if holds == Value::Bool(true) { self.apply_effects(effects) } else { Ok(()) }
+            }
             Effect::Call { package, action, input, mandates } => {
-                let input = self.evaluate(input)?;
-                let mandates = match mandates {
-                    Some(rule) => Some(rule.run(&self.environment, &mut self.fuel)?),
-                    None => None,
-                };
-                let texts = |list: &Value| {
-                    let items = list.as_list().unwrap_or_default();
-                    items.iter().filter_map(Value::as_text).map(str::to_owned).collect()
-                };
-                self.calls.push(Call {
-                    package: package.clone(),
-                    action: action.clone(),
-                    input,
-                    case: self.frame.call.case.clone(),
-                    task: self.frame.call.task.clone(),
-                    mandates: mandates.as_ref().map(texts),
-                });
-                Ok(())
+                self.plan_call((package, action), input, mandates.as_ref())
             }
         }
+    }
+
+    /// Raises an event, or one for each of a list of keys: as many as there are records.
+    fn tell(
+        &mut self,
+        package: &str,
+        kind: &str,
+        register: &str,
+        key: &Program,
+    ) -> Result<(), Halt> {
+        let value = key.run(&self.environment, &mut self.fuel)?;
+        let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
+        for key in keys {
+            match fields::key_text(key) {
+                Some(key) => self.raise(package, kind, register, &key)?,
+                None => return reject(Reject::RuleError, format!("key of event `{kind}`")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes an action of another package, to be called when this call's drafts are versions.
+    fn plan_call(
+        &mut self,
+        (package, action): (&str, &str),
+        input: &BTreeMap<String, Program>,
+        mandates: Option<&Program>,
+    ) -> Result<(), Halt> {
+        let input = self.evaluate(input)?;
+        let mandates = match mandates {
+            Some(rule) => Some(rule.run(&self.environment, &mut self.fuel)?),
+            None => None,
+        };
+        let texts = |list: &Value| {
+            let items = list.as_list().unwrap_or_default();
+            items.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+        };
+        self.calls.push(Call {
+            package: package.to_owned(),
+            action: action.to_owned(),
+            input,
+            case: self.frame.call.case.clone(),
+            task: self.frame.call.task.clone(),
+            mandates: mandates.as_ref().map(texts),
+        });
+        Ok(())
     }
 
     /// The effects for each item; a record of a register can be changed by the item's name.

@@ -405,14 +405,8 @@ impl<'a> Stage<'a> {
 
     /// The key of a record of this package's register.
     fn own_key<'k>(&self, key: &'k LogicalKey, of: &Register) -> Option<&'k str> {
-        match key {
-            LogicalKey::Record { package, register, key }
-                if *package == self.package.id && *register == of.name =>
-            {
-                Some(key)
-            }
-            _ => None,
-        }
+        let LogicalKey::Record { package, register, key } = key else { return None };
+        (*package == self.package.id && *register == of.name).then_some(key)
     }
 
     fn wanted_value(&self, at: &str, kind: &FieldType, json: &Json) -> Result<Value, Failure> {

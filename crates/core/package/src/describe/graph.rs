@@ -9,6 +9,7 @@ use crate::doc::PackageDoc;
 
 const BOX_WIDTH: usize = 220;
 const BOX_HEIGHT: usize = 40;
+const BOX_MIDDLE: usize = 20;
 const GAP: usize = 14;
 const COLUMN: usize = 380;
 const TOP: usize = 60;
@@ -117,7 +118,7 @@ fn link(
     dashed: bool,
 ) {
     let (Some(from), Some(to)) = (from, to) else { return };
-    let middle = |place: &Place<'_>| place.y.saturating_add(BOX_HEIGHT / 2);
+    let middle = |place: &Place<'_>| place.y.saturating_add(BOX_MIDDLE);
     let (x1, x2) = (from.x.saturating_add(BOX_WIDTH), to.x);
     let (bend1, bend2) = (x1.saturating_add(70), x2.saturating_sub(70));
     let dash = if dashed { " stroke-dasharray=\"5 4\"" } else { "" };
