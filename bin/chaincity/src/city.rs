@@ -8,7 +8,6 @@
 //! CITY/nodes/NAME/data/     what it stores
 //! ```
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,84 +23,70 @@ use rand::Rng;
 use crate::fault::Fault;
 use crate::node_config::NodeConfig;
 
-/// Who acts for a member.
-#[derive(Clone, Debug)]
-pub(crate) struct Operator {
-    /// Name of its key file.
-    pub(crate) name: String,
-    /// Its roles.
-    pub(crate) roles: Vec<String>,
-    /// For a citizen, whom it speaks for: a subject id.
-    pub(crate) subject: Option<String>,
-}
-
-/// A member of a consortium, with its node.
-#[derive(Clone, Debug)]
-pub(crate) struct Member {
-    /// Its id; also its node's name.
-    pub(crate) id: String,
-    /// Chinese name.
-    pub(crate) name_zh: String,
-    /// English name.
-    pub(crate) name_en: String,
+/// A member of the sample consortium: id, names, what it runs, who acts for it.
+struct Member {
+    id: &'static str,
+    name: (&'static str, &'static str),
     /// Whether its node votes (else it observes).
-    pub(crate) validator: bool,
-    /// Who acts for it.
-    pub(crate) operators: Vec<Operator>,
+    validator: bool,
+    /// Operators: name and roles.
+    operators: &'static [(&'static str, &'static [&'static str])],
 }
 
-impl Operator {
-    /// An official with one role.
-    pub(crate) fn official(name: &str, role: &str) -> Self {
-        Self { name: name.to_owned(), roles: vec![role.to_owned()], subject: None }
-    }
+/// The sample consortium: a registry, a court, two banks and the housing bureau.
+const MEMBERS: &[Member] = &[
+    Member {
+        id: "bank-a",
+        name: ("甲银行", "Bank A"),
+        validator: true,
+        operators: &[("bank-a", &["bank.officer"])],
+    },
+    Member {
+        id: "bank-b",
+        name: ("乙银行", "Bank B"),
+        validator: false,
+        operators: &[("bank-b", &["bank.officer"])],
+    },
+    Member {
+        id: "court",
+        name: ("人民法院", "People's Court"),
+        validator: true,
+        operators: &[("court", &["court.officer"])],
+    },
+    Member {
+        id: "housing",
+        name: ("住房保障局", "Housing Bureau"),
+        validator: true,
+        operators: &[("housing", &["housing.clerk"])],
+    },
+    Member {
+        id: "registry",
+        name: ("不动产登记中心", "Real-Estate Registry"),
+        validator: true,
+        operators: &[
+            ("registrar", &["registry.registrar"]),
+            ("importer", &["registry.importer"]),
+            ("admin", &["governance.admin"]),
+        ],
+    },
+];
 
-    /// A citizen, who signs mandates of its own; a member vouches for its key.
-    pub(crate) fn citizen(name: &str, subject: &str) -> Self {
-        Self { name: name.to_owned(), roles: Vec::new(), subject: Some(subject.to_owned()) }
-    }
-}
-
-/// The sample consortium: a registry, a court, two banks and the housing bureau, which vouches
-/// for the `citizens`: name and subject id of each.
-pub(crate) fn sample_members(citizens: &[(&str, &str)]) -> Vec<Member> {
-    let member = |id: &str, (zh, en): (&str, &str), validator, operators| Member {
-        id: id.to_owned(),
-        name_zh: zh.to_owned(),
-        name_en: en.to_owned(),
-        validator,
-        operators,
-    };
-    let sole = |name: &str, role: &str| vec![Operator::official(name, role)];
-    let mut housing = sole("housing", "housing.clerk");
-    housing.extend(citizens.iter().map(|(name, subject)| Operator::citizen(name, subject)));
-    let registry = vec![
-        Operator::official("registrar", "registry.registrar"),
-        Operator::official("importer", "registry.importer"),
-        Operator::official("admin", "governance.admin"),
-    ];
-    vec![
-        member("bank-a", ("甲银行", "Bank A"), true, sole("bank-a", "bank.officer")),
-        member("court", ("人民法院", "People's Court"), true, sole("court", "court.officer")),
-        member("housing", ("住房保障局", "Housing Bureau"), true, housing),
-        member("registry", ("不动产登记中心", "Real-Estate Registry"), true, registry),
-        member("bank-b", ("乙银行", "Bank B"), false, sole("bank-b", "bank.officer")),
-    ]
-}
+/// Nodes of the sample consortium.
+pub(crate) const NODES: usize = MEMBERS.len();
 
 /// How a consortium is laid out.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Folder to make; must not hold a city yet.
     pub dir: PathBuf,
-    /// The members, each with a node.
-    pub members: Vec<Member>,
-    /// Ports of the nodes, in the order of the members: for peers, for the API.
+    /// Ports of the nodes in order, validators first: for peers, for the API.
     pub ports: Vec<(u16, u16)>,
     /// Blocks in an epoch.
     pub epoch_blocks: u64,
     /// Time of the genesis block.
     pub time: Timestamp,
+    /// Citizens to make operators of, each with a subject id: `(name, subject)`.
+    pub citizens: Vec<(String, String)>,
     /// Package documents.
     pub packages: Vec<Vec<u8>>,
 }
@@ -113,7 +98,7 @@ pub(crate) struct City {
     pub dir: PathBuf,
     /// Its genesis.
     pub genesis: Genesis,
-    /// Node names, in the order of the members.
+    /// Node names, validators first.
     pub nodes: Vec<String>,
 }
 
@@ -178,17 +163,20 @@ impl City {
             nodes: Vec::new(),
             packages: plan.packages.iter().map(|bytes| bytes.clone().into()).collect(),
         };
+        let ordered = MEMBERS.iter().filter(|m| m.validator);
+        let ordered: Vec<_> = ordered.chain(MEMBERS.iter().filter(|m| !m.validator)).collect();
         let mut nodes = Vec::new();
-        if plan.ports.len() != plan.members.len() {
+        if plan.ports.len() != ordered.len() {
             return Err(Fault::other(
-                format!("需要 {} 对端口，", plan.members.len()),
-                format!("{} pairs of ports are needed", plan.members.len()),
+                format!("需要 {} 对端口，", ordered.len()),
+                format!("{} pairs of ports are needed", ordered.len()),
             ));
         }
-        for (member, ports) in plan.members.iter().zip(&plan.ports) {
+        for (member, ports) in ordered.iter().zip(&plan.ports) {
             add_member(&mut genesis, member, &keys)?;
             nodes.push(add_node(&mut genesis, plan, member, *ports)?);
         }
+        add_citizens(&mut genesis, plan, &keys)?;
         genesis.members.sort_by(|a, b| a.id.cmp(&b.id));
         genesis.operators.sort_by(|a, b| a.key.cmp(&b.key));
         genesis.nodes.sort_by(|a, b| a.node.key.cmp(&b.node.key));
@@ -212,23 +200,24 @@ impl City {
 }
 
 fn add_member(genesis: &mut Genesis, member: &Member, keys: &Path) -> Result<(), Fault> {
-    let mut roles = BTreeSet::new();
-    for operator in &member.operators {
+    let mut roles = Vec::new();
+    for (name, operator_roles) in member.operators {
         let key = new_key();
-        write_key(&keys.join(format!("{}.key", operator.name)), &key)?;
-        roles.extend(operator.roles.iter().cloned());
+        write_key(&keys.join(format!("{name}.key")), &key)?;
+        let operator_roles: Vec<String> = operator_roles.iter().map(|r| (*r).to_owned()).collect();
+        roles.extend(operator_roles.iter().cloned());
         genesis.operators.push(GenesisOperator {
             key: key.public_key().as_bytes().to_vec(),
-            member: member.id.clone(),
-            roles: operator.roles.clone(),
-            subject: operator.subject.clone(),
+            member: member.id.to_owned(),
+            roles: operator_roles,
+            subject: None,
         });
     }
     genesis.members.push(GenesisMember {
-        id: member.id.clone(),
-        name_zh: member.name_zh.clone(),
-        name_en: member.name_en.clone(),
-        roles: roles.into_iter().collect(),
+        id: member.id.to_owned(),
+        name_zh: member.name.0.to_owned(),
+        name_en: member.name.1.to_owned(),
+        roles,
     });
     Ok(())
 }
@@ -239,7 +228,7 @@ fn add_node(
     member: &Member,
     (peer, api): (u16, u16),
 ) -> Result<String, Fault> {
-    let dir = plan.dir.join("nodes").join(&member.id);
+    let dir = plan.dir.join("nodes").join(member.id);
     fs::create_dir_all(&dir).map_err(Fault::io(&dir))?;
     let key = new_key();
     write_key(&dir.join("node.key"), &key)?;
@@ -249,12 +238,27 @@ fn add_node(
     genesis.nodes.push(GenesisNode {
         node: Validator {
             key: key.public_key().as_bytes().to_vec(),
-            member: member.id.clone(),
+            member: member.id.to_owned(),
             address,
         },
         validator: member.validator,
     });
-    Ok(member.id.clone())
+    Ok(member.id.to_owned())
+}
+
+/// Citizens sign their own mandates; the housing bureau vouches for their keys.
+fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), Fault> {
+    for (name, subject) in &plan.citizens {
+        let key = new_key();
+        write_key(&keys.join(format!("{name}.key")), &key)?;
+        genesis.operators.push(GenesisOperator {
+            key: key.public_key().as_bytes().to_vec(),
+            member: "housing".to_owned(),
+            roles: Vec::new(),
+            subject: Some(subject.clone()),
+        });
+    }
+    Ok(())
 }
 
 /// Free pairs of loopback ports: the usual ones where they are free (7101… for peers, 8101… for
@@ -268,14 +272,6 @@ pub(crate) fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
     if usual.iter().all(|(peer, api)| free(*peer) && free(*api)) {
         return Ok(usual);
     }
-    any_ports(count)
-}
-
-/// Free pairs of loopback ports, whatever the system gives.
-///
-/// # Errors
-/// When the system has no free ports.
-pub(crate) fn any_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
     let bind = || {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let port = listener.local_addr()?.port();
