@@ -57,6 +57,8 @@ pub(super) struct Window {
     pub(super) refused: BTreeMap<String, u64>,
     /// Transactions that became final a second, after the warm-up.
     pub(super) committed_rate: u64,
+    /// Transactions in a block, on average.
+    pub(super) block_transactions: u64,
     /// From when a transaction was due until it was heard to be final, ascending, in
     /// microseconds.
     pub(super) latencies: Vec<u64>,
@@ -112,6 +114,8 @@ impl Driver<'_> {
         let length = due(load.len(), rate);
         let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
         let mut counted = 0_u64;
+        let (from, to) = (begun.checked_add(warm_up), begun.checked_add(length));
+        let blocks = self.follower.blocks(from.unwrap_or(begun), to.unwrap_or(begun));
         for ((index, _), at) in waiting.iter().zip(heard) {
             let Some(after) = at.map(|at| at.saturating_duration_since(begun)) else { continue };
             let latency = after.saturating_sub(due(*index, rate));
@@ -119,6 +123,8 @@ impl Driver<'_> {
             counted = counted.saturating_add(u64::from(after >= warm_up && after < length));
         }
         window.latencies.sort_unstable();
+        let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
+        window.block_transactions = counted.checked_div(blocks).unwrap_or(0);
         let counted_us = length.saturating_sub(warm_up).as_micros();
         let rate = u128::from(counted).saturating_mul(1_000_000).checked_div(counted_us);
         window.committed_rate = rate.and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0);

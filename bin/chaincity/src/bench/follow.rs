@@ -18,6 +18,8 @@ use crate::fault::Fault;
 struct Heard {
     /// When each transaction was heard to be final.
     at: BTreeMap<Digest, Instant>,
+    /// When each block with transactions was heard.
+    blocks: Vec<Instant>,
     fault: Option<Fault>,
 }
 
@@ -77,6 +79,12 @@ impl Follower {
         }
     }
 
+    /// How many blocks with transactions were heard from `begin` to before `end`.
+    pub(super) fn blocks(&self, begin: Instant, end: Instant) -> usize {
+        let heard = self.shared.heard();
+        heard.blocks.iter().filter(|at| **at >= begin && **at < end).count()
+    }
+
     /// When each of `ids` was heard to be final; forgets them.
     pub(super) fn take(&self, ids: &[Digest]) -> Vec<Option<Instant>> {
         let mut heard = self.shared.heard();
@@ -105,6 +113,9 @@ fn listen(client: &Client, from: u64, shared: &Shared) {
             Ok(block) => {
                 let ids = block.receipts.iter().filter_map(|r| Digest::from_hex(&r.id).ok());
                 heard.at.extend(ids.map(|id| (id, at)));
+                if !block.receipts.is_empty() {
+                    heard.blocks.push(at);
+                }
             }
             Err(error) => heard.fault = Some(remote(error)),
         }

@@ -10,12 +10,15 @@ use crate::fault::Fault;
 /// A tick of `/proc`'s clock, in microseconds: 100 a second on every architecture.
 const TICK_US: u64 = 10_000;
 
-/// Stages by the names of their threads, which the kernel cuts off at 15 bytes.
+/// Stages by how the names of their threads begin; the kernel cuts names off at 15 bytes. The
+/// engine's threads run consensus, execution and state, and hand blocks over to the history.
 const STAGES: &[(&str, &str)] = &[
     ("chaincity-api", "api"),
+    ("chaincity-engin", "engine"),
     ("chaincity-follo", "read_model"),
     ("chaincity-timer", "gossip"),
-    ("chaincity-engin", "engine"),
+    ("fjall:", "history"),
+    ("tokio-rt-worker", "engine"),
 ];
 
 /// Processor time used, in microseconds, by stage; `total` also counts threads that ended.
@@ -38,7 +41,8 @@ impl Used {
                 let path = entry.map_err(Fault::io(&tasks))?.path().join("stat");
                 // A thread may end while the list is read.
                 let Ok((name, us)) = stat(&path) else { continue };
-                if let Some((_, stage)) = STAGES.iter().find(|(thread, _)| name == *thread) {
+                if let Some((_, stage)) = STAGES.iter().find(|(thread, _)| name.starts_with(thread))
+                {
                     used.add(stage, us);
                 }
             }

@@ -42,6 +42,8 @@ pub(crate) struct Report {
     share_of_limit: f64,
     /// Whether the committed rate followed the offered one.
     sustained: bool,
+    /// Transactions in a block of the measured window, on average.
+    block_transactions: u64,
     /// Length of the measured window.
     seconds: u64,
     /// From due to heard as final, at the measured rate.
@@ -106,6 +108,7 @@ impl Report {
             committed_tps: measured.committed_rate,
             share_of_limit: ratio(measured.committed_rate, limit_tps),
             sustained: measured.is_sustained(),
+            block_transactions: measured.block_transactions,
             seconds: parts.seconds,
             latency_ms: latency(&measured.latencies),
             half_load: parts.half.map(half),
@@ -153,6 +156,7 @@ impl Report {
             row("上限 · limit", format!("{} tps", self.limit_tps)),
             row("提交 · offered", format!("{} tps × {} s", self.offered_tps, self.seconds)),
             row("终局 · committed", format!("{} tps{}", self.committed_tps, self.keeping_up())),
+            row("每区块交易数 · transactions a block", self.block_transactions.to_string()),
             row("占上限 · share of the limit", format!("{:.4}", self.share_of_limit)),
             row("延迟 · latency p50 / p90 / p99", self.latency_ms.for_person()),
         ];

@@ -7,7 +7,7 @@ use chaincity_crypto::hash;
 use clap::Args;
 use serde::Serialize;
 
-use crate::city::{City, Plan, free_ports, sample_members};
+use crate::city::{City, Plan, free_ports, sample};
 use crate::clock;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -34,7 +34,7 @@ struct Founded {
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let source = shipped::source("real-estate").map_err(io::Error::other)?;
-    let members = sample_members(&[]);
+    let members = sample(&[]);
     let plan = Plan {
         dir: arguments.dir.clone(),
         ports: free_ports(members.len()).map_err(io::Error::other)?,

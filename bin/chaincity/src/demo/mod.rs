@@ -16,7 +16,7 @@ use chaincity_crypto::hash;
 use chaincity_types::Digest;
 
 use crate::actor::{Actor, remote};
-use crate::city::{City, Plan, free_ports, sample_members};
+use crate::city::{City, Plan, free_ports, sample};
 use crate::clock;
 use crate::cluster::Cluster;
 use crate::fault::Fault;
@@ -122,7 +122,7 @@ fn found(dir: &Path) -> Result<City, Fault> {
     }
     let marker = dir.join(MARKER);
     fs::write(&marker, b"").map_err(Fault::io(&marker))?;
-    let members = sample_members(day::CITIZENS);
+    let members = sample(day::CITIZENS);
     City::create(&Plan {
         dir: dir.to_owned(),
         ports: free_ports(members.len())?,
