@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod bench;
 mod calendar;
 mod call;
 mod completions;
@@ -44,6 +45,8 @@ pub(crate) enum Command {
     Join(join::Arguments),
     /// 在本机演示一座城市 · a whole city on this machine
     Demo(demo::Arguments),
+    /// 性能测试 · measure throughput and latency on this machine
+    Bench(bench::Arguments),
     /// 运行一个节点 · run a node
     Node(node::Arguments),
     /// 查看节点状态 · how one or several nodes are
@@ -85,6 +88,7 @@ impl Command {
             Self::Init(arguments) => init::run(&arguments, output),
             Self::Join(arguments) => join::run(&arguments, output),
             Self::Demo(arguments) => demo::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments, output),
             Self::Node(arguments) => node::run(&arguments, output),
             Self::Status(arguments) => status::run(&arguments, output),
             Self::Key(arguments) => key::run(&arguments, output),
