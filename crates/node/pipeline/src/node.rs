@@ -140,9 +140,11 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
-            // A node that cannot read its state yet would take every operator for unknown.
-            if let Err(error) = self.orderer.heads(Vec::new()).await {
-                tracing::debug!(error, "not ready to admit");
+            // A node that cannot read its state yet, or has none since it has yet to execute
+            // genesis, would take every operator for unknown.
+            let readable = self.orderer.heads(Vec::new()).await;
+            if readable.is_err() || self.pipeline.tip().header.height == Height(0) {
+                tracing::debug!(?readable, "not ready to admit");
                 return Err(chaincity_types::Reject::Busy.into());
             }
             let state = FinalState(Arc::clone(&self.orderer));
