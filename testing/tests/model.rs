@@ -10,18 +10,17 @@
     reason = "tests"
 )]
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use chaincity_crypto::hash;
 use chaincity_ledger::memory::{MemoryLedger, PackageCache};
-use chaincity_ledger::{BlockContext, BlockRun, Record, SignedCall, Step};
+use chaincity_ledger::{BlockContext, BlockRun, SignedCall, Step};
+use chaincity_testing::audit;
 use chaincity_testing::city::{self, Actor};
 use chaincity_testing::model::{Foretold, Model};
 use chaincity_testing::workload::{Keys, Random, Tally, Workload, mandate_call, mandate_key};
 use chaincity_types::wire::{
-    Call, GenesisNode, LogicalKey, Mode, Outcome, PROTOCOL, Receipt, Status, Transaction, Validator,
+    Call, GenesisNode, Mode, Outcome, PROTOCOL, Receipt, Transaction, Validator,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
+use chaincity_types::{Digest, Height, Timestamp, cbor};
 
 const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -87,15 +86,6 @@ impl Registry {
         assert_eq!(step, Step::Done(()));
         self.run.receipts().last().unwrap().clone()
     }
-
-    fn record(&self, register: &str, key: &str) -> &Record {
-        let key = LogicalKey::Record {
-            package: "real-estate".into(),
-            register: register.into(),
-            key: key.into(),
-        };
-        self.ledger.get(&key).expect("the model has this record")
-    }
 }
 
 fn context(ledger: Digest, height: Height, time: Timestamp) -> BlockContext {
@@ -146,89 +136,10 @@ fn play(seed: u64, requests: usize, tally: &mut Tally) {
     audit(&registry, workload.model(), &keys);
 }
 
-fn text(record: &Record, name: &str) -> String {
-    record.version.fields[name].as_text().unwrap().to_owned()
-}
-
-fn is_live(record: &Record) -> bool {
-    record.version.status == Status::Live
-}
-
-/// Compares every record with the model, counts them, and checks authority and history.
+/// Compares every record with the model.
 fn audit(registry: &Registry, model: &Model, keys: &Keys) {
-    for (number, unit) in &model.units {
-        let record = registry.record("unit", number);
-        assert_eq!(text(record, "location"), unit.location);
-        assert_eq!(record.head.version, unit.version);
-    }
-    for (right, key) in model.rights.iter().zip(&keys.rights) {
-        let record = registry.record("right", key);
-        assert_eq!((text(record, "unit"), is_live(record)), (right.unit.clone(), right.live));
-        assert_eq!(
-            (record.head.version, text(record, "basis")),
-            (right.version, right.basis.clone())
-        );
-        let holders: Vec<String> =
-            right.holders.iter().map(|h| format!("{} {}/{}", h.subject, h.n, h.d)).collect();
-        assert_eq!(shares(&record.version.fields["holders"]), holders);
-    }
-    for (mortgage, key) in model.mortgages.iter().zip(&keys.mortgages) {
-        let record = registry.record("mortgage", key);
-        assert_eq!(is_live(record), mortgage.live);
-        assert_eq!(record.version.fields["rank"], Value::Int(mortgage.rank));
-        assert_eq!(record.version.fields["amount"], Value::Int(mortgage.amount));
-        assert_eq!(text(record, "mortgagee"), mortgage.mortgagee);
-    }
-    for (seal, key) in model.seals.iter().zip(&keys.seals) {
-        let record = registry.record("seal", key);
-        assert_eq!(
-            (is_live(record), text(record, "authority")),
-            (seal.live, seal.authority.clone())
-        );
-        let kind = if seal.days.is_some() { "seal" } else { "waiting" };
-        assert_eq!(text(record, "kind"), kind);
-    }
-    audit_whole(registry, model, keys);
-}
-
-fn shares(value: &Value) -> Vec<String> {
-    let share = |share: &Value| {
-        let map = share.as_map().unwrap();
-        let number = |name: &str| map[name].as_int().unwrap();
-        format!("{} {}/{}", map["subject"].as_text().unwrap(), number("n"), number("d"))
-    };
-    value.as_list().unwrap().iter().map(share).collect()
-}
-
-/// Totals, uniqueness and authority over all records.
-fn audit_whole(registry: &Registry, model: &Model, keys: &Keys) {
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut owned = BTreeSet::new();
-    for (key, record) in registry.ledger.records() {
-        let LogicalKey::Record { package, register, .. } = key else { continue };
-        if package != "real-estate" {
-            continue;
-        }
-        *counts.entry(register).or_default() += 1;
-        let member = record.version.by.member.as_str();
-        match register.as_str() {
-            "seal" => assert!(["court", "court-2"].contains(&member)),
-            "mortgage" => assert!(["registry", "bank-a", "bank-b"].contains(&member)),
-            _ => assert_eq!(member, "registry"),
-        }
-        if register == "right" && is_live(record) {
-            assert!(owned.insert(text(record, "unit")), "two current owner entries of a unit");
-        }
-    }
-    let count = |register: &str| counts.get(register).copied().unwrap_or(0);
-    assert_eq!(count("unit"), model.units.len());
-    assert_eq!((count("right"), keys.rights.len()), (model.rights.len(), model.rights.len()));
-    assert_eq!(
-        (count("mortgage"), keys.mortgages.len()),
-        (model.mortgages.len(), model.mortgages.len())
-    );
-    assert_eq!((count("seal"), keys.seals.len()), (model.seals.len(), model.seals.len()));
-    assert_eq!(owned.len(), model.units.len());
+    let records = registry.ledger.records().map(|(key, record)| (key, &record.version)).collect();
+    audit::check(&records, model, keys).unwrap();
 }
 
 /// What the workload must reach: all that the model can say.

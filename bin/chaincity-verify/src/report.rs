@@ -271,5 +271,8 @@ fn key_text(key: &LogicalKey) -> String {
             format!("{package}/{register} [{index}: {}]", values.join(", "))
         }
         LogicalKey::Intent { member, intent } => format!("intent {member}/{intent}"),
+        LogicalKey::Counter { package, sequence, scope, year } => {
+            format!("counter {package}/{sequence} [{scope}, {year}]")
+        }
     }
 }

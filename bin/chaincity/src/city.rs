@@ -8,6 +8,7 @@
 //! CITY/nodes/NAME/data/     what it stores
 //! ```
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -74,22 +75,74 @@ const MEMBERS: &[Member] = &[
     },
 ];
 
-/// Nodes of the sample consortium.
-pub(crate) const NODES: usize = MEMBERS.len();
+/// A member at the founding, with its node.
+#[derive(Clone, Debug)]
+pub(crate) struct Founder {
+    /// Its id; also its node's name.
+    pub(crate) id: String,
+    /// Chinese and English name.
+    pub(crate) name: (String, String),
+    /// Whether its node votes (else it observes).
+    pub(crate) validator: bool,
+    /// Who acts for it.
+    pub(crate) operators: Vec<Operator>,
+}
+
+/// Who acts for a member.
+#[derive(Clone, Debug)]
+pub(crate) struct Operator {
+    /// Name of its key file.
+    pub(crate) name: String,
+    /// Its roles.
+    pub(crate) roles: Vec<String>,
+    /// A citizen's subject id: it signs its own mandates, and the member vouches for its key.
+    pub(crate) subject: Option<String>,
+}
+
+/// The member that vouches for citizens' keys in the sample consortium.
+const VOUCHING: &str = "housing";
+
+/// The members of the sample consortium, validators first, with `citizens` among the operators:
+/// name and subject id of each.
+pub(crate) fn sample(citizens: &[(&str, &str)]) -> Vec<Founder> {
+    let official = |(name, roles): &(&str, &[&str])| Operator {
+        name: (*name).to_owned(),
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        subject: None,
+    };
+    let citizen = |(name, subject): &(&str, &str)| Operator {
+        name: (*name).to_owned(),
+        roles: Vec::new(),
+        subject: Some((*subject).to_owned()),
+    };
+    let founder = |member: &Member| {
+        let vouched_for = if member.id == VOUCHING { citizens } else { &[] };
+        let officials = member.operators.iter().map(official);
+        Founder {
+            id: member.id.to_owned(),
+            name: (member.name.0.to_owned(), member.name.1.to_owned()),
+            validator: member.validator,
+            operators: officials.chain(vouched_for.iter().map(citizen)).collect(),
+        }
+    };
+    let mut founders: Vec<_> = MEMBERS.iter().map(founder).collect();
+    founders.sort_by_key(|founder| !founder.validator);
+    founders
+}
 
 /// How a consortium is laid out.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Folder to make; must not hold a city yet.
     pub dir: PathBuf,
-    /// Ports of the nodes in order, validators first: for peers, for the API.
+    /// The members, each with a node.
+    pub members: Vec<Founder>,
+    /// Ports of the nodes, in the members' order: for peers, for the API.
     pub ports: Vec<(u16, u16)>,
     /// Blocks in an epoch.
     pub epoch_blocks: u64,
     /// Time of the genesis block.
     pub time: Timestamp,
-    /// Citizens to make operators of, each with a subject id: `(name, subject)`.
-    pub citizens: Vec<(String, String)>,
     /// Package documents.
     pub packages: Vec<Vec<u8>>,
 }
@@ -101,7 +154,7 @@ pub(crate) struct City {
     pub dir: PathBuf,
     /// Its genesis.
     pub genesis: Genesis,
-    /// Node names, validators first.
+    /// Node names, in the members' order.
     pub nodes: Vec<String>,
 }
 
@@ -167,20 +220,17 @@ impl City {
             nodes: Vec::new(),
             packages: plan.packages.iter().map(|bytes| bytes.clone().into()).collect(),
         };
-        let ordered = MEMBERS.iter().filter(|m| m.validator);
-        let ordered: Vec<_> = ordered.chain(MEMBERS.iter().filter(|m| !m.validator)).collect();
         let mut nodes = Vec::new();
-        if plan.ports.len() != ordered.len() {
+        if plan.ports.len() != plan.members.len() {
             return Err(Fault::other(
-                format!("需要 {} 对端口，", ordered.len()),
-                format!("{} pairs of ports are needed", ordered.len()),
+                format!("需要 {} 对端口，", plan.members.len()),
+                format!("{} pairs of ports are needed", plan.members.len()),
             ));
         }
-        for (member, ports) in ordered.iter().zip(&plan.ports) {
+        for (member, ports) in plan.members.iter().zip(&plan.ports) {
             add_member(&mut genesis, member, &keys)?;
             nodes.push(add_node(&mut genesis, plan, member, *ports)?);
         }
-        add_citizens(&mut genesis, plan, &keys)?;
         genesis.members.sort_by(|a, b| a.id.cmp(&b.id));
         genesis.operators.sort_by(|a, b| a.key.cmp(&b.key));
         genesis.nodes.sort_by(|a, b| a.node.key.cmp(&b.node.key));
@@ -209,25 +259,24 @@ impl City {
     }
 }
 
-fn add_member(genesis: &mut Genesis, member: &Member, keys: &Path) -> Result<(), Fault> {
-    let mut roles = Vec::new();
-    for (name, operator_roles) in member.operators {
+fn add_member(genesis: &mut Genesis, member: &Founder, keys: &Path) -> Result<(), Fault> {
+    let mut roles = BTreeSet::new();
+    for operator in &member.operators {
         let key = new_key();
-        write_key(&keys.join(format!("{name}.key")), &key)?;
-        let operator_roles: Vec<String> = operator_roles.iter().map(|r| (*r).to_owned()).collect();
-        roles.extend(operator_roles.iter().cloned());
+        write_key(&keys.join(format!("{}.key", operator.name)), &key)?;
+        roles.extend(operator.roles.iter().cloned());
         genesis.operators.push(GenesisOperator {
             key: key.public_key().as_bytes().to_vec(),
-            member: member.id.to_owned(),
-            roles: operator_roles,
-            subject: None,
+            member: member.id.clone(),
+            roles: operator.roles.clone(),
+            subject: operator.subject.clone(),
         });
     }
     genesis.members.push(GenesisMember {
-        id: member.id.to_owned(),
-        name_zh: member.name.0.to_owned(),
-        name_en: member.name.1.to_owned(),
-        roles,
+        id: member.id.clone(),
+        name_zh: member.name.0.clone(),
+        name_en: member.name.1.clone(),
+        roles: roles.into_iter().collect(),
     });
     Ok(())
 }
@@ -235,20 +284,20 @@ fn add_member(genesis: &mut Genesis, member: &Member, keys: &Path) -> Result<(),
 fn add_node(
     genesis: &mut Genesis,
     plan: &Plan,
-    member: &Member,
+    member: &Founder,
     (peer, api): (u16, u16),
 ) -> Result<String, Fault> {
     let config = NodeConfig::local(peer, api);
-    let key = node_folder(&plan.dir.join("nodes").join(member.id), &config)?;
+    let key = node_folder(&plan.dir.join("nodes").join(&member.id), &config)?;
     genesis.nodes.push(GenesisNode {
         node: Validator {
             key: key.as_bytes().to_vec(),
-            member: member.id.to_owned(),
+            member: member.id.clone(),
             address: config.advertised(),
         },
         validator: member.validator,
     });
-    Ok(member.id.to_owned())
+    Ok(member.id.clone())
 }
 
 /// Makes a node's folder with a fresh key, whose public part it gives, and a folder for what it
@@ -263,21 +312,6 @@ pub(crate) fn node_folder(dir: &Path, config: &NodeConfig) -> Result<PublicKey, 
     write_key(&dir.join("node.key"), &key)?;
     config.write(&dir.join("node.toml"))?;
     Ok(key.public_key())
-}
-
-/// Citizens sign their own mandates; the housing bureau vouches for their keys.
-fn add_citizens(genesis: &mut Genesis, plan: &Plan, keys: &Path) -> Result<(), Fault> {
-    for (name, subject) in &plan.citizens {
-        let key = new_key();
-        write_key(&keys.join(format!("{name}.key")), &key)?;
-        genesis.operators.push(GenesisOperator {
-            key: key.public_key().as_bytes().to_vec(),
-            member: "housing".to_owned(),
-            roles: Vec::new(),
-            subject: Some(subject.clone()),
-        });
-    }
-    Ok(())
 }
 
 /// Free pairs of loopback ports, for peers and for the API: 7101… and 8101…, or the same a few

@@ -3,8 +3,11 @@
 //! This file only wires: it reads the arguments, runs one command (a file each below
 //! `commands`), and turns its outcome into an exit code (see `exit`).
 
+mod actor;
+mod bench;
 mod city;
 mod clock;
+mod cluster;
 mod commands;
 mod connection;
 mod demo;
@@ -17,27 +20,31 @@ mod input;
 mod joining;
 mod node_config;
 mod output;
+mod progress;
 mod refusal;
 mod running;
 mod shipped;
 mod stopped;
 mod together;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 
 use crate::commands::Command;
 use crate::exit::Exit;
-use crate::output::Output;
+use crate::output::{Output, STANDARD};
 
 /// 链城：城市政务联盟链 · Chaincity: a consortium ledger for city services
 #[derive(Debug, Parser)]
 #[command(name = "chaincity", version, arg_required_else_help = true)]
 struct Cli {
     /// 每行输出一个JSON对象 · print one JSON object a line
-    #[arg(long, global = true)]
-    json: bool,
+    // Of the type of the one option of this name that takes a file (`bench --json FILE`): clap
+    // copies the values of global options up and down.
+    #[arg(long, global = true, num_args = 0, default_missing_value = STANDARD)]
+    json: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -45,7 +52,7 @@ struct Cli {
 fn main() -> ExitCode {
     let matches = Cli::command().after_help(exit::table()).get_matches();
     let cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let mut output = Output::standard(cli.json);
+    let mut output = Output::standard(cli.json.is_some_and(|path| path == Path::new(STANDARD)));
     let outcome = cli.command.run(&mut output);
     let outcome = outcome.and_then(|exit| output.flush().map(|()| exit));
     outcome.unwrap_or_else(|fault| Exit::of_fault(&fault)).into()

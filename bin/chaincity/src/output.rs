@@ -4,6 +4,9 @@ use std::io::{self, BufWriter, Stdout, Write};
 
 use serde::Serialize;
 
+/// How an option that takes a file names standard output.
+pub(crate) const STANDARD: &str = "-";
+
 /// Standard output, buffered; `flush` before waiting for anything.
 #[derive(Debug)]
 pub(crate) struct Output {

@@ -4,7 +4,7 @@
 mod engine;
 
 use std::cell::RefCell;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +16,6 @@ use chaincity_query::ReadModel;
 use chaincity_types::cbor;
 use chaincity_types::wire::{Committee, Genesis, Header};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use self::engine::EngineSummary;
@@ -155,7 +154,7 @@ fn check_history(
     let verify = |header: &Header, certificate: &[u8]| {
         certificates.as_ref().is_none_or(|all| all.verify(header, certificate))
     };
-    let bar = progress();
+    let bar = crate::progress::bar();
     let report = fsck(
         history,
         &FsckOptions {
@@ -237,17 +236,6 @@ impl<'a> Certificates<'a> {
         let bytes = self.history.meta(&committee_name(epoch)).ok()??;
         cbor::decode(&bytes, COMMITTEE_BYTES_MAX).ok()
     }
-}
-
-/// Shown on a terminal only; it goes to standard error.
-fn progress() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} 剩余 left {eta}");
-    // The template is a constant; with a wrong one the plain bar is shown.
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
 }
 
 impl Summary {

@@ -7,7 +7,7 @@ use chaincity_crypto::hash;
 use clap::Args;
 use serde::Serialize;
 
-use crate::city::{City, NODES, Plan, free_ports};
+use crate::city::{City, Plan, free_ports, sample};
 use crate::clock;
 use crate::exit::Exit;
 use crate::output::Output;
@@ -34,12 +34,13 @@ struct Founded {
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let source = shipped::source("real-estate").map_err(io::Error::other)?;
+    let members = sample(&[]);
     let plan = Plan {
         dir: arguments.dir.clone(),
-        ports: free_ports(NODES).map_err(io::Error::other)?,
+        ports: free_ports(members.len()).map_err(io::Error::other)?,
+        members,
         epoch_blocks: arguments.epoch_blocks,
         time: clock::now(),
-        citizens: Vec::new(),
         packages: vec![source.doc.to_bytes()],
     };
     let city = City::create(&plan).map_err(io::Error::other)?;

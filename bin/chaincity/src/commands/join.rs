@@ -63,7 +63,6 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         NodeConfig::new("genesis.cbor".into(), arguments.peer_listen, arguments.api_listen);
     config.peer_advertised.clone_from(&arguments.peer_advertised);
     config.join = Some(arguments.from.clone());
-    config.ledger = Some(hash::ledger_id(&genesis).to_string());
     // Said from where the command runs, read from where the configuration lies.
     let authorities = arguments.authorities.as_deref();
     let absolute = authorities.map(|path| std::path::absolute(path).map_err(Fault::io(path)));

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod bench;
 mod calendar;
 mod call;
 mod completions;
@@ -17,6 +18,7 @@ mod package;
 mod proof;
 mod query;
 mod read_model;
+mod rule;
 mod status;
 
 use std::io;
@@ -43,6 +45,8 @@ pub(crate) enum Command {
     Join(join::Arguments),
     /// 在本机演示一座城市 · a whole city on this machine
     Demo(demo::Arguments),
+    /// 性能测试 · measure throughput and latency on this machine
+    Bench(bench::Arguments),
     /// 运行一个节点 · run a node
     Node(node::Arguments),
     /// 查看节点状态 · how one or several nodes are
@@ -61,6 +65,8 @@ pub(crate) enum Command {
     Proof(Box<proof::Arguments>),
     /// 检查、测试应用包 · check and test a package
     Package(package::Arguments),
+    /// 试算规则 · try a rule
+    Rule(rule::Arguments),
     /// 检查已停止节点的数据 · check a stopped node's data
     Fsck(fsck::Arguments),
     /// 重建查询库 · make the read model anew
@@ -82,6 +88,7 @@ impl Command {
             Self::Init(arguments) => init::run(&arguments, output),
             Self::Join(arguments) => join::run(&arguments, output),
             Self::Demo(arguments) => demo::run(&arguments),
+            Self::Bench(arguments) => bench::run(&arguments, output),
             Self::Node(arguments) => node::run(&arguments, output),
             Self::Status(arguments) => status::run(&arguments, output),
             Self::Key(arguments) => key::run(&arguments, output),
@@ -91,6 +98,7 @@ impl Command {
             Self::History(arguments) => history::run(&arguments, output),
             Self::Proof(arguments) => proof::run(&arguments, output),
             Self::Package(arguments) => package::run(&arguments, output),
+            Self::Rule(arguments) => rule::run(&arguments, output),
             Self::Fsck(arguments) => fsck::run(&arguments, output),
             Self::ReadModel(arguments) => read_model::run(&arguments, output),
             Self::Completions(arguments) => completions::run(&arguments, output),

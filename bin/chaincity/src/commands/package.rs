@@ -1,9 +1,15 @@
-//! `chaincity package`: checks and tests a package's folder, and encodes it for publication.
+//! `chaincity package`: makes, checks, tests, describes and compares packages' folders, and encodes
+//! them for publication.
+
+mod describe;
+mod new;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use chaincity_ledger::scenario;
+use chaincity_package::describe::{graph, page};
+use chaincity_package::doc::PackageDoc;
 use chaincity_package::source::Source;
 use chaincity_package::{Problem, Severity, check, has_errors};
 use clap::{Args, Subcommand};
@@ -39,6 +45,37 @@ enum Action {
         /// 只运行名称含此文字的情景 · only scenarios whose name contains this
         #[arg(long, value_name = "TEXT")]
         only: Option<String>,
+    },
+    /// 新建一个应用包 · make a new one to begin from
+    New {
+        /// 名称 · its name
+        name: String,
+        /// 目录；缺省同名称 · its folder; by default its name
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
+    /// 写成供阅读的网页 · write it as a page for people
+    Docs {
+        #[command(flatten)]
+        which: Which,
+        /// 输出文件 · where to write it
+        #[arg(long, value_name = "FILE.html")]
+        out: PathBuf,
+    },
+    /// 画出角色、业务动作和登记簿 · draw its roles, actions and registers
+    Graph {
+        #[command(flatten)]
+        which: Which,
+        /// 输出文件 · where to write it
+        #[arg(long, value_name = "FILE.svg")]
+        out: PathBuf,
+    },
+    /// 比较两个版本 · say what changed between two versions
+    Diff {
+        /// 旧版目录 · folder of the old one
+        old: PathBuf,
+        /// 新版目录 · folder of the new one
+        new: PathBuf,
     },
     /// 编码为可发布的文档 · encode it as a document to publish
     Build {
@@ -118,6 +155,12 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Action::Check { which, strict } => attempt_check(which, *strict, output),
         Action::Test { which, only } => attempt_test(which, only.as_deref(), output),
         Action::Build { which, out } => attempt_build(which, out, output),
+        Action::New { name, dir } => {
+            new::run(name, dir.as_deref().unwrap_or(Path::new(name)), output)
+        }
+        Action::Docs { which, out } => described(which, page, out, output),
+        Action::Graph { which, out } => described(which, graph, out, output),
+        Action::Diff { old, new } => attempt_diff(old, new, output),
     };
     settle(outcome, false, output)
 }
@@ -173,6 +216,23 @@ fn parsed(which: &Which, output: &mut Output) -> Result<Option<Source>, Failure>
     };
     show(&problems, output)?;
     Ok(None)
+}
+
+fn described(
+    which: &Which,
+    make: fn(&PackageDoc) -> String,
+    out: &Path,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
+    describe::write(&source.doc, make, out, output)
+}
+
+fn attempt_diff(old: &Path, new: &Path, output: &mut Output) -> Result<Exit, Failure> {
+    let folder = |dir: &Path| Which { dir: Some(dir.to_owned()), shipped: None };
+    let Some(old) = parsed(&folder(old), output)? else { return Ok(Exit::Negative) };
+    let Some(new) = parsed(&folder(new), output)? else { return Ok(Exit::Negative) };
+    describe::diff(&old.doc, &new.doc, output)
 }
 
 fn attempt_test(which: &Which, only: Option<&str>, output: &mut Output) -> Result<Exit, Failure> {

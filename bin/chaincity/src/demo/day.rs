@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chaincity_types::calendar::days_of_date;
 use chaincity_types::{Digest, Value};
 
+use crate::actor::{Actor, Done, fields, key_of, sole};
 use crate::city::City;
 use crate::clock;
-use crate::demo::actor::{Actor, Done, fields, key_of};
 use crate::demo::timeline::{Said, Timeline};
 use crate::fault::Fault;
 
@@ -34,14 +34,6 @@ pub(crate) struct Day {
 
 fn said(zh: impl Into<String>, en: impl Into<String>) -> Said {
     (zh.into(), en.into())
-}
-
-fn sole(subject: &str) -> Value {
-    Value::List(vec![Value::Map(fields([
-        ("subject", subject.into()),
-        ("n", Value::Int(1)),
-        ("d", Value::Int(1)),
-    ]))])
 }
 
 fn flat(number: &str, room: &str) -> BTreeMap<String, Value> {
@@ -171,7 +163,7 @@ impl Day {
             self.registrar.apply("real-estate", "correct-right", input, vec![])?;
             let client = &self.registrar.client;
             let history = client.history("real-estate", "right", &self.title, None, 10);
-            let versions = history.map_err(crate::demo::actor::remote)?.items.len();
+            let versions = history.map_err(crate::actor::remote)?.items.len();
             Ok(said(
                 format!("更正登记：写明原因和依据，原版本保留（共 {versions} 个版本）"),
                 format!(

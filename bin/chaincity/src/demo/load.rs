@@ -8,8 +8,8 @@ use chaincity_types::calendar::days_of_date;
 use indicatif::ProgressBar;
 
 use super::Options;
-use super::actor::Actor;
 use super::timeline::Timeline;
+use crate::actor::Actor;
 use crate::city::City;
 use crate::fault::Fault;
 use crate::import::remote::Remote;

@@ -3,8 +3,6 @@
 //! Everything is real: five processes, consensus over sockets, the public API, SIGKILL. The real
 //! data is shown as a sample city's, not as this consortium's district; its owners are synthetic.
 
-pub(crate) mod actor;
-pub(crate) mod cluster;
 mod day;
 mod load;
 mod timeline;
@@ -17,13 +15,13 @@ use std::time::{Duration, Instant};
 use chaincity_crypto::hash;
 use chaincity_types::Digest;
 
-use crate::city::{City, NODES, Plan, free_ports};
+use crate::actor::{Actor, remote};
+use crate::city::{City, Plan, free_ports, sample};
 use crate::clock;
+use crate::cluster::Cluster;
 use crate::fault::Fault;
 use crate::shipped;
 
-use actor::{Actor, remote};
-use cluster::Cluster;
 use day::Day;
 use timeline::{Crash, Timeline};
 
@@ -124,13 +122,13 @@ fn found(dir: &Path) -> Result<City, Fault> {
     }
     let marker = dir.join(MARKER);
     fs::write(&marker, b"").map_err(Fault::io(&marker))?;
-    let citizens = day::CITIZENS.iter().map(|(name, id)| ((*name).to_owned(), (*id).to_owned()));
+    let members = sample(day::CITIZENS);
     City::create(&Plan {
         dir: dir.to_owned(),
-        ports: free_ports(NODES)?,
+        ports: free_ports(members.len())?,
+        members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        citizens: citizens.collect(),
         packages: vec![shipped::source("real-estate")?.doc.to_bytes()],
     })
 }

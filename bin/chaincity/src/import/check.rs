@@ -533,7 +533,11 @@ fn may_reject(action: &Action, code: &str) -> bool {
 fn fits(expr: &Expr, kind: &FieldType, names: &[Expr], today: i32) -> Result<(), String> {
     let is_text = matches!(
         kind,
-        FieldType::Text(_) | FieldType::Ref(_) | FieldType::Identifier(_) | FieldType::Enum(_)
+        FieldType::Text(_)
+            | FieldType::Ref(_)
+            | FieldType::Subject
+            | FieldType::Identifier(_)
+            | FieldType::Enum(_)
     );
     let check = |text: &str| {
         kind.check(&Value::Text(text.to_owned()), today).map(drop).map_err(|p| p.to_string())

@@ -56,7 +56,6 @@ pub(crate) fn subject(seed: u64, of: &str) -> String {
 
 /// `count` first registrations of synthetic units of this consortium's district, with numbers
 /// of GB/T 37346-2019. The same seed gives the same calls.
-#[cfg_attr(not(test), allow(dead_code, reason = "for the demo and the benchmark"))]
 pub(crate) fn synthetic_calls(seed: u64, count: u64) -> impl Iterator<Item = Call> {
     (0..count).filter_map(move |index| unit_call(seed, index))
 }

@@ -3,7 +3,8 @@
 //! Each test founds its own city (see `city`), so none depends on another. They run one at a
 //! time: a city is five processes and takes the usual ports.
 
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod availability;
 mod city;

@@ -21,8 +21,8 @@ const TAG_SIGN1: u64 = 18;
 const LABEL_ALGORITHM: u8 = 1;
 const LABEL_CONTENT_TYPE: u8 = 3;
 const LABEL_KEY: u8 = 4;
-/// The largest intent key, in characters.
-const INTENT_CHARS_MAX: usize = 64;
+/// The longest intent key, case or task, in characters.
+const NAME_CHARS_MAX: usize = 64;
 
 /// A transaction whose form is valid and whose signature is still to be verified: see
 /// [`SignedTransaction::verify`] and [`verify_transactions`].
@@ -97,8 +97,7 @@ pub fn decode_transaction(bytes: &[u8]) -> Result<SignedTransaction, Reject> {
     if transaction.calls.is_empty() || transaction.calls.len() > CALLS_MAX {
         return Err(Reject::CallCount);
     }
-    let intent = transaction.intent.as_ref().map(|intent| intent.chars().count());
-    if intent.is_some_and(|chars| chars == 0 || chars > INTENT_CHARS_MAX) {
+    if !names_of(&transaction).all(|name| (1..=NAME_CHARS_MAX).contains(&name.chars().count())) {
         return Err(Reject::Malformed);
     }
     let to_be_signed = sig_structure(&message.protected, &message.payload);
@@ -109,6 +108,12 @@ pub fn decode_transaction(bytes: &[u8]) -> Result<SignedTransaction, Reject> {
         signature: message.signature,
         to_be_signed,
     })
+}
+
+/// Intent key, cases and tasks: names of bounded length.
+fn names_of(transaction: &Transaction) -> impl Iterator<Item = &String> {
+    let of_calls = transaction.calls.iter().flat_map(|call| [&call.case, &call.task]);
+    of_calls.chain([&transaction.intent]).flatten()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it is a `map_err` function")]
@@ -358,6 +363,20 @@ mod tests {
         }
     }
 
+    /// A signed transaction whose one call has this case and task.
+    fn named(case: Option<String>, task: Option<String>) -> Vec<u8> {
+        let mut transaction = transaction();
+        transaction.calls[0].case = case;
+        transaction.calls[0].task = task;
+        sign_transaction(&transaction, &key())
+    }
+
+    #[test]
+    fn case_and_task_have_up_to_64_characters() {
+        let name = Some("题".repeat(64));
+        assert!(decode_transaction(&named(name.clone(), name)).is_ok());
+    }
+
     #[test]
     fn other_forms_are_refused() {
         let good = sign_transaction(&transaction(), &key());
@@ -392,6 +411,8 @@ mod tests {
                 ),
                 Reject::Malformed,
             ),
+            (named(Some("x".repeat(65)), None), Reject::Malformed),
+            (named(None, Some(String::new())), Reject::Malformed),
         ];
         for (i, (bytes, want)) in cases.into_iter().enumerate() {
             assert_eq!(decode_transaction(&bytes).unwrap_err(), want, "case {i}");

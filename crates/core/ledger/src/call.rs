@@ -40,7 +40,14 @@ pub(crate) struct Frame<'a> {
     pub(crate) caller: &'a Caller,
     /// The intent key to mark as used, if this is the call to do it.
     pub(crate) intent: Option<&'a str>,
+    /// How many actions called each other to get here.
+    pub(crate) depth: u8,
+    /// Records that got a derived key before, in this call of the transaction.
+    pub(crate) ordinal: u32,
 }
+
+/// Deepest chain of actions that call each other.
+const DEPTH_MAX: u8 = 4;
 
 /// A running call.
 pub(crate) struct CallRun<'s, 'v> {
@@ -53,6 +60,10 @@ pub(crate) struct CallRun<'s, 'v> {
     /// Keys of `drafts` in the order of their first change.
     pub(crate) order: Vec<LogicalKey>,
     pub(crate) events: Vec<Event>,
+    /// Last numbers given by running numbers in this call.
+    pub(crate) counters: BTreeMap<LogicalKey, i64>,
+    /// Actions of other packages to be called once the drafts are versions.
+    pub(crate) calls: Vec<Call>,
     pub(crate) fuel: Fuel,
     pub(crate) ordinal: u32,
     /// Whether a key was missing somewhere; the call then goes on only to name more keys.
@@ -64,6 +75,7 @@ pub(crate) struct CallRun<'s, 'v> {
 pub(crate) struct Applied {
     pub(crate) layer: Layer,
     pub(crate) events: Vec<Event>,
+    ordinal: u32,
 }
 
 /// Runs one call with at most `fuel`; what it did not use stays in `fuel`.
@@ -72,6 +84,9 @@ pub(crate) fn run(
     frame: Frame<'_>,
     fuel: &mut Fuel,
 ) -> Result<Applied, Halt> {
+    if frame.depth > DEPTH_MAX {
+        return reject(Reject::CallDepth, format!("more than {DEPTH_MAX}"));
+    }
     draw(fuel, fuel::CALL)?;
     let package = session.package(&frame.call.package)?;
     let known = Arc::clone(&package);
@@ -84,41 +99,44 @@ pub(crate) fn run(
     if package.id != governance::ID || !action.by.is_empty() {
         frame.caller.check_roles(&action.by)?;
     }
-    let environment = environment(action, &input, frame.caller, session.context.time);
-    let mut run = CallRun {
-        session,
-        frame,
-        package,
-        environment,
-        bindings: BTreeMap::new(),
-        drafts: BTreeMap::new(),
-        order: Vec::new(),
-        events: Vec::new(),
-        fuel: *fuel,
-        ordinal: 0,
-        missing: false,
-    };
+    let mut run = CallRun::new(session, frame, package, *fuel);
+    run.see(action, &input);
     let result = run.execute(action, &input);
     *fuel = run.fuel;
-    result
+    let calls = std::mem::take(&mut run.calls);
+    let applied = result?;
+    if calls.is_empty() { Ok(applied) } else { call_others(session, frame, applied, &calls, fuel) }
 }
 
-/// What rules see before any read.
-fn environment(
-    action: &Action,
-    input: &BTreeMap<String, Value>,
-    caller: &Caller,
-    now: Timestamp,
-) -> Environment {
-    let mut seen: BTreeMap<_, _> =
-        action.input.keys().map(|name| (name.clone(), Value::Null)).collect();
-    seen.extend(input.iter().map(|(name, value)| (name.clone(), value.clone())));
-    Environment::from([
-        ("input".to_owned(), Value::Map(seen)),
-        ("caller".to_owned(), caller.to_value()),
-        ("now".to_owned(), Value::Time(now)),
-        ("today".to_owned(), Value::Date(today(now))),
-    ])
+/// Calls actions of other packages, each on what was written before it. The operator acts with
+/// its own roles and the mandates that the call names: authority is not inherited.
+fn call_others(
+    session: &mut Session<'_>,
+    frame: Frame<'_>,
+    mut applied: Applied,
+    calls: &[Call],
+    fuel: &mut Fuel,
+) -> Result<Applied, Halt> {
+    let before = session.layer.clone();
+    session.layer.absorb(applied.layer.clone());
+    for call in calls {
+        let depth = frame.depth.saturating_add(1);
+        let inner = Frame { call, intent: None, depth, ordinal: applied.ordinal, ..frame };
+        match run(session, inner, fuel) {
+            Ok(inner) => {
+                session.layer.absorb(inner.layer.clone());
+                applied.layer.absorb(inner.layer);
+                applied.events.extend(inner.events);
+                applied.ordinal = inner.ordinal;
+            }
+            Err(halt) => {
+                session.layer = before;
+                return Err(halt);
+            }
+        }
+    }
+    session.layer = before;
+    Ok(applied)
 }
 
 /// The calendar date in UTC+8, which has no daylight saving.
@@ -129,7 +147,45 @@ pub(crate) fn today(now: Timestamp) -> i32 {
     i32::try_from(days).unwrap_or(i32::MAX)
 }
 
+impl<'s, 'v> CallRun<'s, 'v> {
+    /// A call that has seen and done nothing yet.
+    pub(crate) fn new(
+        session: &'s mut Session<'v>,
+        frame: Frame<'s>,
+        package: Arc<Package>,
+        fuel: Fuel,
+    ) -> Self {
+        Self {
+            session,
+            frame,
+            package,
+            environment: Environment::new(),
+            bindings: BTreeMap::new(),
+            drafts: BTreeMap::new(),
+            order: Vec::new(),
+            events: Vec::new(),
+            counters: BTreeMap::new(),
+            calls: Vec::new(),
+            fuel,
+            ordinal: frame.ordinal,
+            missing: false,
+        }
+    }
+}
+
 impl CallRun<'_, '_> {
+    /// What rules see before any read.
+    fn see(&mut self, action: &Action, input: &BTreeMap<String, Value>) {
+        let mut seen: BTreeMap<_, _> =
+            action.input.keys().map(|name| (name.clone(), Value::Null)).collect();
+        seen.extend(input.iter().map(|(name, value)| (name.clone(), value.clone())));
+        self.environment = self.package.environment(self.session.context.time);
+        self.environment.extend([
+            ("input".to_owned(), Value::Map(seen)),
+            ("caller".to_owned(), self.frame.caller.to_value()),
+        ]);
+    }
+
     fn execute(
         &mut self,
         action: &Action,
@@ -145,7 +201,7 @@ impl CallRun<'_, '_> {
             self.apply_effects(&action.effects)?;
         }
         let layer = self.settle()?;
-        Ok(Applied { layer, events: std::mem::take(&mut self.events) })
+        Ok(Applied { layer, events: std::mem::take(&mut self.events), ordinal: self.ordinal })
     }
 
     /// Continues after a missing key, to name further keys in the same round; anything else

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
-use chaincity_package::model::{INDEX_ENTRY_MAX, KeyRule, Package, Register};
+use chaincity_package::model::{INDEX_ENTRY_MAX, Index, KeyRule, OnClose, Package, Register};
 use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Reject, Value, cbor};
 
@@ -20,12 +20,12 @@ use crate::{digests, fields, fuel};
 /// A record's next version in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
-    package: Arc<Package>,
-    register: String,
+    pub(crate) package: Arc<Package>,
+    pub(crate) register: String,
     /// Its current version; none for a new record.
-    base: Option<Arc<Record>>,
-    status: Status,
-    fields: BTreeMap<String, Value>,
+    pub(crate) base: Option<Arc<Record>>,
+    pub(crate) status: Status,
+    pub(crate) fields: BTreeMap<String, Value>,
     reason: Option<String>,
     corrects: Option<Correction>,
 }
@@ -126,8 +126,26 @@ impl CallRun<'_, '_> {
         self.raise(&package.id, "updated", register, key)
     }
 
-    /// Drafts the closing of a record.
+    /// Drafts the closing of a record, and of those that close with it.
     pub(crate) fn close(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        key: &str,
+        reason: &str,
+    ) -> Result<(), Halt> {
+        self.close_one(package, register, key, reason)?;
+        let mut closed = vec![(register.to_owned(), key.to_owned())];
+        while let Some((register, key)) = closed.pop() {
+            for (register, key) in self.referring(package, &register, &key, OnClose::Close)? {
+                self.close_one(package, &register, &key, "target-closed")?;
+                closed.push((register, key));
+            }
+        }
+        Ok(())
+    }
+
+    fn close_one(
         &mut self,
         package: &Arc<Package>,
         register: &str,
@@ -221,6 +239,7 @@ impl CallRun<'_, '_> {
     pub(crate) fn settle(&mut self) -> Result<Layer, Halt> {
         let entries = self.changed_entries()?;
         self.halt_if_missing()?;
+        self.check_invariants()?;
         let mut layer = Layer::default();
         for key in std::mem::take(&mut self.order) {
             if let Some(draft) = self.drafts.remove(&key) {
@@ -236,6 +255,7 @@ impl CallRun<'_, '_> {
         for (key, base, change) in entries {
             self.settle_entry(&key, base.as_deref(), &change, &mut layer)?;
         }
+        self.settle_counters(&mut layer)?;
         self.settle_intent(&mut layer)?;
         Ok(layer)
     }
@@ -306,7 +326,7 @@ impl CallRun<'_, '_> {
     }
 
     /// The version after `base`, live and without fields.
-    fn next_version(&self, key: &LogicalKey, base: Option<&Record>) -> Version {
+    pub(crate) fn next_version(&self, key: &LogicalKey, base: Option<&Record>) -> Version {
         Version {
             key: key.clone(),
             version: base.map_or(1, |base| base.head.version.saturating_add(1)),
@@ -320,7 +340,7 @@ impl CallRun<'_, '_> {
         }
     }
 
-    fn write(&mut self, version: Version, layer: &mut Layer) -> Result<(), Halt> {
+    pub(crate) fn write(&mut self, version: Version, layer: &mut Layer) -> Result<(), Halt> {
         let bytes = cbor::encode(&version);
         if bytes.len() > BODY_BYTES_MAX {
             return reject(Reject::BodyTooLarge, format!("{} bytes", bytes.len()));
@@ -345,6 +365,22 @@ fn push(layer: &mut Layer, version: Version, bytes: Vec<u8>, began: chaincity_ty
 }
 
 impl Draft {
+    /// The index entry of a record with these fields; none when one of the indexed is absent.
+    pub(crate) fn entry(
+        &self,
+        index: &Index,
+        fields: &BTreeMap<String, Value>,
+    ) -> Option<LogicalKey> {
+        let values: Option<Vec<Value>> =
+            index.fields.iter().map(|name| fields.get(name).cloned()).collect();
+        Some(LogicalKey::Index {
+            package: self.package.id.clone(),
+            register: self.register.clone(),
+            index: index.name.clone(),
+            values: values?,
+        })
+    }
+
     /// Adds what this draft changes in its register's indexes.
     fn entries(&self, key: &LogicalKey, changes: &mut BTreeMap<LogicalKey, EntryChange>) {
         let (Some(register), LogicalKey::Record { key, .. }) =
@@ -356,18 +392,8 @@ impl Draft {
         let before = self.base.as_deref().map(|base| &base.version).filter(|v| live(v));
         let after = (self.status == Status::Live).then_some(&self.fields);
         for index in register.indexes.values() {
-            let entry = |fields: &BTreeMap<String, Value>| {
-                let values: Option<Vec<Value>> =
-                    index.fields.iter().map(|name| fields.get(name).cloned()).collect();
-                values.map(|values| LogicalKey::Index {
-                    package: self.package.id.clone(),
-                    register: self.register.clone(),
-                    index: index.name.clone(),
-                    values,
-                })
-            };
-            let old = before.and_then(|version| entry(&version.fields));
-            let new = after.and_then(entry);
+            let old = before.and_then(|version| self.entry(index, &version.fields));
+            let new = after.and_then(|fields| self.entry(index, fields));
             if old == new {
                 continue;
             }

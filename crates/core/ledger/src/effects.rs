@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chaincity_package::model::{Corrects, Effect};
+use chaincity_package::model::{Corrects, EACH_MAX, Effect};
 use chaincity_package::rule::Program;
-use chaincity_types::wire::Correction;
+use chaincity_types::wire::{Call, Correction};
 use chaincity_types::{Reject, Value};
 
 use crate::call::{Binding, CallRun};
@@ -25,8 +25,12 @@ impl CallRun<'_, '_> {
     fn apply_effect(&mut self, effect: &Effect) -> Result<(), Halt> {
         let package = Arc::clone(&self.package);
         match effect {
-            Effect::Insert { register, name, fields } => {
-                let fields = self.evaluate(fields)?;
+            Effect::Insert { register, name, fields, numbers } => {
+                let mut fields = self.evaluate(fields)?;
+                for number in numbers {
+                    let text = self.next_number(number)?;
+                    fields.insert(number.field.clone(), Value::Text(text));
+                }
                 let key = self.insert(&package, register, &fields)?;
                 if let Some(name) = name {
                     let seen = BTreeMap::from([("_key".to_owned(), Value::Text(key.clone()))]);
@@ -55,21 +59,98 @@ impl CallRun<'_, '_> {
                 }
                 Ok(())
             }
-            Effect::Event { kind, register, key } => {
-                let value = key.run(&self.environment, &mut self.fuel)?;
-                // A list of keys raises an event for each: as many as there are records.
-                let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
-                for key in keys {
-                    match fields::key_text(key) {
-                        Some(key) => self.raise(&package.id, kind, register, &key)?,
-                        None => {
-                            return reject(Reject::RuleError, format!("key of event `{kind}`"));
-                        }
-                    }
-                }
-                Ok(())
+            Effect::Event { kind, register, key } => self.tell(&package.id, kind, register, key),
+            Effect::Each { name, position, list, register, effects } => {
+                let of = register.as_deref();
+                self.apply_each((name, position.as_deref()), list, of, effects)
+            }
+            Effect::When { that, effects } => {
+                let holds = that.run(&self.environment, &mut self.fuel)?;
+                if holds == Value::Bool(true) { self.apply_effects(effects) } else { Ok(()) }
+            }
+            Effect::Call { package, action, input, mandates } => {
+                self.plan_call((package, action), input, mandates.as_ref())
             }
         }
+    }
+
+    /// Raises an event, or one for each of a list of keys: as many as there are records.
+    fn tell(
+        &mut self,
+        package: &str,
+        kind: &str,
+        register: &str,
+        key: &Program,
+    ) -> Result<(), Halt> {
+        let value = key.run(&self.environment, &mut self.fuel)?;
+        let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
+        for key in keys {
+            match fields::key_text(key) {
+                Some(key) => self.raise(package, kind, register, &key)?,
+                None => return reject(Reject::RuleError, format!("key of event `{kind}`")),
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes an action of another package, to be called when this call's drafts are versions.
+    fn plan_call(
+        &mut self,
+        (package, action): (&str, &str),
+        input: &BTreeMap<String, Program>,
+        mandates: Option<&Program>,
+    ) -> Result<(), Halt> {
+        let input = self.evaluate(input)?;
+        let mandates = match mandates {
+            Some(rule) => Some(rule.run(&self.environment, &mut self.fuel)?),
+            None => None,
+        };
+        let texts = |list: &Value| {
+            let items = list.as_list().unwrap_or_default();
+            items.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+        };
+        self.calls.push(Call {
+            package: package.to_owned(),
+            action: action.to_owned(),
+            input,
+            case: self.frame.call.case.clone(),
+            task: self.frame.call.task.clone(),
+            mandates: mandates.as_ref().map(texts),
+        });
+        Ok(())
+    }
+
+    /// The effects for each item; a record of a register can be changed by the item's name.
+    fn apply_each(
+        &mut self,
+        (name, position): (&str, Option<&str>),
+        list: &Program,
+        register: Option<&str>,
+        effects: &[Effect],
+    ) -> Result<(), Halt> {
+        let Value::List(items) = list.run(&self.environment, &mut self.fuel)? else {
+            return reject(Reject::RuleError, "`each` needs a list");
+        };
+        if items.len() > EACH_MAX {
+            return reject(
+                Reject::TooManyRecords,
+                format!("`each` has more than {EACH_MAX} items"),
+            );
+        }
+        for (i, item) in (0_i64..).zip(items) {
+            if let Some(register) = register {
+                let key = item.as_map().and_then(|map| map.get("_key")).and_then(Value::as_text);
+                let keys = key.map(str::to_owned).into_iter().collect();
+                let binding = Binding { register: register.to_owned(), keys };
+                self.bindings.insert(name.to_owned(), binding);
+            }
+            self.environment.insert(name.to_owned(), item);
+            if let Some(position) = position {
+                self.environment.insert(position.to_owned(), Value::Int(i));
+            }
+            self.apply_effects(effects)?;
+        }
+        Ok(())
     }
 
     fn evaluate(

@@ -15,6 +15,7 @@
 mod authority;
 mod block;
 mod call;
+mod counters;
 mod digests;
 mod draft;
 mod effects;
@@ -22,6 +23,7 @@ mod fields;
 pub mod fuel;
 pub mod governance;
 mod halt;
+mod invariants;
 mod mandates;
 pub mod memory;
 pub mod order;

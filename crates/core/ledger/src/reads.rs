@@ -6,13 +6,33 @@ use std::sync::Arc;
 use chaincity_package::model::{Let, Read, Register, Want};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{LogicalKey, Status};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Timestamp, Value};
 
 use crate::call::{Binding, CallRun};
 use crate::halt::{Halt, reject};
 use crate::session::{draw, field_texts};
 use crate::view::Record;
 use crate::{fields, fuel};
+
+/// What is seen of a record besides its key.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) fields: &'a BTreeMap<String, Value>,
+    pub(crate) status: Status,
+    pub(crate) version: u64,
+    pub(crate) began: Timestamp,
+}
+
+impl<'a> Seen<'a> {
+    pub(crate) fn of(record: &'a Record) -> Self {
+        Self {
+            fields: &record.version.fields,
+            status: record.version.status,
+            version: record.head.version,
+            began: record.head.began,
+        }
+    }
+}
 
 impl CallRun<'_, '_> {
     /// Makes the declared reads. Reads that do not depend on each other are asked for in one
@@ -40,7 +60,7 @@ impl CallRun<'_, '_> {
                     Some(key) => self.read_index(register, &key, filters)?,
                     None => Vec::new(),
                 };
-                wanted(read, register, *want, found)?
+                wanted(read, *want, found)?
             }
         };
         self.environment.insert(read.name.clone(), value);
@@ -71,7 +91,9 @@ impl CallRun<'_, '_> {
             Some((_, record)) if record.version.status == Status::Closed && !closed => {
                 reject(Reject::RecordClosed, format!("read `{}`", read.name))
             }
-            Some((key, record)) => Ok((as_seen(register, &key, &record), vec![key])),
+            Some((key, record)) => {
+                Ok((self.see_record(register, &key, Seen::of(&record))?, vec![key]))
+            }
         }
     }
 
@@ -102,7 +124,7 @@ impl CallRun<'_, '_> {
         register: &Register,
         entry: &LogicalKey,
         filters: &[(String, Program)],
-    ) -> Result<Vec<(String, Arc<Record>)>, Halt> {
+    ) -> Result<Vec<(String, Value)>, Halt> {
         let mut wanted = Vec::with_capacity(filters.len());
         for (name, program) in filters {
             wanted.push((name, program.run(&self.environment, &mut self.fuel)?));
@@ -116,17 +138,30 @@ impl CallRun<'_, '_> {
         let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
         let records = self.session.get_all(&logical)?;
-        let fits = |record: &Record| {
-            wanted.iter().all(|(name, value)| {
-                record.version.fields.get(*name).unwrap_or(&Value::Null) == value
-            })
-        };
-        Ok(keys
-            .into_iter()
-            .zip(records)
-            .filter_map(|(key, record)| Some((key, record?)))
-            .filter(|(_, record)| fits(record))
-            .collect())
+        let mut out = Vec::with_capacity(keys.len());
+        for (key, record) in keys.into_iter().zip(records) {
+            let Some(record) = record else { continue };
+            let seen = self.see_record(register, &key, Seen::of(&record))?;
+            let fits = |map: &BTreeMap<String, Value>| {
+                wanted.iter().all(|(name, value)| map.get(*name).unwrap_or(&Value::Null) == value)
+            };
+            if seen.as_map().is_some_and(fits) {
+                out.push((key, seen));
+            }
+        }
+        Ok(out)
+    }
+
+    /// A record as rules see it, computed fields included.
+    pub(crate) fn see_record(
+        &mut self,
+        register: &Register,
+        key: &str,
+        seen: Seen<'_>,
+    ) -> Result<Value, Halt> {
+        let map = register.stored(key, seen.fields, (seen.status, seen.version, seen.began));
+        let map = register.compute(map, &mut self.environment, &mut self.fuel)?;
+        Ok(Value::Map(map))
     }
 
     /// The logical key of a record of the action's package.
@@ -142,14 +177,11 @@ impl CallRun<'_, '_> {
 /// As many records as were wanted, as rules see them.
 fn wanted(
     read: &Let,
-    register: &Register,
     want: Want,
-    found: Vec<(String, Arc<Record>)>,
+    found: Vec<(String, Value)>,
 ) -> Result<(Value, Vec<String>), Halt> {
     let detail = || format!("read `{}`", read.name);
-    let seen: Vec<Value> =
-        found.iter().map(|(key, record)| as_seen(register, key, record)).collect();
-    let keys: Vec<String> = found.into_iter().map(|(key, _)| key).collect();
+    let (keys, seen): (Vec<String>, Vec<Value>) = found.into_iter().unzip();
     match (want, seen.len()) {
         (Want::All(max), len) if u32::try_from(len).is_ok_and(|len| len <= max) => {
             Ok((Value::List(seen), keys))
@@ -160,22 +192,4 @@ fn wanted(
         (Want::One | Want::Maybe, 1) => Ok((seen.into_iter().next().unwrap_or(Value::Null), keys)),
         (Want::One | Want::Maybe, _) => reject(Reject::NotUnique, detail()),
     }
-}
-
-/// A record as rules see it: its fields, absent ones as null, and `_key`, `_version`, `_status`,
-/// `_began`.
-pub(crate) fn as_seen(register: &Register, key: &str, record: &Record) -> Value {
-    let mut map: BTreeMap<String, Value> =
-        register.fields.keys().map(|name| (name.clone(), Value::Null)).collect();
-    map.extend(record.version.fields.iter().map(|(name, value)| (name.clone(), value.clone())));
-    let status = match record.version.status {
-        Status::Live => "live",
-        Status::Closed => "closed",
-    };
-    let version = i64::try_from(record.head.version).unwrap_or(i64::MAX);
-    map.insert("_key".into(), key.into());
-    map.insert("_version".into(), Value::Int(version));
-    map.insert("_status".into(), status.into());
-    map.insert("_began".into(), Value::Time(record.head.began));
-    Value::Map(map)
 }

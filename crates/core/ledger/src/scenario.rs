@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
-use chaincity_package::model::{FieldType, Package};
+use chaincity_package::model::{FieldType, Package, Register};
 use chaincity_package::scenario::{Assertion, Scenario, StatusText, Step as ScenarioStep};
 use chaincity_package::{json, literal};
 use chaincity_types::wire::{
@@ -88,6 +88,13 @@ fn key_of(person: &str) -> Vec<u8> {
     hash::in_domain("chaincity/scenario/1", person.as_bytes()).as_bytes().to_vec()
 }
 
+/// When the ledger begins: on an ordinary morning, or just before a first step that lies earlier.
+fn begin(scenario: &Scenario) -> Timestamp {
+    let first = scenario.given.iter().chain(&scenario.when).next();
+    let at = first.and_then(|step| step.at.as_deref()).and_then(literal::time);
+    at.map_or(BEGIN, |at| Timestamp(at.0.saturating_sub(1_000)).min(BEGIN))
+}
+
 fn genesis(document: &[u8], scenario: &Scenario) -> Genesis {
     let mut roles: BTreeMap<&str, BTreeSet<String>> = BTreeMap::from([(HOST, BTreeSet::new())]);
     for person in scenario.people.values() {
@@ -110,7 +117,7 @@ fn genesis(document: &[u8], scenario: &Scenario) -> Genesis {
         protocol: PROTOCOL,
         name_zh: "情景".to_owned(),
         name_en: "scenario".to_owned(),
-        time: BEGIN,
+        time: begin(scenario),
         epoch_blocks: 1_000,
         members: roles.into_iter().map(member).collect(),
         operators: operators.collect(),
@@ -133,7 +140,7 @@ impl<'a> Stage<'a> {
             ledger: MemoryLedger::new(),
             id: hash::ledger_id(&genesis),
             height: Height(1),
-            time: BEGIN,
+            time: begin(scenario),
             written: BTreeMap::new(),
         };
         let mut block = BlockRun::new(stage.context());
@@ -332,23 +339,40 @@ impl<'a> Stage<'a> {
         let Some(register) = self.package.registers.get(&assertion.register) else {
             return fail(at, format!("a register `{}`", assertion.register), "none");
         };
+        let now = match &assertion.at {
+            None => self.time,
+            Some(text) => match literal::time(text) {
+                Some(time) => time,
+                None => return fail(at, "a time in RFC 3339", text.clone()),
+            },
+        };
         let mut wanted: BTreeMap<&String, Value> = BTreeMap::new();
         for (name, json) in &assertion.fields {
-            let Some(field) = register.fields.get(name) else {
+            let computed = || register.computed.iter().find(|c| c.name == *name).map(|c| &c.field);
+            let Some(field) = register.fields.get(name).or_else(computed) else {
                 return fail(at, format!("a field `{name}`"), "none");
             };
             wanted.insert(name, self.wanted_value(at, &field.kind, json)?);
         }
-        let fits = |record: &Record| {
-            let fields = &record.version.fields;
-            wanted.iter().find(|(name, value)| fields.get(**name).unwrap_or(&Value::Null) != *value)
+        // The first field that is not as wanted, and what it is.
+        let unfit = |key: &str, record: &Record| {
+            let mut fields = record.version.fields.clone();
+            match register.computed_at(&self.package, key, &record.version, now) {
+                Ok(computed) => fields.extend(computed),
+                Err(failure) => return Some((String::new(), failure.to_string())),
+            }
+            wanted.iter().find_map(|(name, value)| {
+                let found = fields.get(*name).unwrap_or(&Value::Null);
+                let text = |value| json::from_value(value).to_string();
+                (found != value).then(|| (format!("`{name}` {}", text(value)), text(found)))
+            })
         };
         let Some(key) = &assertion.key else {
             let count = self
                 .ledger
                 .records()
-                .filter(|(key, _)| is_record_of(key, &self.package.id, &assertion.register))
-                .filter(|(_, r)| r.version.status == Status::Live && fits(r).is_none())
+                .filter_map(|(key, record)| Some((self.own_key(key, register)?, record)))
+                .filter(|(key, r)| r.version.status == Status::Live && unfit(key, r).is_none())
                 .count();
             let wanted = assertion.count.unwrap_or(1);
             let found = u64::try_from(count).unwrap_or(u64::MAX);
@@ -362,7 +386,7 @@ impl<'a> Stage<'a> {
         let record = self.ledger.get(&LogicalKey::Record {
             package: self.package.id.clone(),
             register: assertion.register.clone(),
-            key,
+            key: key.clone(),
         });
         check_status(at, assertion.status, record)?;
         let Some(record) = record else {
@@ -373,14 +397,16 @@ impl<'a> Stage<'a> {
         {
             return fail(at, format!("version {wanted}"), record.head.version.to_string());
         }
-        match fits(record) {
+        match unfit(&key, record) {
             None => Ok(()),
-            Some((name, value)) => {
-                let found = record.version.fields.get(*name).unwrap_or(&Value::Null);
-                let text = |value| json::from_value(value).to_string();
-                fail(at, format!("`{name}` {}", text(value)), text(found))
-            }
+            Some((wanted, found)) => fail(at, wanted, found),
         }
+    }
+
+    /// The key of a record of this package's register.
+    fn own_key<'k>(&self, key: &'k LogicalKey, of: &Register) -> Option<&'k str> {
+        let LogicalKey::Record { package, register, key } = key else { return None };
+        (*package == self.package.id && *register == of.name).then_some(key)
     }
 
     fn wanted_value(&self, at: &str, kind: &FieldType, json: &Json) -> Result<Value, Failure> {
@@ -409,10 +435,6 @@ fn outcome_of(receipt: &Receipt) -> String {
         },
         None => "nothing".to_owned(),
     }
-}
-
-fn is_record_of(key: &LogicalKey, wanted: &str, of: &str) -> bool {
-    matches!(key, LogicalKey::Record { package, register, .. } if package == wanted && register == of)
 }
 
 fn check_status(

@@ -40,7 +40,9 @@ pub(crate) struct Layer {
 impl Layer {
     /// Lays `upper` over this layer.
     pub(crate) fn absorb(&mut self, mut upper: Self) {
-        self.records.append(&mut upper.records);
+        // Not `append`, which builds the whole map anew: a transaction writes few records over a
+        // block's many.
+        self.records.extend(upper.records);
         self.written.append(&mut upper.written);
     }
 }

@@ -96,7 +96,8 @@ fn run_calls(
     for (index, call) in (0_u32..).zip(&transaction.calls) {
         let limit = fuel::CALL_MAX.min(fuel::TRANSACTION_MAX.saturating_sub(spent));
         let mut left = Fuel { left: limit };
-        let frame = Frame { transaction: signed.id, index, call, caller, intent };
+        let frame =
+            Frame { transaction: signed.id, index, call, caller, intent, depth: 0, ordinal: 0 };
         let result = call::run(session, frame, &mut left);
         spent = spent.saturating_add(limit.saturating_sub(left.left));
         match result {

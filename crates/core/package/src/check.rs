@@ -68,6 +68,15 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
         for field in &register.fields {
             text(format!("{place}.fields.{}", field.name), &field.title);
         }
+        for computed in &register.computed {
+            text(format!("{place}.computed.{}", computed.field.name), &computed.field.title);
+        }
+        for (i, invariant) in register.invariants.iter().enumerate() {
+            text(format!("{place}.invariants[{i}]"), &invariant.text);
+        }
+    }
+    for parameter in &doc.parameters {
+        text(format!("parameters.{}", parameter.name), &parameter.title);
     }
     for action in &doc.actions {
         let place = format!("actions.{}", action.name);
@@ -127,9 +136,11 @@ fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
 fn written(action: &ActionDoc) -> Vec<&str> {
     let mut registers = Vec::new();
     for effect in &action.effects {
-        if let EffectDoc::Insert { register, .. } = effect {
-            registers.push(register.as_str());
-        }
+        effect.walk(&mut |effect| {
+            if let EffectDoc::Insert { register, .. } = effect {
+                registers.push(register.as_str());
+            }
+        });
     }
     registers
 }
@@ -178,19 +189,7 @@ fn rules(action: &ActionDoc) -> Vec<Expr> {
     texts.extend(action.mandates.iter().map(|mandate| mandate.of.as_str()));
     texts.extend(action.guards.iter().map(|guard| guard.that.as_str()));
     for effect in &action.effects {
-        match effect {
-            EffectDoc::Insert { fields: sets, .. } => {
-                texts.extend(sets.iter().map(|set| set.rule.as_str()));
-            }
-            EffectDoc::Update { set, corrects, .. } => {
-                texts.extend(set.iter().map(|set| set.rule.as_str()));
-                if let Some(c) = corrects {
-                    texts.extend([c.version.as_str(), c.reason.as_str(), c.basis.as_str()]);
-                }
-            }
-            EffectDoc::Event { key, .. } => texts.push(key),
-            EffectDoc::Close { .. } => {}
-        }
+        effect.walk(&mut |effect| texts.extend(effect.rules()));
     }
     let mut exprs: Vec<Expr> = texts.iter().filter_map(|text| parse(text).ok()).collect();
     for read in &action.reads {
@@ -211,9 +210,11 @@ fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
     let inputs: BTreeSet<&str> = exprs.iter().flat_map(|expr| expr.fields_of("input")).collect();
     let mut names: BTreeSet<&str> = exprs.iter().flat_map(Expr::names).collect();
     for effect in &action.effects {
-        if let EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } = effect {
-            names.insert(record);
-        }
+        effect.walk(&mut |effect| {
+            if let EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } = effect {
+                names.insert(record);
+            }
+        });
     }
     let mut unused = |place: String| {
         found.push(
@@ -237,6 +238,16 @@ fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
 /// Scenarios must fit the package, and try every action and every reject code.
 fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
     let mut tried: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
+    let steps = source.scenarios.iter().flat_map(|s| s.given.iter().chain(&s.when));
+    let met: BTreeSet<&str> = steps.filter_map(|step| step.code.as_deref()).collect();
+    for register in package.registers.values() {
+        for (i, invariant) in register.invariants.iter().enumerate() {
+            if !met.contains(invariant.code.as_str()) {
+                let place = format!("registers.{}.invariants[{i}]", register.name);
+                found.push(untested_code(place, &invariant.code));
+            }
+        }
+    }
     let mut names = BTreeSet::new();
     for scenario in &source.scenarios {
         if !names.insert(&scenario.name) {
@@ -264,21 +275,16 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         }
         for (i, guard) in action.guards.iter().enumerate() {
             if !tried.contains(&Some(guard.code.as_str())) {
-                found.push(
-                    Problem::error(
-                        "untested-code",
-                        format!("{place}.require[{i}]"),
-                        (
-                            format!("没有情景因`{}`被拒绝", guard.code),
-                            format!("no scenario is refused with `{}`", guard.code),
-                        ),
-                        ("增加一个情景", "write one"),
-                    )
-                    .warning(),
-                );
+                found.push(untested_code(format!("{place}.require[{i}]"), &guard.code));
             }
         }
     }
+}
+
+fn untested_code(place: String, code: &str) -> Problem {
+    let cause =
+        (format!("没有情景因`{code}`被拒绝"), format!("no scenario is refused with `{code}`"));
+    Problem::error("untested-code", place, cause, ("增加一个情景", "write one")).warning()
 }
 
 fn scenario_problem(
@@ -317,9 +323,13 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
             }
         }
     }
+    let mut invariants = package.registers.values().flat_map(|register| &register.invariants);
+    // An action of another package may refuse with codes that are not known here.
     if let Some(code) = &step.code
         && !is_kernel_code(code)
+        && package.requires.is_empty()
         && !action.guards.iter().any(|guard| guard.code == *code)
+        && !invariants.any(|invariant| invariant.code == *code)
     {
         unknown("拒绝代码", "reject code", code);
     }
@@ -374,6 +384,27 @@ mod tests {
             "package.yaml:6:8: error: the English text is missing; write both zh and en"
         );
         assert!(found[7].1.starts_with("actions/make.yaml:8:"), "{}", found[7].1);
+    }
+
+    #[test]
+    fn the_code_of_an_invariant_is_known_and_wants_a_scenario() {
+        let action = ACTION.replace("BY", "a.b");
+        let invariants =
+            "invariants:\n  - {code: too-big, that: this.n < 9, zh: 太大, en: too big}\n";
+        let register = format!("{REGISTER}{invariants}");
+        let codes = |scenario: &str| {
+            let files = [
+                ("package.yaml", PACKAGE),
+                ("registers/item.yaml", register.as_str()),
+                ("actions/make.yaml", action.as_str()),
+                ("scenarios/one.yaml", scenario),
+            ];
+            let problems = check(&crate::source::parse(&files).unwrap());
+            let count = |code| problems.iter().filter(|p| p.code == code).count();
+            (count("scenario"), count("untested-code"))
+        };
+        let (scenario, untested) = codes(SCENARIO);
+        assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
     }
 
     #[test]

@@ -34,6 +34,57 @@ pub struct PackageDoc {
     /// Actions, sorted by name.
     #[n(6)]
     pub actions: Vec<ActionDoc>,
+    /// Required packages: identifier and lowest version.
+    #[n(7)]
+    pub requires: Vec<RequireDoc>,
+    /// Parameters, as authored.
+    #[n(8)]
+    pub parameters: Vec<ParameterDoc>,
+    /// Running numbers, as authored.
+    #[n(9)]
+    pub sequences: Vec<SequenceDoc>,
+}
+
+/// A required package.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct RequireDoc {
+    /// Identifier.
+    #[n(0)]
+    pub package: String,
+    /// Lowest version.
+    #[n(1)]
+    pub version: u32,
+}
+
+/// A constant of the package.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ParameterDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Type.
+    #[n(1)]
+    pub ty: String,
+    /// Rule without names that gives the value.
+    #[n(2)]
+    pub value: String,
+    /// Title.
+    #[n(3)]
+    pub title: TextDoc,
+}
+
+/// A running number.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct SequenceDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Text with `{scope}`, `{year}` and one `{n:DIGITS}`.
+    #[n(1)]
+    pub text: String,
 }
 
 /// A text in both languages.
@@ -61,7 +112,7 @@ pub struct RoleDoc {
 }
 
 /// A register.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RegisterDoc {
     /// Name.
@@ -82,6 +133,48 @@ pub struct RegisterDoc {
     /// Indexes, as authored.
     #[n(6)]
     pub indexes: Vec<IndexDoc>,
+    /// Computed fields, as authored.
+    #[n(7)]
+    pub computed: Vec<ComputedDoc>,
+    /// Invariants.
+    #[n(8)]
+    pub invariants: Vec<InvariantDoc>,
+    /// What happens when a record referred to is closed: field, and `refuse` or `close`.
+    #[n(9)]
+    pub on_close: Vec<SetDoc>,
+    /// `permanent`, or `N years`.
+    #[n(10)]
+    pub retention: String,
+}
+
+/// A computed field.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ComputedDoc {
+    /// Name, type and title.
+    #[n(0)]
+    pub field: FieldDoc,
+    /// Rule that gives it.
+    #[n(1)]
+    pub rule: String,
+}
+
+/// An invariant.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct InvariantDoc {
+    /// Reject code.
+    #[n(0)]
+    pub code: String,
+    /// Index over whose entries it speaks.
+    #[n(1)]
+    pub over: Option<String>,
+    /// Rule that must hold.
+    #[n(2)]
+    pub that: String,
+    /// What a person is told when it does not.
+    #[n(3)]
+    pub text: TextDoc,
 }
 
 /// A field.
@@ -216,6 +309,9 @@ pub enum EffectDoc {
         /// Fields.
         #[n(2)]
         fields: Vec<SetDoc>,
+        /// Fields that get the next number of a sequence.
+        #[n(3)]
+        numbers: Vec<NumberedDoc>,
     },
     /// A new version.
     #[n(2)]
@@ -253,6 +349,66 @@ pub enum EffectDoc {
         #[n(2)]
         key: String,
     },
+    /// For each item of a list.
+    #[n(5)]
+    Each {
+        /// Name of the item.
+        #[n(0)]
+        name: String,
+        /// Name of its position.
+        #[n(1)]
+        position: Option<String>,
+        /// Rule that gives the list.
+        #[n(2)]
+        list: String,
+        /// Register whose records the items are.
+        #[n(3)]
+        register: Option<String>,
+        /// What is done.
+        #[n(4)]
+        effects: Vec<EffectDoc>,
+    },
+    /// Only when a condition holds.
+    #[n(6)]
+    When {
+        /// The condition.
+        #[n(0)]
+        that: String,
+        /// What is done.
+        #[n(1)]
+        effects: Vec<EffectDoc>,
+    },
+    /// An action of a required package.
+    #[n(7)]
+    Call {
+        /// Package.
+        #[n(0)]
+        package: String,
+        /// Action.
+        #[n(1)]
+        action: String,
+        /// Input.
+        #[n(2)]
+        input: Vec<SetDoc>,
+        /// Rule that gives the keys of mandates.
+        #[n(3)]
+        mandates: Option<String>,
+    },
+}
+
+/// A field that gets the next number of a sequence.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct NumberedDoc {
+    /// Field.
+    #[n(0)]
+    pub field: String,
+    /// Sequence.
+    #[n(1)]
+    pub sequence: String,
+    /// Rule that gives the scope.
+    #[n(2)]
+    pub scope: String,
 }
 
 /// What a correction names: three rules.
@@ -268,6 +424,44 @@ pub struct CorrectsDoc {
     /// Legal basis.
     #[n(2)]
     pub basis: String,
+}
+
+impl EffectDoc {
+    /// Calls `look` with this effect and all effects inside it.
+    pub fn walk<'d>(&'d self, look: &mut impl FnMut(&'d Self)) {
+        look(self);
+        if let Self::Each { effects, .. } | Self::When { effects, .. } = self {
+            for effect in effects {
+                effect.walk(look);
+            }
+        }
+    }
+
+    /// The texts of its own rules, those of effects inside it left out.
+    #[must_use]
+    pub fn rules(&self) -> Vec<&str> {
+        fn of(sets: &[SetDoc]) -> Vec<&str> {
+            sets.iter().map(|set| set.rule.as_str()).collect()
+        }
+        match self {
+            Self::Insert { fields, numbers, .. } => {
+                let scopes = numbers.iter().map(|n| n.scope.as_str());
+                of(fields).into_iter().chain(scopes).collect()
+            }
+            Self::Update { set, corrects, .. } => {
+                let corrects = corrects.iter();
+                let named = corrects.flat_map(|c| [&c.version, &c.reason, &c.basis]);
+                of(set).into_iter().chain(named.map(String::as_str)).collect()
+            }
+            Self::Close { .. } => Vec::new(),
+            Self::Event { key, .. } => vec![key],
+            Self::Each { list, .. } => vec![list],
+            Self::When { that, .. } => vec![that],
+            Self::Call { input, mandates, .. } => {
+                of(input).into_iter().chain(mandates.as_deref()).collect()
+            }
+        }
+    }
 }
 
 impl PackageDoc {

@@ -44,6 +44,8 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
         "date" => Some(FieldType::Date),
         "time" => Some(FieldType::Time),
         "share" => Some(FieldType::Share),
+        "subject" => Some(FieldType::Subject),
+        "attachment" => Some(attachment()),
         _ => None,
     };
     if let Some(kind) = simple {
@@ -80,6 +82,17 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
     };
     p.expect_mark(")")?;
     Ok(kind)
+}
+
+/// A file kept elsewhere: its digest, and what a person needs to ask for it.
+fn attachment() -> FieldType {
+    let field = |kind| Field { kind, optional: false, title: Text::default() };
+    FieldType::Map(BTreeMap::from([
+        ("digest".to_owned(), field(FieldType::Digest)),
+        ("name".to_owned(), field(FieldType::Text(200))),
+        ("media".to_owned(), field(FieldType::Text(100))),
+        ("size".to_owned(), field(FieldType::Int)),
+    ]))
 }
 
 fn kind_of_item(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {

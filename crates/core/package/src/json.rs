@@ -49,9 +49,11 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         }
         FieldType::Area => decimal(text("a string such as \"90.50\"")?, 2),
         FieldType::Decimal(scale) => decimal(text("a string such as \"1.50\"")?, *scale),
-        FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_) => {
-            text("a string").map(Value::from)
-        }
+        FieldType::Text(_)
+        | FieldType::Enum(_)
+        | FieldType::Ref(_)
+        | FieldType::Subject
+        | FieldType::Identifier(_) => text("a string").map(Value::from),
         FieldType::Bytes(_) | FieldType::Digest => {
             let digits = text("a hexadecimal string")?;
             let bytes = hex::decode(digits).ok().map(Value::Bytes);
@@ -77,6 +79,33 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
             to_fields(fields, map).map(Value::Map)
         }
     }
+}
+
+/// Reads a value without a schema, for trying a rule: integers, texts, lists and maps as they
+/// stand. Dates, times and decimals have no form of their own in JSON: `date("…")` makes them.
+///
+/// # Errors
+/// For a number that is no 64-bit integer.
+pub fn infer(json: &Json) -> Result<Value, FieldProblem> {
+    Ok(match json {
+        Json::Null => Value::Null,
+        Json::Bool(b) => Value::Bool(*b),
+        Json::Number(n) => {
+            let int = n.as_i64().map(Value::Int);
+            int.ok_or_else(|| FieldProblem::new("is not a 64-bit integer"))?
+        }
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(items) => {
+            let read = |(i, item)| infer(item).map_err(|p| p.inside(&format!("[{i}]")));
+            Value::List(items.iter().enumerate().map(read).collect::<Result<_, _>>()?)
+        }
+        Json::Object(map) => {
+            let read = |(name, item): (&String, &Json)| {
+                Ok((name.clone(), infer(item).map_err(|p| p.inside(name))?))
+            };
+            Value::Map(map.iter().map(read).collect::<Result<_, FieldProblem>>()?)
+        }
+    })
 }
 
 fn decimal(text: &str, scale: u8) -> Result<Value, FieldProblem> {

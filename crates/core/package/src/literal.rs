@@ -76,6 +76,15 @@ pub fn civil(days: i32) -> Option<Date> {
     EPOCH.checked_add(span).ok().filter(|date| date.year() >= 1)
 }
 
+/// The date so many months later (earlier, when negative): the same day of the month, or the
+/// month's last when it has no such day. `None` outside the years 0001 to 9999.
+#[must_use]
+pub fn add_months(days: i32, months: i64) -> Option<i32> {
+    let months = jiff::Span::new().try_months(months).ok()?;
+    let date = civil(days)?.checked_add(months).ok()?;
+    (date.year() >= 1).then(|| days_of(date)).flatten()
+}
+
 /// A date as ISO 8601 text, if it lies in the years 0001 to 9999.
 #[must_use]
 pub fn date_text(days: i32) -> Option<String> {
@@ -101,6 +110,17 @@ pub fn date_of(time: Timestamp) -> Option<i32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn months_end_where_the_calendar_does() {
+        let months = |text: &str, n| add_months(date(text).unwrap(), n).and_then(date_text);
+        assert_eq!(months("2015-03-01", 36).unwrap(), "2018-03-01");
+        assert_eq!(months("2024-02-29", 12).unwrap(), "2025-02-28");
+        assert_eq!(months("2026-01-31", 1).unwrap(), "2026-02-28");
+        assert_eq!(months("2026-03-31", -1).unwrap(), "2026-02-28");
+        assert_eq!(months("9999-12-31", 1), None);
+        assert_eq!(months("2026-01-01", i64::MAX), None);
+    }
 
     #[test]
     fn decimals_keep_their_places_and_refuse_to_lose_one() {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Digest;
+use chaincity_types::{Digest, Value};
 
 use crate::rule::Program;
 
@@ -19,7 +19,7 @@ pub struct Text {
 }
 
 /// A package, checked and compiled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Package {
     /// Identifier, such as `real-estate`.
     pub id: String,
@@ -29,16 +29,60 @@ pub struct Package {
     pub title: Text,
     /// Digest of the canonical package document.
     pub digest: Digest,
+    /// Other packages whose actions it may call, with the lowest version that it needs.
+    pub requires: BTreeMap<String, u32>,
     /// Roles, by full name such as `registry.registrar`.
     pub roles: BTreeMap<String, Text>,
+    /// Constants that rules see as `param.name`.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Running numbers by name.
+    pub sequences: BTreeMap<String, Sequence>,
     /// Registers by name.
     pub registers: BTreeMap<String, Register>,
     /// Actions by name.
     pub actions: BTreeMap<String, Action>,
 }
 
+/// A constant of the package: what a city may decide otherwise, in one place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Type and title.
+    pub field: Field,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A running number, such as that of a certificate: text around a number that counts from 1, for
+/// each scope and, when the text names the year, for each year (UTC+8).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sequence {
+    /// The parts of the text, in order.
+    pub parts: Vec<SequencePart>,
+}
+
+/// A part of a running number's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SequencePart {
+    /// As it stands.
+    Text(String),
+    /// `{scope}`: what the effect gives, such as the name of the office.
+    Scope,
+    /// `{year}`: the block's year, four digits.
+    Year,
+    /// `{n:7}`: the number, with at least so many digits.
+    Number(u8),
+}
+
+impl Sequence {
+    /// Whether it begins anew each year.
+    #[must_use]
+    pub fn is_yearly(&self) -> bool {
+        self.parts.contains(&SequencePart::Year)
+    }
+}
+
 /// A register: records of one shape.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Register {
     /// Name, such as `unit`.
     pub name: String,
@@ -52,14 +96,67 @@ pub struct Register {
     pub fields: BTreeMap<String, Field>,
     /// Declared indexes by name. They hold live records only.
     pub indexes: BTreeMap<String, Index>,
+    /// What follows from the fields and the time, in order: a later one may use an earlier one.
+    pub computed: Vec<Computed>,
+    /// What must hold after every call that writes a record.
+    pub invariants: Vec<Invariant>,
+    /// What happens to a record when one that it refers to is closed, by field.
+    pub on_close: BTreeMap<String, OnClose>,
+    /// How long records are kept.
+    pub retention: Retention,
+}
+
+/// A computed field: evaluated wherever a record is seen, never stored.
+#[derive(Clone, Debug)]
+pub struct Computed {
+    /// Name, among the register's fields.
+    pub name: String,
+    /// Type and title.
+    pub field: Field,
+    /// Sees `this` (the record), `now`, `today` and `param`.
+    pub rule: Program,
+}
+
+/// A condition on a register's records.
+#[derive(Clone, Debug)]
+pub struct Invariant {
+    /// Reject code of a call that would break it.
+    pub code: String,
+    /// An index: then it is about all live records under one entry (`all`), else about one live
+    /// record (`this`).
+    pub over: Option<String>,
+    /// What must hold; sees `now`, `today` and `param` too.
+    pub that: Program,
+    /// What a person is told when it does not.
+    pub text: Text,
+}
+
+/// What happens to a record when one that it refers to is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnClose {
+    /// The other cannot be closed while this one is live.
+    Refuse,
+    /// This one is closed with it.
+    Close,
+}
+
+/// How long records are kept after they are closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Retention {
+    /// For ever: what the law keeps permanently (不动产登记暂行条例 13).
+    #[default]
+    Permanent,
+    /// At least so many years; then their readable parts may be erased.
+    Years(u16),
 }
 
 /// How a record gets its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum KeyRule {
     /// The value of this field, in canonical text.
     Field(String),
     /// 24 hexadecimal digits derived from transaction id, call and ordinal.
+    #[default]
     Auto,
 }
 
@@ -115,6 +212,8 @@ pub enum FieldType {
     Enum(Vec<String>),
     /// Key of a live or closed record of this register of the same package, as text.
     Ref(String),
+    /// Id of a subject, as text: 1 to 128 bytes without white space or control characters.
+    Subject,
     /// An identifier of this kind (`unit-number`, `uscc`, …), as text in canonical form.
     Identifier(String),
     /// A holder's share: map `{subject: text, n: int, d: int}` with 0 < n ≤ d.
@@ -230,6 +329,8 @@ pub enum Effect {
         name: Option<String>,
         /// Field values.
         fields: BTreeMap<String, Program>,
+        /// Fields that get the next number of a sequence.
+        numbers: Vec<Numbered>,
     },
     /// A new version of a record read under this name.
     Update {
@@ -256,6 +357,52 @@ pub enum Effect {
         /// Gives the record's key, or a list of keys: then an event for each.
         key: Program,
     },
+    /// The same for each item of a list, at most [`EACH_MAX`].
+    Each {
+        /// Name of the item.
+        name: String,
+        /// Name of its position, from 0.
+        position: Option<String>,
+        /// Gives the list.
+        list: Program,
+        /// The register whose records the items are, when they are.
+        register: Option<String>,
+        /// What is done; sees item and position.
+        effects: Vec<Effect>,
+    },
+    /// Only when a condition holds.
+    When {
+        /// The condition.
+        that: Program,
+        /// What is done.
+        effects: Vec<Effect>,
+    },
+    /// An action of a required package, by the same operator with its own roles: authority is not
+    /// inherited. Runs after the action's own effects are written.
+    Call {
+        /// Package.
+        package: String,
+        /// Action.
+        action: String,
+        /// Input values.
+        input: BTreeMap<String, Program>,
+        /// Gives the keys of the mandates that it names.
+        mandates: Option<Program>,
+    },
+}
+
+/// Most items of one `each`.
+pub const EACH_MAX: usize = 256;
+
+/// A field that gets the next number of a sequence.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// The field.
+    pub field: String,
+    /// The sequence.
+    pub sequence: String,
+    /// Gives the scope.
+    pub scope: Program,
 }
 
 /// What a correction must name (更正登记).

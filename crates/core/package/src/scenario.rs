@@ -100,7 +100,12 @@ pub struct Assertion {
     /// Its version number.
     #[serde(default)]
     pub version: Option<u64>,
-    /// Fields that it must have, as JSON; null: absent. Without a key: which records count.
+    /// Time at which computed fields are looked at, RFC 3339; otherwise a second after the last
+    /// step.
+    #[serde(default)]
+    pub at: Option<String>,
+    /// Fields that it must have, stored or computed, as JSON; null: absent. Without a key: which
+    /// records count.
     #[serde(default)]
     pub fields: Map<String, Json>,
     /// Without a key: how many live records have these fields.

@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, IndexDoc, LetDoc, MandateDoc,
-    PackageDoc, RegisterDoc, RoleDoc, SetDoc, TextDoc,
+    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, IndexDoc, InvariantDoc,
+    LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc,
+    SequenceDoc, SetDoc, TextDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -128,6 +129,12 @@ impl Reader {
         for (name, title) in &file.roles.0 {
             self.put(path, format!("roles.{name}"), title);
         }
+        for (name, parameter) in &file.parameters.0 {
+            self.put(path, format!("parameters.{name}"), parameter);
+        }
+        for (name, sequence) in &file.sequences.0 {
+            self.put(path, format!("sequences.{name}"), sequence);
+        }
         let doc = &mut self.source.doc;
         doc.id = file.package.value;
         doc.version = file.version;
@@ -137,6 +144,16 @@ impl Reader {
             title: title.value.into(),
         };
         doc.roles = file.roles.0.into_iter().map(role).collect();
+        let require = |(package, version)| RequireDoc { package, version };
+        doc.requires = file.requires.0.into_iter().map(require).collect();
+        let parameter = |(name, text): (String, Spanned<yaml::ParameterText>)| {
+            let yaml::ParameterText { ty, value, zh, en } = text.value;
+            ParameterDoc { name, ty, value, title: TextDoc { zh, en } }
+        };
+        doc.parameters = file.parameters.0.into_iter().map(parameter).collect();
+        let sequence =
+            |(name, text): (String, Spanned<String>)| SequenceDoc { name, text: text.value };
+        doc.sequences = file.sequences.0.into_iter().map(sequence).collect();
     }
 
     fn fields(
@@ -168,6 +185,28 @@ impl Reader {
             let yaml::IndexText { fields, unique } = index.value;
             indexes.push(IndexDoc { name, fields, unique });
         }
+        let mut computed = Vec::new();
+        for (name, text) in file.computed.0 {
+            self.put(path, format!("{place}.computed.{name}"), &text);
+            let yaml::ComputedText { ty, rule, zh, en } = text.value;
+            let field = FieldDoc { name, ty, title: TextDoc { zh, en } };
+            computed.push(ComputedDoc { field, rule });
+        }
+        let mut invariants = Vec::new();
+        for (i, text) in file.invariants.into_iter().enumerate() {
+            self.put(path, format!("{place}.invariants[{i}]"), &text.that);
+            let yaml::InvariantText { code, over, that, zh, en } = text;
+            let text = TextDoc { zh, en };
+            invariants.push(InvariantDoc { code, over, that: that.value, text });
+        }
+        let on_close = self.sets(path, &format!("{place}.on_close"), file.on_close);
+        let retention = file.retention.map_or_else(
+            || "permanent".to_owned(),
+            |text| {
+                self.put(path, format!("{place}.retention"), &text);
+                text.value
+            },
+        );
         self.source.doc.registers.push(RegisterDoc {
             name,
             title: file.title.into(),
@@ -175,6 +214,10 @@ impl Reader {
             key: file.key.value,
             fields,
             indexes,
+            computed,
+            invariants,
+            on_close,
+            retention,
         });
     }
 
@@ -201,12 +244,7 @@ impl Reader {
             let text = TextDoc { zh: guard.zh, en: guard.en };
             guards.push(GuardDoc { code: guard.code, that: guard.that.value, text });
         }
-        let mut effects = Vec::new();
-        for (i, effect) in file.effects.into_iter().enumerate() {
-            let place = format!("{place}.do[{i}]");
-            self.put(path, place.clone(), &effect);
-            effects.push(self.effect(path, &place, effect.value));
-        }
+        let effects = self.effects(path, &place, file.effects);
         self.source.doc.actions.push(ActionDoc {
             name,
             title: file.title.into(),
@@ -230,12 +268,60 @@ impl Reader {
         out
     }
 
+    fn effects(
+        &mut self,
+        path: &str,
+        place: &str,
+        texts: Vec<Spanned<EffectText>>,
+    ) -> Vec<EffectDoc> {
+        let mut effects = Vec::new();
+        for (i, effect) in texts.into_iter().enumerate() {
+            let place = format!("{place}.do[{i}]");
+            self.put(path, place.clone(), &effect);
+            effects.push(self.effect(path, &place, effect.value));
+        }
+        effects
+    }
+
+    fn numbers(
+        &mut self,
+        path: &str,
+        place: &str,
+        texts: Ordered<Spanned<yaml::NumberedText>>,
+    ) -> Vec<NumberedDoc> {
+        let mut numbers = Vec::new();
+        for (field, text) in texts.0 {
+            self.put(path, format!("{place}.{field}"), &text);
+            let yaml::NumberedText { sequence, scope } = text.value;
+            numbers.push(NumberedDoc { field, sequence, scope });
+        }
+        numbers
+    }
+
     fn effect(&mut self, path: &str, place: &str, effect: EffectText) -> EffectDoc {
         match effect {
             EffectText::Insert(insert) => EffectDoc::Insert {
                 register: insert.register,
                 name: insert.name,
                 fields: self.sets(path, place, insert.fields),
+                numbers: self.numbers(path, place, insert.numbers),
+            },
+            EffectText::Each(each) => EffectDoc::Each {
+                name: each.name,
+                position: each.position,
+                list: each.list,
+                register: each.register,
+                effects: self.effects(path, place, each.effects),
+            },
+            EffectText::When(when) => EffectDoc::When {
+                that: when.that,
+                effects: self.effects(path, place, when.effects),
+            },
+            EffectText::Call(call) => EffectDoc::Call {
+                package: call.package,
+                action: call.action,
+                input: self.sets(path, place, call.input),
+                mandates: call.mandates,
             },
             EffectText::Update(update) => EffectDoc::Update {
                 record: update.record,

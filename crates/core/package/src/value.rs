@@ -116,6 +116,10 @@ impl FieldType {
                 keep(words.contains(word), value, &format!("is none of `{}`", words.join("`, `")))
             }
             (Self::Ref(_), Value::Text(key)) => keep(is_key(key), value, "is not a record key"),
+            (Self::Subject, Value::Text(id)) => {
+                let plain = !id.chars().any(|c| c.is_whitespace() || c.is_control());
+                keep(is_key(id) && plain, value, "is not the id of a subject")
+            }
             (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text, today),
             (Self::Share, Value::Map(map)) => share(map, value),
             (Self::List(item, max), Value::List(items)) => list(item, *max, items, today),
@@ -144,6 +148,7 @@ impl FieldType {
             Self::Time => "time",
             Self::Enum(_) => "enum",
             Self::Ref(_) => "ref",
+            Self::Subject => "subject",
             Self::Identifier(_) => "identifier",
             Self::Share => "share",
             Self::List(..) => "list",

@@ -96,6 +96,10 @@ catalogue! {
     CorrectionMismatch = "correction-mismatch", "更正须指明被更正的现势版本", "a correction must name the current version it corrects";
     /// More records than a declared bound.
     TooManyRecords = "too-many-records", "记录数超过声明上限", "more records than the declared bound";
+    /// A live record refers to the one that would be closed.
+    Referenced = "referenced", "尚有现势记录引用该记录", "a live record refers to this one";
+    /// An action's calls of other actions lie too deep.
+    CallDepth = "call-depth", "业务动作相互调用过深", "actions call each other too deeply";
     /// A body beyond the size limit.
     BodyTooLarge = "body-too-large", "记录超过大小上限", "the record is larger than the limit";
     /// An arithmetic overflow in a rule.

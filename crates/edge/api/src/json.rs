@@ -168,6 +168,7 @@ pub fn read(kind: &FieldKind, json: &Json, path: &str) -> Result<Value, JsonErro
         FieldKind::Text { .. }
         | FieldKind::Enum { .. }
         | FieldKind::Ref { .. }
+        | FieldKind::Subject
         | FieldKind::Identifier { .. } => text("a text").map(Value::from),
         FieldKind::Bytes { .. } | FieldKind::Digest => {
             let expected = "bytes in hexadecimal";
@@ -212,6 +213,7 @@ pub fn read_text(kind: &FieldKind, text: &str, path: &str) -> Result<Value, Json
         | FieldKind::Text { .. }
         | FieldKind::Enum { .. }
         | FieldKind::Ref { .. }
+        | FieldKind::Subject
         | FieldKind::Identifier { .. }
         | FieldKind::Bytes { .. }
         | FieldKind::Digest

@@ -45,6 +45,22 @@ pub struct PackageInfo {
     pub registers: BTreeMap<String, RegisterInfo>,
     /// Actions by name.
     pub actions: BTreeMap<String, ActionInfo>,
+    /// Constants that its rules use, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, ParameterInfo>,
+    /// Packages whose actions it may call, with the lowest version.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requires: BTreeMap<String, u32>,
+}
+
+/// A constant of a package.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ParameterInfo {
+    /// Type and title.
+    #[serde(flatten)]
+    pub field: FieldInfo,
+    /// Its value.
+    pub value: serde_json::Value,
 }
 
 /// A register.
@@ -61,6 +77,15 @@ pub struct RegisterInfo {
     pub fields: BTreeMap<String, FieldInfo>,
     /// Indexes by name.
     pub indexes: BTreeMap<String, IndexInfo>,
+    /// What follows from the fields and the time, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub computed: BTreeMap<String, FieldInfo>,
+    /// What must hold after every call that writes a record.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invariants: Vec<GuardInfo>,
+    /// Years for which records are kept after they are closed; absent: for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retention_years: Option<u16>,
 }
 
 /// A declared index.
@@ -127,6 +152,8 @@ pub enum FieldKind {
         /// The register.
         register: String,
     },
+    /// Id of a subject.
+    Subject,
     /// An identifier of this kind, such as `unit-number`.
     Identifier {
         /// The kind.

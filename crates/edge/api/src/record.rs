@@ -40,6 +40,11 @@ pub struct Record {
     /// What it corrects.
     #[serde(rename = "_corrects", default, skip_serializing_if = "Option::is_none")]
     pub corrects: Option<Corrects>,
+    /// The register's computed fields at the time of the answer, or at `as_of`; a history leaves
+    /// them out.
+    #[serde(rename = "_computed", default, skip_serializing_if = "Map::is_empty")]
+    #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
+    pub computed: Map<String, Value>,
     /// The register's own fields.
     #[serde(flatten)]
     #[schema(value_type = std::collections::BTreeMap<String, serde_json::Value>)]
@@ -116,6 +121,7 @@ impl From<&Version> for Record {
             LogicalKey::Record { key, .. } => key.clone(),
             LogicalKey::Index { index, .. } => index.clone(),
             LogicalKey::Intent { intent, .. } => intent.clone(),
+            LogicalKey::Counter { sequence, .. } => sequence.clone(),
         };
         let status = match version.status {
             Status::Live => "live",
@@ -134,6 +140,7 @@ impl From<&Version> for Record {
                 reason: c.reason.clone(),
                 basis: c.basis.clone(),
             }),
+            computed: Map::new(),
             fields: json::fields(&version.fields),
         }
     }

@@ -5,12 +5,34 @@ use std::collections::BTreeMap;
 use chaincity_api::block::{BlockInfo, BlockSummary};
 use chaincity_api::package::{
     ActionInfo, FieldInfo, FieldKind, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
-    RegisterInfo, TextInfo,
+    ParameterInfo, RegisterInfo, TextInfo,
 };
+use chaincity_api::record::Record;
 use chaincity_api::transaction::{ReceiptInfo, WriteInfo};
 use chaincity_crypto::hash;
 use chaincity_history::StoredBlock;
-use chaincity_package::model::{Action, Field, FieldType, KeyRule, Package, Register, Text};
+use chaincity_package::json;
+use chaincity_package::model::{
+    Action, Field, FieldType, KeyRule, Package, Register, Retention, Text,
+};
+use chaincity_types::Timestamp;
+use chaincity_types::wire::Version;
+
+/// A version with its computed fields at a time.
+pub(crate) fn record(
+    package: &Package,
+    of: &Register,
+    version: &Version,
+    now: Timestamp,
+) -> Record {
+    let mut record = Record::from(version);
+    match of.computed_at(package, &record.key, version, now) {
+        Ok(computed) => record.computed = json::from_fields(&computed),
+        // A rule that gives no value refuses calls; a reader still sees what is stored.
+        Err(failure) => tracing::debug!(register = of.name, code = failure.code.code(), "no value"),
+    }
+    record
+}
 
 /// A block without its content.
 pub(crate) fn block_summary(stored: &StoredBlock) -> BlockSummary {
@@ -54,6 +76,11 @@ pub(crate) fn package_info(package: &Package) -> PackageInfo {
         roles: map(&package.roles, text),
         registers: map(&package.registers, register),
         actions: map(&package.actions, action),
+        parameters: map(&package.parameters, |parameter| ParameterInfo {
+            field: field(&parameter.field),
+            value: json::from_value(&parameter.value),
+        }),
+        requires: package.requires.clone(),
     }
 }
 
@@ -78,6 +105,20 @@ fn register(register: &Register) -> RegisterInfo {
             fields: index.fields.clone(),
             unique: index.unique,
         }),
+        computed: register
+            .computed
+            .iter()
+            .map(|computed| (computed.name.clone(), field(&computed.field)))
+            .collect(),
+        invariants: register
+            .invariants
+            .iter()
+            .map(|i| GuardInfo { code: i.code.clone(), text: text(&i.text) })
+            .collect(),
+        retention_years: match register.retention {
+            Retention::Permanent => None,
+            Retention::Years(years) => Some(years),
+        },
     }
 }
 
@@ -117,6 +158,7 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Time => FieldKind::Time,
         FieldType::Enum(words) => FieldKind::Enum { words: words.clone() },
         FieldType::Ref(register) => FieldKind::Ref { register: register.clone() },
+        FieldType::Subject => FieldKind::Subject,
         FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.clone() },
         FieldType::Share => FieldKind::Share,
         FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },

@@ -1,23 +1,23 @@
-//! Admission: what may enter the pool, from clients and from peers.
+//! Admission: what may enter the pool from a client, and what is checked before anything is pooled.
+//!
+//! Checks go from cheap to dear, and each is bounded before it begins: size, form, window, one
+//! signature, then the dry run, whose fuel is bounded. The signature is verified before the operator is
+//! looked up: keys are public, so looking first would spare nothing against whoever floods.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
-use chaincity_engine::StateReader;
 use chaincity_ledger::{BlockContext, BlockRun, Lookup, Step, View as _, order};
-use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, Entry, Outcome, PROTOCOL, TRANSACTION_BYTES_MAX};
-use chaincity_types::{Digest, Reject, Timestamp, cbor};
-use minicbor::bytes::ByteVec;
+use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, Entry, Outcome, PROTOCOL};
+use chaincity_types::{Digest, Reject, Timestamp};
 
 use crate::api::{NodeError, Refusal};
 use crate::governed;
+use crate::orderer::FinalState;
 use crate::pipeline::Pipeline;
 use crate::pool::Pooled;
 use crate::records::Known;
-
-/// Most bytes in one gossip message.
-const GOSSIP_BYTES_MAX: usize = 512 * 1024;
 
 impl From<Reject> for Refusal {
     fn from(code: Reject) -> Self {
@@ -25,27 +25,14 @@ impl From<Reject> for Refusal {
     }
 }
 
-/// Packs signed transactions into messages: a CBOR array of byte strings each.
-pub(crate) fn gossip_messages(transactions: &[Bytes]) -> Vec<Bytes> {
-    let mut messages = Vec::new();
-    let mut batch: Vec<ByteVec> = Vec::new();
-    let mut size = 0_usize;
-    for bytes in transactions {
-        if size.saturating_add(bytes.len()) > GOSSIP_BYTES_MAX && !batch.is_empty() {
-            messages.push(Bytes::from(cbor::encode(&std::mem::take(&mut batch))));
-            size = 0;
-        }
-        size = size.saturating_add(bytes.len());
-        batch.push(ByteVec::from(bytes.to_vec()));
-    }
-    if !batch.is_empty() {
-        messages.push(Bytes::from(cbor::encode(&batch)));
-    }
-    messages
+/// Why the transaction as a whole can never apply, if so.
+fn hopeless(entries: &[Entry]) -> Option<Refusal> {
+    let refusals: Option<Vec<Refusal>> = entries.iter().map(hopeless_entry).collect();
+    refusals?.into_iter().next()
 }
 
 /// A rejection that no later block could turn into success: the sender's mistake, told at once.
-fn hopeless(entry: &Entry) -> Option<Refusal> {
+fn hopeless_entry(entry: &Entry) -> Option<Refusal> {
     const HOPELESS: &[Reject] = &[
         Reject::UnknownOperator,
         Reject::UnknownPackage,
@@ -60,7 +47,7 @@ fn hopeless(entry: &Entry) -> Option<Refusal> {
 
 impl Pipeline {
     /// What needs neither state nor signature.
-    fn check_window(&self, signed: &SignedTransaction) -> Result<(), Reject> {
+    pub(crate) fn check_window(&self, signed: &SignedTransaction) -> Result<(), Reject> {
         let transaction = &signed.transaction;
         let now = self.tip().header.time;
         if transaction.ledger != self.inner.ledger {
@@ -85,19 +72,23 @@ impl Pipeline {
 
     /// Admits a client's transaction: form, window, signature, operator, then a dry run for
     /// faults that no other block could cure.
-    pub(crate) async fn admit<S: StateReader>(
+    pub(crate) async fn admit(
         &self,
         bytes: Vec<u8>,
-        state: &S,
+        state: &FinalState,
         now: Timestamp,
     ) -> Result<Digest, Refusal> {
-        if bytes.len() > TRANSACTION_BYTES_MAX {
-            return Err(Reject::TooLarge.into());
-        }
         let signed = Arc::new(cose::decode_transaction(&bytes)?);
+        // Without a state this node knows neither the time of the ledger nor its operators.
+        if !state.ready().await {
+            return Err(Reject::Busy.into());
+        }
         self.check_window(&signed)?;
         signed.verify()?;
         let admitted = self.dry_run(&signed, state).await;
+        if state.failed() {
+            return Err(Reject::Busy.into());
+        }
         let (member, class) = match admitted {
             Ok(admitted) => admitted?,
             Err(fault) => {
@@ -106,25 +97,33 @@ impl Pipeline {
             }
         };
         let id = signed.id;
-        let bytes = Bytes::from(bytes);
-        self.pool(Pooled { bytes: bytes.clone(), signed, member, class, since: now })?;
-        self.inner.shared().outbox.push(bytes);
-        self.inner.outgoing.notify_one();
+        self.pool(Pooled { bytes: Bytes::from(bytes), signed, member, class, since: now })?;
+        self.announce(id);
         Ok(id)
     }
 
-    fn pool(&self, pooled: Pooled) -> Result<(), Reject> {
-        self.inner.shared().pool.insert(pooled)?;
+    /// Puts a transaction into the pool that passed all checks.
+    ///
+    /// INVARIANT: the pool holds nothing that the window does. The block that holds it may have
+    /// become final since it was checked, so this asks again, under the one lock; drawn from the
+    /// pool it would make this node's block invalid, again and again.
+    pub(crate) fn pool(&self, pooled: Pooled) -> Result<(), Reject> {
+        let mut shared = self.inner.shared();
+        if shared.window.contains(&pooled.signed.id) {
+            return Err(Reject::Duplicate);
+        }
+        shared.pool.insert(pooled)?;
+        drop(shared);
         self.inner.arrived.notify_waiters();
         Ok(())
     }
 
     /// The operator's member and the transaction's class, or why it can never apply. Guards and
     /// reads are left to the ledger: what they refuse shall be refused there, with a receipt.
-    async fn dry_run<S: StateReader>(
+    async fn dry_run(
         &self,
         signed: &SignedTransaction,
-        state: &S,
+        state: &FinalState,
     ) -> Result<Result<(String, u8), Refusal>, NodeError> {
         let inner = &*self.inner;
         let tip = self.tip().header;
@@ -152,7 +151,7 @@ impl Pipeline {
                 Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
             }
         };
-        if let Some(refusal) = receipt.entries.iter().find_map(hopeless) {
+        if let Some(refusal) = hopeless(&receipt.entries) {
             return Ok(Err(refusal));
         }
         let class = loop {
@@ -162,46 +161,5 @@ impl Pipeline {
             }
         };
         Ok(Ok((member, class)))
-    }
-
-    /// Admits what a peer gossiped: the peer ran it dry, this node checks form, window, signature
-    /// and that the operator exists. What does not pass is dropped.
-    pub(crate) fn admit_gossip(&self, message: &[u8]) {
-        let Ok(batch) = cbor::decode::<Vec<ByteVec>>(message, 2 * GOSSIP_BYTES_MAX) else { return };
-        let now = self.tip().header.time;
-        let mut fresh = Vec::new();
-        for bytes in batch {
-            let bytes = Bytes::from(Vec::from(bytes));
-            let Ok(signed) = cose::decode_transaction(&bytes) else { continue };
-            if self.check_window(&signed).is_err() {
-                continue;
-            }
-            let Some((member, class)) = self.gossip_lane(&signed) else { continue };
-            fresh.push(Pooled { bytes, signed: Arc::new(signed), member, class, since: now });
-        }
-        let all: Vec<&SignedTransaction> = fresh.iter().map(|p| p.signed.as_ref()).collect();
-        let bad = match cose::verify_transactions(&all) {
-            Ok(()) => Vec::new(),
-            Err(bad) => bad,
-        };
-        for (index, pooled) in fresh.into_iter().enumerate() {
-            if bad.contains(&index) {
-                continue;
-            }
-            if let Err(reject) = self.pool(pooled) {
-                tracing::debug!(code = reject.code(), "a gossiped transaction was not pooled");
-            }
-        }
-    }
-
-    /// Member and class of a gossiped transaction, from what this node has in memory.
-    fn gossip_lane(&self, signed: &SignedTransaction) -> Option<(String, u8)> {
-        let shared = self.inner.shared();
-        let member = shared.operators.get(signed.operator.as_bytes().as_slice())?.clone();
-        let urgent = signed.transaction.calls.iter().all(|call| {
-            let package = shared.packages.get(&call.package);
-            package.and_then(|p| p.actions.get(&call.action)).is_some_and(|action| action.urgent)
-        });
-        Some((member, u8::from(!urgent)))
     }
 }

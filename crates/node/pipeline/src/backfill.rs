@@ -3,8 +3,11 @@
 //! Each block names its parent's digest and commits to its receipts and writes, each write names
 //! its body's digest: everything is checked against what is already trusted.
 
+use chaincity_crypto::hash;
 use chaincity_engine::{Clock, ContentKey};
 use chaincity_history::StoredBlock;
+use chaincity_ledger::governance;
+use chaincity_package::doc::PackageDoc;
 use chaincity_types::{Digest, Height};
 
 use crate::api::NodeError;
@@ -20,8 +23,15 @@ impl Pipeline {
     /// again when a snapshot leaves a gap above: runs until the pipeline is dropped by its node.
     pub async fn backfill<C: Clock>(&self, clock: C) {
         let mut tip = self.inner.tip.subscribe();
+        let mut packages_known = false;
         loop {
             tip.mark_unchanged();
+            if !packages_known {
+                packages_known = self.learn_packages().await.unwrap_or_else(|fault| {
+                    tracing::warn!(%fault, "the packages in force are not known yet");
+                    false
+                });
+            }
             match self.backfill_step().await {
                 // A node that lost its state has a gap once the first block after the snapshot is
                 // held.
@@ -29,6 +39,7 @@ impl Pipeline {
                     if tip.changed().await.is_err() {
                         return;
                     }
+                    packages_known = false;
                 }
                 Ok(Progress::Moved) => {}
                 Ok(Progress::Waiting) => clock.sleep_ms(PAUSE_MS).await,
@@ -38,6 +49,34 @@ impl Pipeline {
                 }
             }
         }
+    }
+
+    /// Reads from the state the packages that genesis names, in whatever version is in force, so
+    /// that a node that joined by snapshot can be asked for records before its history reaches
+    /// down to their publication. Packages published later are met on the way. Gives whether there
+    /// is nothing left to do.
+    async fn learn_packages(&self) -> Result<bool, NodeError> {
+        let inner = &*self.inner;
+        let (Some(lowest), Some(orderer)) = (inner.store.complete_from(), inner.orderer.get())
+        else {
+            return Ok(false);
+        };
+        if lowest <= Height(1) {
+            return Ok(true);
+        }
+        let documents = inner.genesis.packages.iter();
+        let keys: Vec<_> = documents
+            .filter_map(|document| PackageDoc::from_bytes(document).ok())
+            .map(|document| governance::key(governance::PACKAGE, &document.id))
+            .collect();
+        let heads = orderer.heads(keys.iter().map(hash::state_key).collect()).await;
+        for (key, head) in keys.iter().zip(heads.map_err(NodeError::Fault)?) {
+            if let Some(head) = head {
+                crate::records::load(key, head, &inner.bodies).await?;
+                self.note_governance(&[head.body], false)?;
+            }
+        }
+        Ok(true)
     }
 
     /// Fetches the block below the lowest complete one, with its bodies.
@@ -60,6 +99,7 @@ impl Pipeline {
             return Ok(Progress::Waiting);
         };
         inner.store.backfill(Some(&stored), &bodies).map_err(fault)?;
+        self.extend_window(&above.block.header, &stored);
         let writes: Vec<_> = stored.writes.iter().map(|write| write.body).collect();
         self.note_governance(&writes, false)?;
         Ok(Progress::Moved)

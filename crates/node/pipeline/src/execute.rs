@@ -1,7 +1,7 @@
 //! Executing a block's transactions over its parent's state.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
@@ -12,20 +12,42 @@ use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
 
 use crate::api::NodeError;
+use crate::cache::Cache;
 use crate::records::{Bodies, Known};
 
 /// How many transactions after one that misses a record are looked at for their reads too.
 const LOOK_AHEAD: usize = 256;
 
+/// Most compiled packages kept, in number and in bytes of their documents.
+const COMPILED_MAX: usize = 256;
+const COMPILED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Compiled packages by document digest. Compiling is a pure function of the document, so the
 /// cache can never disagree with another node's.
-#[derive(Debug, Default)]
-pub(crate) struct PackageCache(Mutex<BTreeMap<Digest, Option<Arc<Package>>>>);
+#[derive(Debug)]
+pub(crate) struct PackageCache(Mutex<Cache<Option<Arc<Package>>>>);
+
+impl Default for PackageCache {
+    fn default() -> Self {
+        Self(Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)))
+    }
+}
+
+impl PackageCache {
+    fn cache(&self) -> MutexGuard<'_, Cache<Option<Arc<Package>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Packages for PackageCache {
     fn compiled(&self, digest: Digest, document: &[u8]) -> Option<Arc<Package>> {
-        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.entry(digest).or_insert_with(|| compile(document)).clone()
+        let known = self.cache().get(&digest);
+        known.unwrap_or_else(|| {
+            // Outside the lock: whoever needs another package does not wait for this one.
+            let package = compile(document);
+            self.cache().insert(digest, package.clone(), document.len());
+            package
+        })
     }
 }
 
@@ -57,7 +79,8 @@ pub(crate) struct Outcome {
 }
 
 /// Executes transactions in order. Reads are fetched for many transactions at once: when one
-/// misses a record, those after it say what they would read too.
+/// misses a record, those after it say what they would read too, until they miss nothing: so each
+/// is tried a few times at most, however its reads hang on what the block wrote before.
 pub(crate) async fn execute<S: StateReader>(
     context: BlockContext,
     genesis: Option<&Genesis>,
@@ -72,13 +95,20 @@ pub(crate) async fn execute<S: StateReader>(
         run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
     }
     let mut rest = transactions;
+    let mut satisfied = BTreeSet::new();
     while let Some((first, later)) = rest.split_first() {
         match run.run(&call(first), &known, packages) {
             Step::Done(()) => rest = later,
             Step::Need(mut keys) => {
                 for transaction in later.iter().take(LOOK_AHEAD) {
-                    if let Step::Need(more) = run.preview(&call(transaction), &known, packages) {
-                        keys.extend(more);
+                    if satisfied.contains(&transaction.id) {
+                        continue;
+                    }
+                    match run.preview(&call(transaction), &known, packages) {
+                        Step::Need(more) => keys.extend(more),
+                        Step::Done(_) => {
+                            satisfied.insert(transaction.id);
+                        }
                     }
                 }
                 keys.sort_unstable();

@@ -11,7 +11,9 @@
 mod admit;
 mod api;
 mod backfill;
+mod cache;
 mod execute;
+mod gossip;
 mod governed;
 mod machine;
 mod node;

@@ -18,8 +18,9 @@ use minicbor::bytes::ByteVec;
 
 use crate::api::NodeError;
 use crate::execute::{Outcome, execute, members_of};
-use crate::pipeline::{ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
-use crate::records::Known;
+use crate::pipeline::{Ancestors, ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
+use crate::pool::Pooled;
+use crate::records::{Known, Written};
 
 /// Most bytes of transactions in a block: beyond about one megabyte latency grows faster than
 /// throughput.
@@ -43,6 +44,9 @@ impl Pipeline {
     async fn wait_for_work<C: Clock>(&self, parent: &Header, clock: &C, skip: &BTreeSet<Digest>) {
         // The first block writes genesis, and a ledger that stood still catches up: no waiting.
         if parent.height == Height(0) || clock.now().since_ms(parent.time) > STEP_MS_MAX {
+            return;
+        }
+        if self.inner.shared().pool.has_work(skip) {
             return;
         }
         let mut due = clock.sleep_ms(HEARTBEAT_MS);
@@ -102,12 +106,15 @@ impl Pipeline {
         transactions: Vec<Arc<SignedTransaction>>,
         outcome: Outcome,
     ) {
+        let mut bodies = Written::new();
         for written in &outcome.executed.versions {
-            match cbor::decode(&written.bytes, written.bytes.len()) {
-                Ok(version) => self.inner.bodies.remember(written.body, Arc::new(version)),
+            let size = written.bytes.len();
+            match cbor::decode(&written.bytes, size) {
+                Ok(version) => drop(bodies.insert(written.body, (Arc::new(version), size))),
                 Err(error) => tracing::error!(%error, "own body does not decode"),
             }
         }
+        self.inner.bodies.keep(parent.height.next(), bodies);
         let pending = Pending {
             parent: ExecutionKey::of(parent),
             transactions,
@@ -117,29 +124,24 @@ impl Pipeline {
         self.inner.shared().pending.insert(key, Arc::new(pending));
     }
 
-    /// The block's transactions, verified; `None` when one is malformed or wrongly signed. What
-    /// the pool verified is not verified again.
-    fn authenticate(&self, block: &Block) -> Option<Vec<Arc<SignedTransaction>>> {
-        let mut out: Vec<Arc<SignedTransaction>> = Vec::with_capacity(block.transactions.len());
-        let mut fresh = Vec::new();
+    /// Reads the block's transactions. What the pool holds was verified when it came.
+    fn open_block(&self, block: &Block) -> Result<Opened, Flaw> {
         let decoded: Vec<_> =
             block.transactions.iter().map(|bytes| cose::decode_transaction(bytes)).collect();
+        let mut opened = Opened::default();
         let shared = self.inner.shared();
         for (signed, bytes) in decoded.into_iter().zip(&block.transactions) {
-            let signed = signed.ok()?;
+            let Ok(signed) = signed else { return Err(Flaw("a malformed transaction")) };
             match shared.pool.get(&signed.id).filter(|pooled| *pooled.bytes == ***bytes) {
-                Some(pooled) => out.push(Arc::clone(&pooled.signed)),
+                Some(pooled) => opened.transactions.push(Arc::clone(&pooled.signed)),
                 None => {
                     let signed = Arc::new(signed);
-                    fresh.push(Arc::clone(&signed));
-                    out.push(signed);
+                    opened.unverified.push(Arc::clone(&signed));
+                    opened.transactions.push(signed);
                 }
             }
         }
-        drop(shared);
-        let fresh: Vec<&SignedTransaction> = fresh.iter().map(Arc::as_ref).collect();
-        cose::verify_transactions(&fresh).ok()?;
-        Some(out)
+        Ok(opened)
     }
 
     /// The rules for a block that need only it, its parent and its ancestors.
@@ -173,11 +175,11 @@ impl Pipeline {
     /// The rules for each transaction of a block: ledger, protocol, expiry window, no repetition.
     fn check_transactions(
         &self,
-        parent: &Header,
+        ancestors: BTreeSet<Digest>,
         block: &Block,
         transactions: &[Arc<SignedTransaction>],
     ) -> Result<(), Flaw> {
-        let mut seen = self.ancestors(parent);
+        let mut seen = ancestors;
         let time = block.header.time;
         let shared = self.inner.shared();
         for signed in transactions {
@@ -185,7 +187,7 @@ impl Pipeline {
             if transaction.ledger != self.inner.ledger || transaction.protocol != PROTOCOL {
                 return Err(Flaw("a transaction for another ledger or protocol"));
             }
-            if transaction.expiry <= time || transaction.expiry.since_ms(time) > EXPIRY_AHEAD_MAX_MS
+            if transaction.expiry < time || transaction.expiry.since_ms(time) > EXPIRY_AHEAD_MAX_MS
             {
                 return Err(Flaw("a transaction outside its window"));
             }
@@ -225,6 +227,44 @@ impl Pipeline {
         Ok(Ok(()))
     }
 
+    /// Holds what was drawn to the rules of [`Self::check_shares`]: the pool's members and classes
+    /// are what this node knew when each transaction came, a block's are those of its parent's
+    /// state. When the state cannot be read the block stays empty, and the chain goes on.
+    async fn lawful<S: StateReader>(
+        &self,
+        context: &BlockContext,
+        drawn: Vec<Arc<Pooled>>,
+        state: &S,
+    ) -> Vec<Arc<Pooled>> {
+        let signed: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();
+        let known = async {
+            let members = members_of(&signed, state, &self.inner.bodies).await?;
+            Ok::<_, NodeError>((members, self.classes(context, &signed, state).await?))
+        };
+        let (members, classes) = match known.await {
+            Ok(known) => known,
+            Err(fault) => {
+                tracing::warn!(height = context.height.0, %fault, "proposing no transactions");
+                return Vec::new();
+            }
+        };
+        let mut used: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut kept: Vec<_> = classes.into_iter().zip(drawn).collect();
+        kept.sort_by_key(|(class, _)| *class);
+        kept.retain(|(_, pooled)| {
+            let member = members.get(pooled.signed.operator.as_bytes().as_slice());
+            let Some(Some(member)) = member else { return false };
+            let share = used.entry(member).or_default();
+            let total = share.saturating_add(pooled.bytes.len());
+            let fits = total <= MEMBER_SHARE_BYTES_MAX;
+            if fits {
+                *share = total;
+            }
+            fits
+        });
+        kept.into_iter().map(|(_, pooled)| pooled).collect()
+    }
+
     /// The priority class of each transaction, by the packages of the parent's state.
     async fn classes<S: StateReader>(
         &self,
@@ -253,6 +293,24 @@ impl Pipeline {
 #[derive(Clone, Copy, Debug)]
 struct Flaw(&'static str);
 
+/// The transactions of a block.
+#[derive(Default)]
+struct Opened {
+    transactions: Vec<Arc<SignedTransaction>>,
+    /// Those of them whose signatures this node has not verified yet.
+    unverified: Vec<Arc<SignedTransaction>>,
+}
+
+impl Opened {
+    fn verify(&self) -> Result<(), Flaw> {
+        let unverified: Vec<_> = self.unverified.iter().map(Arc::as_ref).collect();
+        match cose::verify_transactions(&unverified) {
+            Ok(()) => Ok(()),
+            Err(_) => Err(Flaw("a wrongly signed transaction")),
+        }
+    }
+}
+
 impl Machine for Pipeline {
     async fn propose<S: StateReader, C: Clock>(
         &self,
@@ -261,20 +319,30 @@ impl Machine for Pipeline {
         state: S,
         clock: C,
     ) -> Option<Draft> {
-        let skip = self.ancestors(&parent);
-        self.wait_for_work(&parent, &clock, &skip).await;
+        let Ancestors { ids: skip, whole } = self.ancestors(&parent);
+        if whole {
+            self.wait_for_work(&parent, &clock, &skip).await;
+        } else {
+            // Not knowing what is final already, this node only keeps the chain going.
+            clock.sleep_ms(HEARTBEAT_MS).await;
+        }
         let height = parent.height.next();
         let time = block_time(parent.time, clock.now());
-        let drawn = if height == Height(1) {
+        let context = self.context(height, time, epoch);
+        let drawn = if height == Height(1) || !whole {
             Vec::new()
         } else {
-            let mut shared = self.inner.shared();
-            shared.pool.draw(TRANSACTIONS_BYTES_MAX, MEMBER_SHARE_BYTES_MAX, time, &skip)
+            let drawn = self.inner.shared().pool.draw(
+                TRANSACTIONS_BYTES_MAX,
+                MEMBER_SHARE_BYTES_MAX,
+                time,
+                &|id| skip.contains(id),
+            );
+            self.lawful(&context, drawn, &state).await
         };
         let transactions: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();
         let bytes: Vec<Bytes> = drawn.iter().map(|pooled| pooled.bytes.clone()).collect();
         let transactions_root = tree::root(&bytes);
-        let context = self.context(height, time, epoch);
         let outcome = self.execute_surely(context, &transactions, &state, &clock).await;
         let draft = Draft {
             protocol: PROTOCOL,
@@ -305,11 +373,21 @@ impl Machine for Pipeline {
         let refuse = |Flaw(flaw): Flaw| {
             tracing::warn!(height = header.height.0, flaw, "an invalid block was refused");
         };
+        // From cheap to dear: what one look refuses costs no signature and no reading.
         self.check_header(&parent, epoch, &block).map_err(refuse).ok()?;
-        let transactions = self.authenticate(&block)?;
+        let opened = self.open_block(&block).map_err(refuse).ok()?;
+        if finality == Finality::Candidate {
+            // What this node does not know yet (see [`Ancestors::whole`]) it cannot wait for here:
+            // the engine finalizes nothing while a block is being judged.
+            let ancestors = self.ancestors(&parent).ids;
+            self.check_transactions(ancestors, &block, &opened.transactions)
+                .map_err(refuse)
+                .ok()?;
+        }
+        opened.verify().map_err(refuse).ok()?;
+        let transactions = opened.transactions;
         let context = self.context(header.height, header.time, epoch);
         if finality == Finality::Candidate {
-            self.check_transactions(&parent, &block, &transactions).map_err(refuse).ok()?;
             loop {
                 match self.check_shares(context, &block, &transactions, &state).await {
                     Ok(checked) => break checked.map_err(refuse).ok()?,

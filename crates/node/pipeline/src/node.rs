@@ -148,11 +148,10 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
-            let readable = self.orderer.heads(Vec::new()).await;
-            if self.check_ready().is_err() || readable.is_err() {
+            if self.check_ready().is_err() {
                 return Err(chaincity_types::Reject::Busy.into());
             }
-            let state = FinalState(Arc::clone(&self.orderer));
+            let state = FinalState::new(Arc::clone(&self.orderer));
             self.pipeline.admit(transaction, &state, self.clock.now()).await
         }
         .boxed()

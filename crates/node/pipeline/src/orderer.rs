@@ -1,6 +1,8 @@
 //! What the pipeline asks of the orderer below it: peers, and the final state with its proofs.
 
 use std::fmt::Debug;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use chaincity_engine::{ContentKey, Handle, StateReader};
@@ -39,18 +41,38 @@ pub struct Proved {
     pub proofs: Vec<(Option<Head>, Vec<u8>)>,
 }
 
-/// The final state as execution reads it, for dry runs.
+/// The final state as execution reads it, for dry runs. A reader cannot fail, so it notes that it
+/// did: what followed from an empty answer is no answer.
 #[derive(Clone, Debug)]
-pub(crate) struct FinalState(pub(crate) std::sync::Arc<dyn Orderer>);
+pub(crate) struct FinalState {
+    orderer: Arc<dyn Orderer>,
+    failed: Arc<AtomicBool>,
+}
+
+impl FinalState {
+    pub(crate) fn new(orderer: Arc<dyn Orderer>) -> Self {
+        Self { orderer, failed: Arc::default() }
+    }
+
+    /// Whether there is a state to read: not while a snapshot is being fetched.
+    pub(crate) async fn ready(&self) -> bool {
+        self.orderer.heads(Vec::new()).await.is_ok()
+    }
+
+    /// Whether some reading failed so far.
+    pub(crate) fn failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+}
 
 impl StateReader for FinalState {
     async fn heads(&self, keys: Vec<Digest>) -> Vec<Option<Head>> {
         let count = keys.len();
-        match self.0.heads(keys).await {
+        match self.orderer.heads(keys).await {
             Ok(heads) => heads,
             Err(error) => {
-                // A dry run only gives a quick answer; execution decides.
                 tracing::warn!(error, "the final state could not be read");
+                self.failed.store(true, Ordering::Release);
                 vec![None; count]
             }
         }

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use bytes::Bytes;
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
-use chaincity_engine::Clock;
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_ledger::{Executed, governance};
 use chaincity_package::model::Package;
@@ -83,9 +81,26 @@ pub(crate) struct Shared {
     /// Registered nodes, by public key.
     pub(crate) nodes: BTreeMap<Vec<u8>, Validator>,
     pub(crate) packages: BTreeMap<String, Arc<Package>>,
-    /// Transactions to gossip.
-    pub(crate) outbox: Vec<Bytes>,
+    /// Transactions to gossip; those that left the pool since are not sent.
+    pub(crate) outbox: Vec<Digest>,
     pub(crate) equivocators: BTreeSet<Vec<u8>>,
+}
+
+impl Shared {
+    /// Height of the newest final block.
+    fn newest(&self) -> Height {
+        self.recent.last_key_value().map_or(Height(0), |(height, _)| *height)
+    }
+}
+
+/// The transactions that a block may not hold again, besides those in the replay window.
+#[derive(Debug)]
+pub(crate) struct Ancestors {
+    /// Ids in blocks between the final tip and the block.
+    pub(crate) ids: BTreeSet<Digest>,
+    /// Whether these and the window are all. A node that joined by snapshot does not know at
+    /// first what was final before.
+    pub(crate) whole: bool,
 }
 
 pub(crate) struct Inner {
@@ -267,6 +282,7 @@ impl Pipeline {
         let lowest = inner.store.complete_from().unwrap_or(tip);
         let mut newest: Option<Tip> = None;
         let mut height = tip;
+        let mut since = None;
         loop {
             let block = inner.store.block(height).map_err(|e| NodeError::Fault(chain(&e)))?;
             let Some(stored) = block else { break };
@@ -277,6 +293,7 @@ impl Pipeline {
             let digest = hash::header_digest(header);
             let tip_time = newest.as_ref().map_or(header.time, |tip| tip.header.time);
             let in_window = tip_time.since_ms(header.time) <= EXPIRY_AHEAD_MAX_MS;
+            since = (height > Height(1)).then_some(header.time);
             let mut shared = inner.shared();
             let remembered = shared.recent.len() < RECENT_HEADERS;
             if !in_window && !remembered {
@@ -295,41 +312,22 @@ impl Pipeline {
             }
             height = Height(height.0.saturating_sub(1));
         }
+        inner.shared().window.begin(since);
         inner.tip.send_replace(newest);
         Ok(())
     }
 
-    /// Sends waiting transactions to peers as they come, and again every two seconds while they
-    /// wait: a peer may have been away. Runs until the pipeline is dropped by its node.
-    pub async fn gossip<C: Clock>(&self, clock: C) {
-        const AGAIN_MS: u64 = 2_000;
-        const AGAIN_COUNT: usize = 2_000;
-        loop {
-            let rung = self.inner.outgoing.notified();
-            let tick = clock.sleep_ms(AGAIN_MS);
-            futures::pin_mut!(rung);
-            let ticked = matches!(
-                futures::future::select(rung, tick).await,
-                futures::future::Either::Right(_)
-            );
-            let messages = {
-                let mut shared = self.inner.shared();
-                if ticked {
-                    let old = Timestamp(clock.now().0.saturating_sub(AGAIN_MS));
-                    shared.pool.waiting_since(old, AGAIN_COUNT)
-                } else {
-                    std::mem::take(&mut shared.outbox)
-                }
-            };
-            if let Some(orderer) = self.inner.orderer.get() {
-                for message in crate::admit::gossip_messages(&messages) {
-                    orderer.gossip(message).await;
-                }
-            }
-            if !ticked {
-                // A short rest gathers what comes together into one message.
-                clock.sleep_ms(2).await;
-            }
+    /// Takes a backfilled block into the replay window, if the window begins just above it and
+    /// does not reach back far enough.
+    pub(crate) fn extend_window(&self, above: &Header, stored: &StoredBlock) {
+        let tip = self.tip().header.time;
+        let mut shared = self.inner.shared();
+        if shared.window.since() == Some(above.time) && !shared.window.covers(tip) {
+            remember_transactions(&mut shared.window, stored);
+            let ids: Vec<_> = stored.receipts.iter().map(|receipt| receipt.transaction).collect();
+            shared.pool.settle(&ids, tip);
+            let header = &stored.block.header;
+            shared.window.begin((header.height > Height(1)).then_some(header.time));
         }
     }
 
@@ -351,8 +349,8 @@ impl Pipeline {
         self.epoch_of(height) != self.epoch_of(height.next())
     }
 
-    /// Ids in blocks from `from` back to the final tip: they must not be included again.
-    pub(crate) fn ancestors(&self, from: &Header) -> BTreeSet<Digest> {
+    /// What stands in blocks from `from` back to the final tip.
+    pub(crate) fn ancestors(&self, from: &Header) -> Ancestors {
         let shared = self.inner.shared();
         let mut ids = BTreeSet::new();
         let mut at = ExecutionKey::of(from);
@@ -360,7 +358,8 @@ impl Pipeline {
             ids.extend(pending.transactions.iter().map(|signed| signed.id));
             at = pending.parent;
         }
-        ids
+        let whole = at.height <= shared.newest() && shared.window.covers(from.time);
+        Ancestors { ids, whole }
     }
 
     /// Makes a final block durable: history first, then what is derived from it.
@@ -468,6 +467,10 @@ impl Pipeline {
         let digest = hash::header_digest(header);
         {
             let mut shared = inner.shared();
+            if header.height > shared.newest().next() {
+                // A snapshot stands for the blocks between.
+                shared.window.begin(Some(header.time));
+            }
             if let Some(pending) = shared.pending.get(&ExecutionKey::of(header)).cloned() {
                 let ids: Vec<_> = pending.transactions.iter().map(|signed| signed.id).collect();
                 for signed in &pending.transactions {
@@ -482,6 +485,7 @@ impl Pipeline {
                 shared.recent.pop_first();
             }
         }
+        inner.bodies.stored(header.height);
         inner.tip.send_replace(Some(Tip { header: header.clone(), digest }));
     }
 }

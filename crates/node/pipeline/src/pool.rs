@@ -1,20 +1,36 @@
-//! Transactions that wait for a block: one queue a member and priority class, all bounded.
+//! Transactions that wait for a block: one lane a member and priority class, all bounded.
+//!
+//! A *lane* holds the transactions of one member in one class, oldest first. Lanes of a class take
+//! turns by deficit round-robin: each turn adds a quantum of bytes to a lane's *deficit*, and what
+//! it gives is taken off. A deficit outlives the draw: a transaction larger than a quantum
+//! has its turn after a few blocks, however many other members wait.
+//!
+//! Adding, removing and finding cost the logarithm of the pool's size; a draw costs what it gives
+//! and what it has to pass over.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chaincity_crypto::cose::SignedTransaction;
+use chaincity_ledger::order::URGENT;
+use chaincity_types::wire::TRANSACTION_BYTES_MAX;
 use chaincity_types::{Digest, Reject, Timestamp};
 
-/// Most transactions in the pool.
-pub(crate) const POOL_COUNT_MAX: usize = 50_000;
-/// Most bytes in the pool.
-pub(crate) const POOL_BYTES_MAX: usize = 64 * 1024 * 1024;
-/// Most bytes that one member may hold in the pool: half, so that no member shuts others out.
-pub(crate) const MEMBER_BYTES_MAX: usize = POOL_BYTES_MAX >> 1;
-/// What a member's queue gains each round of the deficit round-robin, in bytes.
+#[cfg(test)]
+mod tests;
+
+/// Most that the pool holds.
+const POOL_MAX: Amount = Amount { count: 50_000, bytes: 64 * 1024 * 1024 };
+/// What of it only urgent transactions may take, so that a full pool still takes a court's seal.
+const URGENT_RESERVE: Amount = Amount { count: 5_000, bytes: 4 * 1024 * 1024 };
+/// Most that one member may hold: half, so that no member shuts others out.
+const MEMBER_MAX: Amount = Amount { count: POOL_MAX.count >> 1, bytes: POOL_MAX.bytes >> 1 };
+/// What a lane gains each turn, in bytes.
 const QUANTUM_BYTES: usize = 16 * 1024;
+/// The most that a lane saves up: enough for the largest transaction.
+const DEFICIT_MAX: usize = TRANSACTION_BYTES_MAX;
 
 /// A verified transaction in the pool.
 #[derive(Debug)]
@@ -30,189 +46,246 @@ pub(crate) struct Pooled {
 }
 
 impl Pooled {
-    fn id(&self) -> Digest {
-        self.signed.id
-    }
-
     fn expiry(&self) -> Timestamp {
         self.signed.transaction.expiry
     }
 }
 
+/// So many transactions of so many bytes together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Amount {
+    count: usize,
+    bytes: usize,
+}
+
+impl Amount {
+    const fn plus(self, bytes: usize) -> Self {
+        Self { count: self.count.saturating_add(1), bytes: self.bytes.saturating_add(bytes) }
+    }
+
+    const fn minus(self, bytes: usize) -> Self {
+        Self { count: self.count.saturating_sub(1), bytes: self.bytes.saturating_sub(bytes) }
+    }
+
+    const fn without(self, other: Self) -> Self {
+        Self {
+            count: self.count.saturating_sub(other.count),
+            bytes: self.bytes.saturating_sub(other.bytes),
+        }
+    }
+
+    const fn fits(self, most: Self) -> bool {
+        self.count <= most.count && self.bytes <= most.bytes
+    }
+}
+
+/// The transactions of one member in one class.
+#[derive(Debug, Default)]
+struct Lane {
+    /// By number, so oldest first.
+    waiting: BTreeMap<u64, Arc<Pooled>>,
+    deficit: usize,
+}
+
 /// The pool.
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
-    entries: BTreeMap<Digest, Arc<Pooled>>,
-    queues: BTreeMap<(u8, String), VecDeque<Digest>>,
-    bytes: usize,
-    member_bytes: BTreeMap<String, usize>,
-    /// Member served last, so that rounds begin after it.
-    served: String,
+    /// Transactions are numbered as they come, from 1.
+    numbers: BTreeMap<Digest, u64>,
+    by_number: BTreeMap<u64, Arc<Pooled>>,
+    by_expiry: BTreeSet<(Timestamp, u64)>,
+    lanes: BTreeMap<(u8, String), Lane>,
+    /// The member whose lane has the next turn, for each class.
+    turn: BTreeMap<u8, String>,
+    held: Amount,
+    held_by: BTreeMap<String, Amount>,
+    last: u64,
+    /// Up to where waiting transactions were sent again.
+    sent_again: u64,
 }
 
 impl Pool {
     pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+        self.numbers.len()
     }
 
     pub(crate) fn get(&self, id: &Digest) -> Option<&Arc<Pooled>> {
-        self.entries.get(id)
+        self.by_number.get(self.numbers.get(id)?)
     }
 
     /// Adds a transaction.
     pub(crate) fn insert(&mut self, pooled: Pooled) -> Result<(), Reject> {
-        let id = pooled.id();
-        if self.entries.contains_key(&id) {
+        let id = pooled.signed.id;
+        if self.numbers.contains_key(&id) {
             return Err(Reject::Duplicate);
         }
         let size = pooled.bytes.len();
-        let bytes = self.bytes.saturating_add(size);
-        let held = self.member_bytes.get(&pooled.member).copied().unwrap_or(0);
-        let member_bytes = held.saturating_add(size);
-        if self.entries.len() >= POOL_COUNT_MAX
-            || bytes > POOL_BYTES_MAX
-            || member_bytes > MEMBER_BYTES_MAX
-        {
+        let held = self.held.plus(size);
+        let held_by = self.held_by.get(&pooled.member).copied().unwrap_or_default().plus(size);
+        let most = if pooled.class == URGENT { POOL_MAX } else { POOL_MAX.without(URGENT_RESERVE) };
+        if !held.fits(most) || !held_by.fits(MEMBER_MAX) {
             return Err(Reject::Busy);
         }
-        self.bytes = bytes;
-        self.member_bytes.insert(pooled.member.clone(), member_bytes);
-        self.queues.entry((pooled.class, pooled.member.clone())).or_default().push_back(id);
-        self.entries.insert(id, Arc::new(pooled));
+        self.held = held;
+        self.held_by.insert(pooled.member.clone(), held_by);
+        self.last = self.last.saturating_add(1);
+        let number = self.last;
+        let pooled = Arc::new(pooled);
+        self.numbers.insert(id, number);
+        self.by_expiry.insert((pooled.expiry(), number));
+        let lane = self.lanes.entry((pooled.class, pooled.member.clone())).or_default();
+        lane.waiting.insert(number, Arc::clone(&pooled));
+        self.by_number.insert(number, pooled);
         Ok(())
     }
 
     /// Takes transactions for a block, without removing them: classes in order; within a class,
-    /// members in deficit round-robin by bytes, each at most `member_bytes` in all. `skip` names
-    /// those that stand in blocks not yet final; `time` is the block's, and what expires by then
-    /// stays out.
+    /// lanes in turn, each member at most `member_bytes` in all. Passed over are those that `skip`
+    /// names (they stand in blocks not yet final) and those that expire before `time`, the
+    /// block's.
     pub(crate) fn draw(
         &mut self,
         block_bytes: usize,
         member_bytes: usize,
         time: Timestamp,
-        skip: &BTreeSet<Digest>,
+        skip: &dyn Fn(&Digest) -> bool,
     ) -> Vec<Arc<Pooled>> {
         let mut drawn = Drawn { left: block_bytes, member_max: member_bytes, ..Drawn::default() };
-        let classes: BTreeSet<u8> = self.queues.keys().map(|(class, _)| *class).collect();
+        let pass = |pooled: &Pooled| pooled.expiry() < time || skip(&pooled.signed.id);
+        let classes: BTreeSet<u8> = self.lanes.keys().map(|(class, _)| *class).collect();
         for class in classes {
-            self.draw_class(class, time, skip, &mut drawn);
+            self.draw_class(class, &pass, &mut drawn);
         }
         drawn.taken
     }
 
-    fn draw_class(
-        &mut self,
-        class: u8,
-        time: Timestamp,
-        skip: &BTreeSet<Digest>,
-        drawn: &mut Drawn,
-    ) {
-        let mut lanes: Vec<Lane<'_>> = self
-            .queues
-            .iter()
-            .filter(|((c, _), _)| *c == class)
-            .map(|((_, member), queue)| Lane { member, queue: queue.iter(), deficit: 0 })
-            .collect();
-        let start = lanes.iter().position(|lane| *lane.member > self.served).unwrap_or(0);
-        lanes.rotate_left(start);
-        let mut served = None;
-        while !lanes.is_empty() && drawn.left > 0 {
-            lanes.retain_mut(|lane| {
-                lane.deficit = lane.deficit.saturating_add(QUANTUM_BYTES);
-                while let Some(id) = lane.queue.peek() {
-                    let Some(pooled) = self.entries.get(&id) else {
-                        lane.queue.next();
-                        continue;
-                    };
-                    if skip.contains(&id) || !expires_after(pooled, time) {
-                        lane.queue.next();
-                        continue;
-                    }
-                    let size = pooled.bytes.len();
-                    if size > lane.deficit {
-                        return true;
-                    }
-                    if !drawn.take(pooled) {
-                        return false;
-                    }
-                    served = Some(lane.member.clone());
-                    lane.deficit = lane.deficit.saturating_sub(size);
-                    lane.queue.next();
-                }
-                false
-            });
+    fn draw_class(&mut self, class: u8, pass: &dyn Fn(&Pooled) -> bool, drawn: &mut Drawn) {
+        let first = self.turn.get(&class).cloned().unwrap_or_default();
+        let (mut before, mut ring) = (Vec::new(), VecDeque::new());
+        let lanes = self.lanes.range_mut((class, String::new())..);
+        for ((_, member), lane) in lanes.take_while(|((c, _), _)| *c == class) {
+            let seat = Seat { member, lane, from: 0 };
+            if *member < first { before.push(seat) } else { ring.push_back(seat) }
         }
-        if let Some(member) = served {
-            self.served = member;
+        ring.extend(before);
+        let mut next = None;
+        while drawn.left > 0
+            && let Some(mut seat) = ring.pop_front()
+        {
+            match seat.turn(pass, drawn) {
+                Turn::Saves => ring.push_back(seat),
+                Turn::Done => {}
+                // The first that found the block too full opens the next one.
+                Turn::BlockFull => next = next.or_else(|| Some(seat.member.clone())),
+            }
+        }
+        let next = next.or_else(|| ring.front().map(|seat| seat.member.clone()));
+        if let Some(next) = next {
+            self.turn.insert(class, next);
         }
     }
 
-    /// Whether a draw would give anything.
+    /// Whether a transaction waits that `skip` does not name.
     pub(crate) fn has_work(&self, skip: &BTreeSet<Digest>) -> bool {
-        self.entries.keys().any(|id| !skip.contains(id))
+        self.numbers.keys().any(|id| !skip.contains(id))
     }
 
-    /// Drops transactions that are final now, and those that can no longer be included.
+    /// Drops transactions that are final now, and those that no block after `time` can hold.
     pub(crate) fn settle(&mut self, included: &[Digest], time: Timestamp) {
         for id in included {
-            self.forget(id);
+            if let Some(number) = self.numbers.get(id) {
+                self.forget(*number);
+            }
         }
-        let expired: Vec<Digest> = self
-            .entries
-            .iter()
-            .filter(|(_, pooled)| !expires_after(pooled, time))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in &expired {
-            self.forget(id);
+        while let Some((_, number)) = self.by_expiry.first().filter(|(expiry, _)| *expiry <= time) {
+            self.forget(*number);
         }
-        let entries = &self.entries;
-        self.queues.retain(|_, queue| {
-            queue.retain(|id| entries.contains_key(id));
-            !queue.is_empty()
-        });
     }
 
-    fn forget(&mut self, id: &Digest) {
-        let Some(pooled) = self.entries.remove(id) else { return };
-        self.bytes = self.bytes.saturating_sub(pooled.bytes.len());
-        if let Some(held) = self.member_bytes.get_mut(&pooled.member) {
-            *held = held.saturating_sub(pooled.bytes.len());
-            if *held == 0 {
-                self.member_bytes.remove(&pooled.member);
+    fn forget(&mut self, number: u64) {
+        let Some(pooled) = self.by_number.remove(&number) else { return };
+        let size = pooled.bytes.len();
+        self.numbers.remove(&pooled.signed.id);
+        self.by_expiry.remove(&(pooled.expiry(), number));
+        self.held = self.held.minus(size);
+        if let Some(held) = self.held_by.get_mut(&pooled.member) {
+            *held = held.minus(size);
+            if held.count == 0 {
+                self.held_by.remove(&pooled.member);
+            }
+        }
+        let key = (pooled.class, pooled.member.clone());
+        if let Some(lane) = self.lanes.get_mut(&key) {
+            lane.waiting.remove(&number);
+            if lane.waiting.is_empty() {
+                self.lanes.remove(&key);
             }
         }
     }
 
-    /// Transactions that came before `time` and still wait: peers may have missed them.
-    pub(crate) fn waiting_since(&self, time: Timestamp, most: usize) -> Vec<Bytes> {
-        self.entries
-            .values()
-            .filter(|pooled| pooled.since < time)
+    /// Up to `most` transactions that came before `time` and still wait: peers may have missed
+    /// them. Goes on where the last call ended, so that all have their turn.
+    pub(crate) fn send_again(&mut self, time: Timestamp, most: usize) -> Vec<Bytes> {
+        let (until, after) =
+            (..=self.sent_again, (Bound::Excluded(self.sent_again), Bound::Unbounded));
+        let found: Vec<_> = self
+            .by_number
+            .range(after)
+            .chain(self.by_number.range(until))
+            .filter(|(_, pooled)| pooled.since < time)
             .take(most)
-            .map(|pooled| pooled.bytes.clone())
-            .collect()
+            .map(|(number, pooled)| (*number, pooled.bytes.clone()))
+            .collect();
+        if let Some((last, _)) = found.last() {
+            self.sent_again = *last;
+        }
+        found.into_iter().map(|(_, bytes)| bytes).collect()
     }
 }
 
-fn expires_after(pooled: &Pooled, time: Timestamp) -> bool {
-    pooled.expiry() > time
-}
-
-struct Lane<'a> {
+/// A lane in a draw.
+struct Seat<'a> {
     member: &'a String,
-    queue: std::collections::vec_deque::Iter<'a, Digest>,
-    deficit: usize,
+    lane: &'a mut Lane,
+    /// The first number not looked at yet.
+    from: u64,
 }
 
-trait Peek {
-    fn peek(&self) -> Option<Digest>;
+/// How a lane's turn ended.
+enum Turn {
+    /// Its next transaction is larger than its deficit.
+    Saves,
+    /// It has nothing more to give, or its member's share is used up.
+    Done,
+    /// Its next transaction is larger than the rest of the block.
+    BlockFull,
 }
 
-impl Peek for std::collections::vec_deque::Iter<'_, Digest> {
-    fn peek(&self) -> Option<Digest> {
-        self.clone().next().copied()
+impl Seat<'_> {
+    fn turn(&mut self, pass: &dyn Fn(&Pooled) -> bool, drawn: &mut Drawn) -> Turn {
+        let lane = &mut *self.lane;
+        lane.deficit = lane.deficit.saturating_add(QUANTUM_BYTES).min(DEFICIT_MAX);
+        for (number, pooled) in lane.waiting.range(self.from..) {
+            self.from = *number;
+            if pass(pooled) {
+                continue;
+            }
+            let size = pooled.bytes.len();
+            if size > lane.deficit {
+                return Turn::Saves;
+            }
+            if size > drawn.left {
+                return Turn::BlockFull;
+            }
+            if !drawn.take(pooled) {
+                return Turn::Done;
+            }
+            lane.deficit = lane.deficit.saturating_sub(size);
+            self.from = number.saturating_add(1);
+        }
+        // Who has nothing to give saves nothing up.
+        lane.deficit = 0;
+        Turn::Done
     }
 }
 
@@ -225,11 +298,12 @@ struct Drawn {
 }
 
 impl Drawn {
+    /// Takes a transaction that fits into the block, unless its member's share is used up.
     fn take(&mut self, pooled: &Arc<Pooled>) -> bool {
         let size = pooled.bytes.len();
         let used = self.by_member.entry(pooled.member.clone()).or_default();
         let total = used.saturating_add(size);
-        if size > self.left || total > self.member_max {
+        if total > self.member_max {
             return false;
         }
         *used = total;

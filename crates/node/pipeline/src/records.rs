@@ -3,76 +3,89 @@
 //! Bodies are addressed by digest, so one cache serves every fork: which body a key has is the
 //! fork's affair (its heads), what the body says is nobody's.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaincity_crypto::hash;
 use chaincity_engine::{ContentKey, StateReader};
 use chaincity_history::HistoryStore;
 use chaincity_ledger::{Lookup, Record, View};
 use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
-use chaincity_types::{Digest, cbor};
+use chaincity_types::{Digest, Height, cbor};
 
 use crate::api::NodeError;
+use crate::cache::Cache;
 use crate::orderer::Orderer;
 
-/// Most decoded bodies kept in memory besides those of blocks that are not final yet.
+/// Most decoded bodies kept in memory, in number and in bytes of their encodings.
 const DECODED_MAX: usize = 65_536;
+const DECODED_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// Decoded version bodies by digest: pending ones, recent ones, stored ones, and peers' ones.
+/// Decoded version bodies by digest: of blocks not final yet, recent ones, stored ones, and peers'.
 pub(crate) struct Bodies {
     store: Arc<dyn HistoryStore>,
     orderer: Arc<OnceLock<Arc<dyn Orderer>>>,
-    decoded: Mutex<Decoded>,
+    decoded: Mutex<Cache<Arc<Version>>>,
+    /// Bodies of blocks that are not final yet, by height.
+    ///
+    /// INVARIANT: a body is here from its execution on until its block is durable: no store and
+    /// no peer has it, and blocks that build on it could not be executed without it.
+    unstored: Mutex<BTreeMap<Height, Written>>,
 }
 
-#[derive(Debug, Default)]
-struct Decoded {
-    by_digest: BTreeMap<Digest, Arc<Version>>,
-    order: VecDeque<Digest>,
-}
-
-impl Decoded {
-    fn insert(&mut self, digest: Digest, version: Arc<Version>) {
-        if self.by_digest.insert(digest, version).is_none() {
-            self.order.push_back(digest);
-        }
-        while self.order.len() > DECODED_MAX {
-            if let Some(oldest) = self.order.pop_front() {
-                self.by_digest.remove(&oldest);
-            }
-        }
-    }
-}
+/// Decoded bodies that a block wrote, with their sizes.
+pub(crate) type Written = BTreeMap<Digest, (Arc<Version>, usize)>;
 
 impl Bodies {
     pub(crate) fn new(
         store: Arc<dyn HistoryStore>,
         orderer: Arc<OnceLock<Arc<dyn Orderer>>>,
     ) -> Self {
-        Self { store, orderer, decoded: Mutex::default() }
+        let decoded = Mutex::new(Cache::new(DECODED_MAX, DECODED_BYTES_MAX));
+        Self { store, orderer, decoded, unstored: Mutex::default() }
     }
 
-    /// Remembers a body that execution just made.
-    pub(crate) fn remember(&self, digest: Digest, version: Arc<Version>) {
-        self.decoded.lock().unwrap_or_else(PoisonError::into_inner).insert(digest, version);
+    fn unstored(&self) -> MutexGuard<'_, BTreeMap<Height, Written>> {
+        self.unstored.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache<Arc<Version>>> {
+        self.decoded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what a block at this height writes until [`Self::stored`].
+    pub(crate) fn keep(&self, height: Height, mut written: Written) {
+        self.unstored().entry(height).or_default().append(&mut written);
+    }
+
+    /// The blocks up to this height are durable or abandoned.
+    pub(crate) fn stored(&self, height: Height) {
+        let mut unstored = self.unstored();
+        let above = unstored.split_off(&height.next());
+        let done = std::mem::replace(&mut *unstored, above);
+        drop(unstored);
+        let mut cache = self.cache();
+        for (digest, (version, size)) in done.into_values().flatten() {
+            cache.insert(digest, version, size);
+        }
     }
 
     fn decode(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Version>, NodeError> {
         let version: Version = cbor::decode(bytes, BODY_BYTES_MAX)
             .map_err(|e| NodeError::Fault(format!("body {digest}: {e}")))?;
         let version = Arc::new(version);
-        self.remember(digest, Arc::clone(&version));
+        self.cache().insert(digest, Arc::clone(&version), bytes.len());
         Ok(version)
     }
 
     /// A body that this node holds.
     pub(crate) fn held(&self, digest: Digest) -> Result<Option<Arc<Version>>, NodeError> {
-        {
-            let decoded = self.decoded.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(version) = decoded.by_digest.get(&digest) {
-                return Ok(Some(Arc::clone(version)));
-            }
+        if let Some(version) = self.cache().get(&digest) {
+            return Ok(Some(version));
+        }
+        let unstored = self.unstored().values().find_map(|written| written.get(&digest).cloned());
+        if let Some((version, _)) = unstored {
+            return Ok(Some(version));
         }
         match self.store.body(&digest).map_err(|e| NodeError::Fault(crate::chain(&e)))? {
             Some(bytes) => self.decode(digest, &bytes).map(Some),

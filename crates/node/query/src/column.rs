@@ -40,9 +40,11 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
         | FieldType::Decimal(_)
         | FieldType::Date
         | FieldType::Time => Some(Affinity::Integer),
-        FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_) => {
-            Some(Affinity::Text)
-        }
+        FieldType::Text(_)
+        | FieldType::Enum(_)
+        | FieldType::Ref(_)
+        | FieldType::Subject
+        | FieldType::Identifier(_) => Some(Affinity::Text),
         FieldType::Digest => Some(Affinity::Blob),
         FieldType::Bytes(max) => {
             if *max <= BYTES_MAX {
@@ -68,7 +70,11 @@ pub(crate) fn to_sql(kind: &FieldType, value: &Value) -> Option<Sql> {
         (FieldType::Date, Value::Date(days)) => Some(Sql::Integer(i64::from(*days))),
         (FieldType::Time, Value::Time(time)) => i64::try_from(time.0).ok().map(Sql::Integer),
         (
-            FieldType::Text(_) | FieldType::Enum(_) | FieldType::Ref(_) | FieldType::Identifier(_),
+            FieldType::Text(_)
+            | FieldType::Enum(_)
+            | FieldType::Ref(_)
+            | FieldType::Subject
+            | FieldType::Identifier(_),
             Value::Text(text),
         ) => Some(Sql::Text(text.clone())),
         (FieldType::Bytes(_) | FieldType::Digest, Value::Bytes(bytes)) => {

@@ -544,7 +544,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    use chaincity_package::model::{Field, FieldType, Index, KeyRule, Package, Register, Text};
+    use chaincity_package::model::{Field, FieldType, Index, Package, Register, Text};
     use rusqlite::Connection;
 
     use super::*;
@@ -559,9 +559,7 @@ mod tests {
         };
         let register = Register {
             name: "unit".into(),
-            title: Text::default(),
             steward: "registry.registrar".into(),
-            key: KeyRule::Auto,
             fields: [
                 ("area", FieldType::Area),
                 ("year", FieldType::Int),
@@ -570,15 +568,13 @@ mod tests {
             .map(|(name, kind)| (name.to_owned(), field(kind)))
             .into(),
             indexes: ["area", "name"].map(|name| (name.to_owned(), index(name))).into(),
+            ..Register::default()
         };
         let package = Arc::new(Package {
             id: "test".into(),
             version: 1,
-            title: Text::default(),
-            digest: Digest::ZERO,
-            roles: BTreeMap::new(),
             registers: [("unit".to_owned(), register)].into(),
-            actions: BTreeMap::new(),
+            ..Package::default()
         });
         connection.execute_batch(FIXED).unwrap();
         let (tables, _) = schema::sync(connection, &[package]).unwrap();

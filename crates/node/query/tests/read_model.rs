@@ -65,7 +65,9 @@ fn area(mantissa: i64) -> Value {
 fn record_key(version: &Version) -> String {
     match &version.key {
         LogicalKey::Record { key, .. } => key.clone(),
-        LogicalKey::Index { .. } | LogicalKey::Intent { .. } => panic!("not a record"),
+        LogicalKey::Index { .. } | LogicalKey::Intent { .. } | LogicalKey::Counter { .. } => {
+            panic!("not a record")
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaincity_package::model::Package;
-use chaincity_package::rule::{Environment, Fuel};
+use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{Call, Genesis, Validator};
 use chaincity_types::{Digest, Value};
 
@@ -82,23 +82,19 @@ pub(crate) fn genesis(
     };
     let caller =
         Caller { key: Vec::new(), member: String::new(), roles: Vec::new(), subject: None };
-    let frame =
-        Frame { transaction: Digest::ZERO, index: 0, call: &call, caller: &caller, intent: None };
-    let package = super::package();
-    let mut run = CallRun {
-        session: &mut session,
-        frame,
-        package: Arc::clone(&package),
-        environment: Environment::new(),
-        bindings: BTreeMap::new(),
-        drafts: BTreeMap::new(),
-        order: Vec::new(),
-        events: Vec::new(),
-        // The document is trusted and was made by those who start the ledger.
-        fuel: Fuel { left: u64::MAX },
+    let frame = Frame {
+        transaction: Digest::ZERO,
+        index: 0,
+        call: &call,
+        caller: &caller,
+        intent: None,
+        depth: 0,
         ordinal: 0,
-        missing: false,
     };
+    let package = super::package();
+    // The document is trusted and was made by those who start the ledger.
+    let fuel = Fuel { left: u64::MAX };
+    let mut run = CallRun::new(&mut session, frame, Arc::clone(&package), fuel);
     write_members(&mut run, &package, genesis)?;
     write_nodes(&mut run, &package, genesis)?;
     write_packages(&mut run, &package, genesis)?;
@@ -177,6 +173,8 @@ fn write_packages(
         let Some(compiled) = run.session.compile(document) else {
             return Err(GenesisError::Package { index });
         };
+        // A package stands after those that it requires.
+        super::publish_package::check_requires(run, &compiled)?;
         let fields = super::publish_package::fields(&compiled, document);
         run.insert(package, PACKAGE, &fields)?;
     }

@@ -43,6 +43,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     if new.id == ID || !super::is_name(&new.id) {
         return reject(Reject::GovernanceInvalid, "the package identifier is not allowed");
     }
+    check_requires(run, &new)?;
     let governance = super::package();
     let fields = fields(&new, &document);
     let Some(current) = run.session.get(&super::key(PACKAGE, &new.id))? else {
@@ -58,6 +59,34 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         }
     }
     run.update(&governance, PACKAGE, &new.id, &fields, None)
+}
+
+/// What it calls must be in force, at least in the version that it needs.
+pub(super) fn check_requires(run: &mut CallRun<'_, '_>, new: &Package) -> Result<(), Halt> {
+    for (id, version) in &new.requires {
+        let found = run.required_version(id)?;
+        if found.is_none_or(|found| found < *version) {
+            let text = format!("it requires `{id}` in version {version}");
+            return reject(Reject::GovernanceInvalid, text);
+        }
+    }
+    Ok(())
+}
+
+impl CallRun<'_, '_> {
+    /// The version of a package that is in force or comes into force with this call.
+    fn required_version(&mut self, id: &str) -> Result<Option<u32>, Halt> {
+        let key = super::key(PACKAGE, id);
+        let version = |fields: &Input| {
+            fields.get("version").and_then(Value::as_int).and_then(|n| u32::try_from(n).ok())
+        };
+        if let Some(draft) = self.drafts.get(&key) {
+            return Ok(version(&draft.fields));
+        }
+        draw(&mut self.fuel, fuel::READ)?;
+        let record = self.session.get(&key)?;
+        Ok(record.and_then(|record| version(&record.version.fields)))
+    }
 }
 
 fn check_version(new: &Package, current: u32) -> Result<(), Halt> {

@@ -46,6 +46,7 @@ fn build() -> Package {
         ]),
         registers: registers.into_iter().map(|r| (r.name.clone(), r)).collect(),
         actions: actions.into_iter().map(|a| (a.name.clone(), a)).collect(),
+        ..Package::default()
     }
 }
 
@@ -173,7 +174,7 @@ fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> R
         steward: ADMIN.to_owned(),
         key: KeyRule::Field(key.to_owned()),
         fields: fields.into_iter().map(|(name, field)| (name.to_owned(), field)).collect(),
-        indexes: BTreeMap::new(),
+        ..Register::default()
     }
 }
 

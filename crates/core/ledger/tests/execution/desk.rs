@@ -161,7 +161,13 @@ pub(crate) struct Desk {
 impl Desk {
     /// After genesis.
     pub(crate) fn new() -> Self {
-        let genesis = genesis();
+        Self::with_packages(vec![document()])
+    }
+
+    /// After a genesis with these packages.
+    pub(crate) fn with_packages(documents: Vec<Vec<u8>>) -> Self {
+        let packages = documents.into_iter().map(Into::into).collect();
+        let genesis = Genesis { packages, ..genesis() };
         let mut desk = Self {
             ledger: MemoryLedger::new(),
             packages: PackageCache::default(),

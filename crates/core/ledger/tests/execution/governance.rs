@@ -18,7 +18,7 @@ fn texts(texts: &[&str]) -> Value {
 }
 
 /// Names the consent of these administrators' members.
-fn approved(desk: &mut Desk, by: &[(&str, &str)], call: Call) -> Call {
+pub(crate) fn approved(desk: &mut Desk, by: &[(&str, &str)], call: Call) -> Call {
     let keys: Vec<String> =
         by.iter().map(|(by, member)| desk.mandate(by, member, APPROVE, &call)).collect();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();

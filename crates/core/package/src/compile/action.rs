@@ -3,25 +3,21 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    Compiler, EFFECTS_MAX, GUARDS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, is_kernel_code,
-    text,
-};
-use crate::doc::{ActionDoc, CorrectsDoc, EffectDoc, LetDoc, SetDoc};
+use super::{Compiler, GUARDS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, text};
+use crate::doc::{ActionDoc, LetDoc};
 use crate::model::{
-    Action, Corrects, Effect, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read,
-    Register, Want,
+    Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, Want,
 };
 use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};
 use crate::rule::{Expr, Names, Program, Type, equality, is_name};
 
 /// What an action's rules see, and what stands behind the names.
-struct Scope<'p> {
-    package: &'p Package,
-    names: Names,
+pub(super) struct Scope<'p> {
+    pub(super) package: &'p Package,
+    pub(super) names: Names,
     /// Reads by name: their register, and whether they are lists.
-    records: BTreeMap<String, (&'p Register, bool)>,
+    pub(super) records: BTreeMap<String, (&'p Register, bool)>,
     /// How deep each read lies.
     depths: BTreeMap<String, usize>,
 }
@@ -48,7 +44,11 @@ pub(super) fn record_type(register: &Register) -> Type {
         .fields
         .iter()
         .map(|(name, field)| (name.clone(), Type::of_field(&field.kind, field.optional)));
-    Type::record(fields.chain(own.map(|(name, ty)| (name.to_owned(), ty))))
+    let computed = register
+        .computed
+        .iter()
+        .map(|c| (c.name.clone(), Type::of_field(&c.field.kind, c.field.optional)));
+    Type::record(fields.chain(computed).chain(own.map(|(name, ty)| (name.to_owned(), ty))))
 }
 
 impl Compiler {
@@ -69,18 +69,10 @@ impl Compiler {
         let input_type = input
             .iter()
             .map(|(name, field)| (name.clone(), Type::of_field(&field.kind, field.optional)));
-        let names = [
-            ("input".to_owned(), Type::record(input_type)),
-            ("caller".to_owned(), caller_type()),
-            ("now".to_owned(), Type::Time),
-            ("today".to_owned(), Type::Date),
-        ];
-        let mut scope = Scope {
-            package,
-            names: names.into(),
-            records: BTreeMap::new(),
-            depths: BTreeMap::new(),
-        };
+        let mut names = super::base_names(package);
+        names.insert("input".to_owned(), Type::record(input_type));
+        names.insert("caller".to_owned(), caller_type());
+        let mut scope = Scope { package, names, records: BTreeMap::new(), depths: BTreeMap::new() };
         let reads = self.reads(&place, &doc.reads, &mut scope);
         Action {
             name: doc.name.clone(),
@@ -92,11 +84,11 @@ impl Compiler {
             input,
             reads,
             guards: self.guards(&place, doc, &scope),
-            effects: self.effects(&place, &doc.effects, &mut scope),
+            effects: self.effects(&place, &doc.effects, &mut scope, 0),
         }
     }
 
-    fn program(&mut self, place: &str, rule: &str, names: &Names) -> Option<Program> {
+    pub(super) fn program(&mut self, place: &str, rule: &str, names: &Names) -> Option<Program> {
         match Program::compile(rule, names) {
             Ok(program) => Some(program),
             Err(error) => {
@@ -106,7 +98,7 @@ impl Compiler {
         }
     }
 
-    fn wrong_type(&mut self, place: &str, wanted: &str, found: &Type) {
+    pub(super) fn wrong_type(&mut self, place: &str, wanted: &str, found: &Type) {
         self.report(Problem::error(
             "type",
             place,
@@ -118,13 +110,50 @@ impl Compiler {
         ));
     }
 
-    fn typed(&mut self, place: &str, rule: &str, wanted: &Type, names: &Names) -> Option<Program> {
+    pub(super) fn typed(
+        &mut self,
+        place: &str,
+        rule: &str,
+        wanted: &Type,
+        names: &Names,
+    ) -> Option<Program> {
         let program = self.program(place, rule, names)?;
         if program.ty().fits(wanted) {
             return Some(program);
         }
         self.wrong_type(place, &wanted.to_string(), program.ty());
         None
+    }
+
+    /// A reject code of the package's own.
+    pub(super) fn check_code(&mut self, place: &str, code: &str) {
+        self.check_id(place, code);
+        if super::is_kernel_code(code) {
+            self.report(Problem::error(
+                "kernel-code",
+                place,
+                (
+                    format!("代码`{code}`属于内核"),
+                    format!("the code `{code}` belongs to the kernel"),
+                ),
+                ("另取一个代码", "choose another code"),
+            ));
+        }
+    }
+
+    pub(super) fn no_index(&mut self, place: &str, register: &str) {
+        self.report(Problem::error(
+            "no-index",
+            place,
+            (
+                format!("登记簿`{register}`没有可用于此读取的索引"),
+                format!("register `{register}` has no index for this read"),
+            ),
+            (
+                "在登记簿中声明一个只含这些字段的索引",
+                "declare an index of the register over some of these fields",
+            ),
+        ));
     }
 
     fn mandates(&mut self, place: &str, doc: &ActionDoc, scope: &Scope<'_>) -> Vec<MandateRule> {
@@ -153,18 +182,7 @@ impl Compiler {
         }
         for (i, guard) in doc.guards.iter().enumerate() {
             let place = format!("{place}.require[{i}]");
-            self.check_id(&place, &guard.code);
-            if is_kernel_code(&guard.code) {
-                self.report(Problem::error(
-                    "kernel-code",
-                    place.clone(),
-                    (
-                        format!("代码`{}`属于内核", guard.code),
-                        format!("the code `{}` belongs to the kernel", guard.code),
-                    ),
-                    ("另取一个代码", "choose another code"),
-                ));
-            }
+            self.check_code(&place, &guard.code);
             if let Some(that) = self.typed(&place, &guard.that, &Type::Bool, &scope.names) {
                 out.push(Guard { code: guard.code.clone(), that, text: text(&guard.text) });
             }
@@ -173,8 +191,8 @@ impl Compiler {
     }
 
     /// Whether `name` can be given to something new.
-    fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) -> bool {
-        let free = is_name(name) && !scope.names.contains_key(name);
+    pub(super) fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) -> bool {
+        let free = is_name(name) && name != "this" && !scope.names.contains_key(name);
         if !free {
             let name = crate::rule::short(name);
             self.report(Problem::error(
@@ -288,7 +306,8 @@ impl Compiler {
                 self.rule_error(place, &error);
                 return None;
             };
-            let Some(field) = register.fields.get(name) else {
+            let computed = || register.computed.iter().find(|c| c.name == name).map(|c| &c.field);
+            let Some(field) = register.fields.get(name).or_else(computed) else {
                 self.unknown(place, ("字段", "field"), name);
                 return None;
             };
@@ -307,18 +326,7 @@ impl Compiler {
             .filter(covered)
             .min_by_key(|index| (!index.unique, std::cmp::Reverse(index.fields.len())));
         let Some(index) = best else {
-            self.report(Problem::error(
-                "no-index",
-                place,
-                (
-                    format!("登记簿`{}`没有可用于此读取的索引", register.name),
-                    format!("register `{}` has no index for this read", register.name),
-                ),
-                (
-                    "在登记簿中声明一个只含这些字段的索引",
-                    "declare an index of the register over some of these fields",
-                ),
-            ));
+            self.no_index(place, &register.name);
             return None;
         };
         let values = index.fields.iter().filter_map(|name| wanted.remove(name)).collect();
@@ -332,170 +340,12 @@ impl Compiler {
     }
 
     /// A constant given to an enum must be one of its words.
-    fn check_word(&mut self, place: &str, field: &Field, program: &Program) {
+    pub(super) fn check_word(&mut self, place: &str, field: &Field, program: &Program) {
         let (FieldType::Enum(words), Some(word)) = (&field.kind, program.constant_text()) else {
             return;
         };
         if !words.iter().any(|known| known == word) {
             self.unknown(place, ("枚举词", "word of the enum"), word);
         }
-    }
-
-    fn effects<'p>(
-        &mut self,
-        place: &str,
-        docs: &[EffectDoc],
-        scope: &mut Scope<'p>,
-    ) -> Vec<Effect> {
-        if !self.bounded(place, docs.len(), EFFECTS_MAX) {
-            return Vec::new();
-        }
-        let mut out = Vec::new();
-        for (i, doc) in docs.iter().enumerate() {
-            out.extend(self.effect(&format!("{place}.do[{i}]"), doc, scope));
-        }
-        out
-    }
-
-    fn effect(&mut self, place: &str, doc: &EffectDoc, scope: &mut Scope<'_>) -> Option<Effect> {
-        match doc {
-            EffectDoc::Insert { register, name, fields } => {
-                self.insert(place, register, name.as_deref(), fields, scope)
-            }
-            EffectDoc::Update { record, set, corrects } => {
-                let (register, list) = self.record(place, record, scope)?;
-                if list {
-                    self.wrong_type(place, "one record", &Type::list(record_type(register)));
-                    return None;
-                }
-                let set = self.sets(place, register, set, scope);
-                if let crate::model::KeyRule::Field(key) = &register.key
-                    && set.contains_key(key)
-                {
-                    self.report(Problem::error(
-                        "key-changed",
-                        place,
-                        ("主键不能更改", "a record's key cannot change"),
-                        ("注销原记录并新增记录", "close the record and insert another"),
-                    ));
-                }
-                let corrects = match corrects {
-                    Some(doc) => Some(self.corrects(place, doc, scope)?),
-                    None => None,
-                };
-                Some(Effect::Update { record: record.clone(), set, corrects })
-            }
-            EffectDoc::Close { record, reason } => {
-                self.record(place, record, scope)?;
-                self.check_id(place, reason);
-                Some(Effect::Close { record: record.clone(), reason: reason.clone() })
-            }
-            EffectDoc::Event { kind, register, key } => {
-                self.check_id(place, kind);
-                if !scope.package.registers.contains_key(register) {
-                    self.unknown(place, ("登记簿", "register"), register);
-                }
-                let key = self.program(place, key, &scope.names)?;
-                if !key.ty().fits(&Type::String) && !key.ty().fits(&Type::list(Type::String)) {
-                    self.wrong_type(place, "string or list(string)", key.ty());
-                    return None;
-                }
-                Some(Effect::Event { kind: kind.clone(), register: register.clone(), key })
-            }
-        }
-    }
-
-    fn record<'p>(
-        &mut self,
-        place: &str,
-        name: &str,
-        scope: &Scope<'p>,
-    ) -> Option<(&'p Register, bool)> {
-        let found = scope.records.get(name).copied();
-        if found.is_none() {
-            self.unknown(place, ("读取名", "read"), name);
-        }
-        found
-    }
-
-    fn insert(
-        &mut self,
-        place: &str,
-        register: &str,
-        name: Option<&str>,
-        fields: &[SetDoc],
-        scope: &mut Scope<'_>,
-    ) -> Option<Effect> {
-        let Some(target) = scope.package.registers.get(register) else {
-            self.unknown(place, ("登记簿", "register"), register);
-            return None;
-        };
-        let fields = self.sets(place, target, fields, scope);
-        for (field_name, field) in &target.fields {
-            if !field.optional && !fields.contains_key(field_name) {
-                self.report(Problem::error(
-                    "missing-field",
-                    place,
-                    (
-                        format!("缺少必填字段`{field_name}`"),
-                        format!("the field `{field_name}` is not optional and not given"),
-                    ),
-                    ("给出该字段的规则", "give a rule for it"),
-                ));
-            }
-        }
-        if let Some(name) = name
-            && self.new_name(place, name, scope)
-        {
-            scope.names.insert(name.to_owned(), Type::record([("_key", Type::String)]));
-        }
-        Some(Effect::Insert {
-            register: register.to_owned(),
-            name: name.map(str::to_owned),
-            fields,
-        })
-    }
-
-    fn sets(
-        &mut self,
-        place: &str,
-        register: &Register,
-        docs: &[SetDoc],
-        scope: &Scope<'_>,
-    ) -> BTreeMap<String, Program> {
-        let mut out = BTreeMap::new();
-        if !self.bounded(place, docs.len(), super::FIELDS_MAX) {
-            return out;
-        }
-        self.check_twice(place, docs.iter().map(|set| set.field.as_str()));
-        for doc in docs {
-            let place = format!("{place}.{}", doc.field);
-            let Some(field) = register.fields.get(&doc.field) else {
-                self.unknown(&place, ("字段", "field"), &doc.field);
-                continue;
-            };
-            let bare = matches!(&field.kind, FieldType::Enum(words) if words.contains(&doc.rule));
-            let program = if bare && !scope.names.contains_key(&doc.rule) {
-                Some(Program::word(&doc.rule))
-            } else {
-                let wanted = Type::of_field(&field.kind, field.optional);
-                self.typed(&place, &doc.rule, &wanted, &scope.names)
-            };
-            if let Some(program) = program {
-                self.check_word(&place, field, &program);
-                out.insert(doc.field.clone(), program);
-            }
-        }
-        out
-    }
-
-    fn corrects(&mut self, place: &str, doc: &CorrectsDoc, scope: &Scope<'_>) -> Option<Corrects> {
-        let mut part = |name: &str, rule: &str, ty: &Type| {
-            self.typed(&format!("{place}.corrects.{name}"), rule, ty, &scope.names)
-        };
-        let version = part("version", &doc.version, &Type::Int);
-        let reason = part("reason", &doc.reason, &Type::String);
-        let basis = part("basis", &doc.basis, &Type::String);
-        Some(Corrects { version: version?, reason: reason?, basis: basis? })
     }
 }

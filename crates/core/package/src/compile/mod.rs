@@ -3,15 +3,17 @@
 //! everything is bounded: the document's size, the counts below, the size of each rule.
 
 mod action;
+mod effect;
+mod register;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_types::Reject;
 
-use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, RegisterDoc, TextDoc};
-use crate::model::{Field, FieldType, Index, KeyRule, Package, Register, Text};
+use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, SequenceDoc, TextDoc};
+use crate::model::{Field, FieldType, Package, Parameter, Register, Sequence, SequencePart, Text};
 use crate::problem::Problem;
-use crate::rule::{RuleError, Type, is_name};
+use crate::rule::{Environment, Fuel, Names, RuleError, Type, is_name};
 
 /// Most roles of a package.
 pub const ROLES_MAX: usize = 64;
@@ -29,8 +31,16 @@ pub const READS_MAX: usize = 32;
 pub const READ_DEPTH_MAX: usize = 4;
 /// Most guards of an action.
 pub const GUARDS_MAX: usize = 64;
-/// Most effects of an action.
+/// Most effects of an action, or of an `each` or `when`.
 pub const EFFECTS_MAX: usize = 16;
+/// Deepest nesting of `each` and `when`.
+pub(crate) const EFFECT_DEPTH_MAX: usize = 3;
+/// Most parameters, running numbers and required packages of a package, each.
+pub(crate) const CONSTANTS_MAX: usize = 64;
+/// Most computed fields, and most invariants, of a register.
+pub(crate) const COMPUTED_MAX: usize = 16;
+/// Most digits to which a running number is filled up.
+const DIGITS_MAX: u8 = 12;
 /// Most demands for mandates of an action.
 pub const MANDATES_MAX: usize = 8;
 /// Most problems reported at once.
@@ -129,7 +139,10 @@ impl Compiler {
             version: doc.version,
             title: text(&doc.title),
             digest: doc.digest(),
+            requires: BTreeMap::new(),
             roles: BTreeMap::new(),
+            parameters: BTreeMap::new(),
+            sequences: BTreeMap::new(),
             registers: BTreeMap::new(),
             actions: BTreeMap::new(),
         };
@@ -147,6 +160,9 @@ impl Compiler {
             || !self.bounded("roles", doc.roles.len(), ROLES_MAX)
             || !self.bounded("registers", doc.registers.len(), REGISTERS_MAX)
             || !self.bounded("actions", doc.actions.len(), ACTIONS_MAX)
+            || !self.bounded("requires", doc.requires.len(), CONSTANTS_MAX)
+            || !self.bounded("parameters", doc.parameters.len(), CONSTANTS_MAX)
+            || !self.bounded("sequences", doc.sequences.len(), CONSTANTS_MAX)
         {
             return package;
         }
@@ -160,8 +176,9 @@ impl Compiler {
             }
             package.roles.insert(role.name.clone(), text(&role.title));
         }
+        self.constants(doc, &mut package);
         for register in &doc.registers {
-            let compiled = self.register(register, &package.roles);
+            let compiled = self.register(register, &package);
             package.registers.insert(register.name.clone(), compiled);
         }
         self.check_references(&package.registers);
@@ -172,62 +189,56 @@ impl Compiler {
         package
     }
 
-    fn register(&mut self, doc: &RegisterDoc, roles: &BTreeMap<String, Text>) -> Register {
-        let place = format!("registers.{}", doc.name);
-        self.check_id(&place, &doc.name);
-        if !roles.contains_key(&doc.steward) {
-            self.unknown(&format!("{place}.steward"), ("角色", "role"), &doc.steward);
+    fn constants(&mut self, doc: &PackageDoc, package: &mut Package) {
+        self.check_twice("requires", doc.requires.iter().map(|r| r.package.as_str()));
+        self.check_twice("parameters", doc.parameters.iter().map(|p| p.name.as_str()));
+        self.check_twice("sequences", doc.sequences.iter().map(|s| s.name.as_str()));
+        for required in &doc.requires {
+            self.check_id("requires", &required.package);
+            package.requires.insert(required.package.clone(), required.version);
         }
-        let fields = self.fields(&format!("{place}.fields"), &doc.fields);
-        let key = self.key(&place, doc, &fields);
-        let mut indexes = BTreeMap::new();
-        self.bounded(&place, doc.indexes.len(), INDEXES_MAX);
-        self.check_twice(&place, doc.indexes.iter().map(|index| index.name.as_str()));
-        for index in &doc.indexes {
-            let place = format!("{place}.indexes.{}", index.name);
-            self.check_id(&place, &index.name);
-            self.check_twice(&place, index.fields.iter().map(String::as_str));
-            self.bounded(&place, index.fields.len(), 8);
-            if index.fields.is_empty() {
-                self.unknown(&place, ("字段", "field"), "");
-            }
-            for name in &index.fields {
-                if !fields.contains_key(name) {
-                    self.unknown(&place, ("字段", "field"), name);
-                }
-            }
-            let compiled = Index {
-                name: index.name.clone(),
-                fields: index.fields.clone(),
-                unique: index.unique,
+        let declared: Vec<FieldDoc> = doc
+            .parameters
+            .iter()
+            .map(|p| FieldDoc { name: p.name.clone(), ty: p.ty.clone(), title: p.title.clone() })
+            .collect();
+        let mut fields = self.fields("parameters", &declared);
+        for parameter in &doc.parameters {
+            let place = format!("parameters.{}", parameter.name);
+            let Some(field) = fields.remove(&parameter.name) else { continue };
+            let wanted = Type::of_field(&field.kind, field.optional);
+            let Some(program) = self.typed(&place, &parameter.value, &wanted, &Names::new()) else {
+                continue;
             };
-            indexes.insert(index.name.clone(), compiled);
+            match program.run(&Environment::new(), &mut Fuel::for_call()) {
+                Ok(value) => {
+                    package.parameters.insert(parameter.name.clone(), Parameter { field, value });
+                }
+                Err(failure) => self.report(Problem::error(
+                    "rule",
+                    place,
+                    (format!("参数没有值：{failure}"), format!("it has no value: {failure}")),
+                    ("改写该值", "write another value"),
+                )),
+            }
         }
-        Register {
-            name: doc.name.clone(),
-            title: text(&doc.title),
-            steward: doc.steward.clone(),
-            key,
-            fields,
-            indexes,
+        for sequence in &doc.sequences {
+            let place = format!("sequences.{}", sequence.name);
+            self.check_id(&place, &sequence.name);
+            if let Some(parts) = sequence_parts(sequence) {
+                package.sequences.insert(sequence.name.clone(), Sequence { parts });
+            } else {
+                self.report(Problem::error(
+                    "bad-sequence",
+                    place,
+                    ("编号规则有误", "not the text of a running number"),
+                    (
+                        "写法如 湘({year}){scope}不动产权第{n:7}号，其中 {n:位数} 须恰好出现一次",
+                        "write it as `A-{scope}-{year}-{n:7}`, with `{n:DIGITS}` exactly once",
+                    ),
+                ));
+            }
         }
-    }
-
-    fn key(&mut self, place: &str, doc: &RegisterDoc, fields: &BTreeMap<String, Field>) -> KeyRule {
-        if doc.key == "auto" {
-            return KeyRule::Auto;
-        }
-        match fields.get(&doc.key) {
-            Some(field) if Type::of_field(&field.kind, field.optional) == Type::String => {}
-            Some(_) => self.report(Problem::error(
-                "bad-key",
-                format!("{place}.key"),
-                ("主键字段须为必填的文本类字段", "the key field must be text and not optional"),
-                ("换一个字段或用 auto", "choose another field, or `auto`"),
-            )),
-            None => self.unknown(&format!("{place}.key"), ("字段", "field"), &doc.key),
-        }
-        KeyRule::Field(doc.key.clone())
     }
 
     pub(crate) fn fields(&mut self, place: &str, docs: &[FieldDoc]) -> BTreeMap<String, Field> {
@@ -287,6 +298,46 @@ impl Compiler {
             }
         }
     }
+}
+
+/// What every rule of a package sees besides its own names: the time, and the parameters.
+fn base_names(package: &Package) -> Names {
+    let mut names = Names::from([("now".to_owned(), Type::Time), ("today".to_owned(), Type::Date)]);
+    if !package.parameters.is_empty() {
+        let parameter = |(name, p): (&String, &Parameter)| {
+            (name.clone(), Type::of_field(&p.field.kind, p.field.optional))
+        };
+        names.insert("param".to_owned(), Type::record(package.parameters.iter().map(parameter)));
+    }
+    names
+}
+
+/// The parts of a running number's text; `None` when it is none.
+fn sequence_parts(doc: &SequenceDoc) -> Option<Vec<SequencePart>> {
+    const TEXT_CHARS_MAX: usize = 100;
+    let mut parts = Vec::new();
+    let mut rest = doc.text.as_str();
+    while let Some((before, after)) = rest.split_once('{') {
+        let (part, after) = after.split_once('}')?;
+        if !before.is_empty() {
+            parts.push(SequencePart::Text(before.to_owned()));
+        }
+        parts.push(match part {
+            "scope" => SequencePart::Scope,
+            "year" => SequencePart::Year,
+            _ => {
+                let digits: u8 = part.strip_prefix("n:")?.parse().ok()?;
+                SequencePart::Number(Some(digits).filter(|n| (1..=DIGITS_MAX).contains(n))?)
+            }
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(SequencePart::Text(rest.to_owned()));
+    }
+    let numbers = parts.iter().filter(|part| matches!(part, SequencePart::Number(_))).count();
+    let plain = parts.iter().all(|part| !matches!(part, SequencePart::Text(t) if t.contains('}')));
+    (numbers == 1 && plain && doc.text.chars().count() <= TEXT_CHARS_MAX).then_some(parts)
 }
 
 pub(crate) fn is_id(id: &str) -> bool {

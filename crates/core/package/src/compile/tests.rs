@@ -1,7 +1,10 @@
 //! Claims about compiling.
 
 use super::*;
-use crate::doc::{ActionDoc, EffectDoc, GuardDoc, IndexDoc, LetDoc, MandateDoc, RoleDoc, SetDoc};
+use crate::doc::{
+    ActionDoc, ComputedDoc, EffectDoc, GuardDoc, IndexDoc, InvariantDoc, LetDoc, MandateDoc,
+    ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc,
+};
 use crate::model::{Read, Want};
 
 fn field(name: &str, ty: &str) -> FieldDoc {
@@ -30,6 +33,8 @@ fn doc(change: impl FnOnce(&mut PackageDoc)) -> PackageDoc {
             index("by_owner", &["owner"], false),
             index("by_owner_kind", &["owner", "kind"], false),
         ],
+        retention: "permanent".into(),
+        ..RegisterDoc::default()
     };
     let action = ActionDoc {
         name: "give".into(),
@@ -65,6 +70,7 @@ fn doc(change: impl FnOnce(&mut PackageDoc)) -> PackageDoc {
         roles: vec![RoleDoc { name: "a.b".into(), title: TextDoc::default() }],
         registers: vec![register],
         actions: vec![action],
+        ..PackageDoc::default()
     };
     change(&mut doc);
     doc
@@ -146,7 +152,8 @@ fn a_key_never_changes_and_an_insertion_is_whole() {
     let set = vec![SetDoc { field: "number".into(), rule: "input.to".into() }];
     let update = EffectDoc::Update { record: "old".into(), set: set.clone(), corrects: None };
     assert_eq!(codes(|d| action(d).effects = vec![update]), ["key-changed"]);
-    let insert = EffectDoc::Insert { register: "item".into(), name: None, fields: set };
+    let insert =
+        EffectDoc::Insert { register: "item".into(), name: None, fields: set, numbers: Vec::new() };
     assert_eq!(codes(|d| action(d).effects = vec![insert]), ["missing-field", "missing-field"]);
 }
 
@@ -190,6 +197,144 @@ fn sizes_and_depths_are_bounded() {
     assert_eq!(found, ["too-many"]);
     let long = "x".repeat(DOCUMENT_BYTES_MAX);
     assert_eq!(codes(|d| action(d).law = vec![long]), ["too-many"]);
+}
+
+fn named(name: &str, rule: &str) -> SetDoc {
+    SetDoc { field: name.into(), rule: rule.into() }
+}
+
+#[test]
+fn computed_fields_see_the_record_and_those_before_them() {
+    let computed = |name: &str, ty: &str, rule: &str| ComputedDoc {
+        field: field(name, ty),
+        rule: rule.into(),
+    };
+    let with = |list: Vec<ComputedDoc>| codes(|d| d.registers[0].computed = list);
+    let double = computed("double", "int?", "this.price == null ? null : this.price * 2");
+    assert!(with(vec![double.clone(), computed("old", "bool", "this.double != null")]).is_empty());
+    assert_eq!(
+        with(vec![computed("old", "bool", "this.double != null"), double.clone()]),
+        ["rule"]
+    );
+    assert_eq!(with(vec![computed("owner", "int", "1")]), ["twice"]);
+    assert_eq!(with(vec![computed("x", "int", "'1'")]), ["type"]);
+    assert_eq!(with(vec![computed("x", "int", "input.n")]), ["rule"]);
+    assert_eq!(with(vec![double; COMPUTED_MAX + 1]), ["too-many"]);
+}
+
+#[test]
+fn invariants_name_their_own_code_and_an_index_that_is_there() {
+    let with = |code: &str, over: Option<&str>, that: &str| {
+        let invariant = InvariantDoc {
+            code: code.into(),
+            over: over.map(str::to_owned),
+            that: that.into(),
+            text: TextDoc::default(),
+        };
+        codes(|d| d.registers[0].invariants = vec![invariant])
+    };
+    assert!(with("dear", None, "this.price == null || this.price < 9").is_empty());
+    assert!(with("many", Some("by_owner"), "size(all) < 3").is_empty());
+    assert_eq!(with("dear", None, "size(all) < 3"), ["rule"]);
+    assert_eq!(with("many", Some("no-index"), "size(all) < 3"), ["unknown-name"]);
+    assert_eq!(with("not-found", None, "true"), ["kernel-code"]);
+    assert_eq!(with("dear", None, "1"), ["type"]);
+}
+
+#[test]
+fn what_follows_a_closing_needs_a_reference_with_an_index() {
+    let with = |name: &str, rule: &str, indexed: bool| {
+        codes(|d| {
+            let register = &mut d.registers[0];
+            register.fields.push(self::field("parent", "ref(item)?"));
+            if indexed {
+                register.indexes.push(IndexDoc {
+                    name: "by_parent".into(),
+                    fields: vec!["parent".into()],
+                    unique: false,
+                });
+            }
+            register.on_close = vec![named(name, rule)];
+        })
+    };
+    assert!(with("parent", "close", true).is_empty());
+    assert_eq!(with("parent", "close", false), ["no-index"]);
+    assert_eq!(with("parent", "burn", true), ["unknown-name"]);
+    assert_eq!(with("owner", "refuse", true), ["unknown-name"]);
+    assert_eq!(codes(|d| d.registers[0].retention = "a while".into()), ["bad-retention"]);
+    assert!(codes(|d| d.registers[0].retention = "30 years".into()).is_empty());
+}
+
+#[test]
+fn running_numbers_and_parameters_are_constants() {
+    let sequence = |text: &str| {
+        codes(|d| d.sequences = vec![SequenceDoc { name: "s".into(), text: text.into() }])
+    };
+    assert!(sequence("湘({year}){scope}第{n:7}号").is_empty());
+    for bad in
+        ["", "{n:7}{n:7}", "{year}", "{n:0}", "{n:13}", "{n}", "{month}{n:3}", "{n:3", "}{n:3}"]
+    {
+        assert_eq!(sequence(bad), ["bad-sequence"], "{bad}");
+    }
+    let parameter = |ty: &str, value: &str| {
+        let parameter = ParameterDoc {
+            name: "days".into(),
+            ty: ty.into(),
+            value: value.into(),
+            title: TextDoc::default(),
+        };
+        codes(|d| {
+            d.parameters = vec![parameter];
+            action(d).guards[0].that = "param.days > 3".into();
+        })
+    };
+    assert!(parameter("int", "15").is_empty());
+    assert_eq!(parameter("int", "'15'"), ["type", "rule"]);
+    assert_eq!(parameter("int", "1 / 0"), ["rule", "rule"]);
+    assert_eq!(parameter("int", "now"), ["rule", "rule"]);
+    assert_eq!(codes(|d| action(d).guards[0].that = "param.days > 3".into()), ["rule"]);
+}
+
+#[test]
+fn loops_and_conditions_keep_their_names_and_types() {
+    let close = || EffectDoc::Close { record: "it".into(), reason: "x".into() };
+    let each = |list: &str, register: Option<&str>, effects: Vec<EffectDoc>| EffectDoc::Each {
+        name: "it".into(),
+        position: Some("i".into()),
+        list: list.into(),
+        register: register.map(str::to_owned),
+        effects,
+    };
+    let found = |effect: EffectDoc| codes(|d| action(d).effects = vec![effect]);
+    assert!(found(each("theirs", Some("item"), vec![close()])).is_empty());
+    assert_eq!(found(each("theirs", None, vec![close()])), ["unknown-name"]);
+    assert_eq!(found(each("[1, 2]", Some("item"), vec![])), ["type"]);
+    assert_eq!(found(each("input.to", None, vec![])), ["type"]);
+    let when = |that: &str, effects| EffectDoc::When { that: that.into(), effects };
+    let by_place = when("i == 0 && it.owner == ''", vec![close()]);
+    assert!(found(each("theirs", Some("item"), vec![by_place])).is_empty());
+    assert_eq!(found(when("1", vec![])), ["type"]);
+    // The item is known inside its loop only.
+    let two = vec![each("theirs", Some("item"), vec![]), close()];
+    assert_eq!(codes(|d| action(d).effects = two), ["unknown-name"]);
+    let deep = (0..EFFECT_DEPTH_MAX + 1).fold(when("true", vec![]), |e, _| when("true", vec![e]));
+    assert_eq!(found(deep), ["too-many"]);
+}
+
+#[test]
+fn another_package_is_called_only_when_it_is_required() {
+    let call = EffectDoc::Call {
+        package: "other".into(),
+        action: "do-it".into(),
+        input: vec![named("n", "1")],
+        mandates: None,
+    };
+    assert_eq!(codes(|d| action(d).effects = vec![call.clone()]), ["unknown-name"]);
+    let found = codes(|d| {
+        d.requires = vec![RequireDoc { package: "other".into(), version: 1 }];
+        action(d).effects = vec![call];
+    });
+    assert!(found.is_empty());
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub(crate) enum Function {
     Least,
     Greatest,
     AddDays,
+    AddMonths,
     DaysBetween,
     DateOf,
     Identifier(IdKind),
@@ -233,6 +234,7 @@ impl<'e> Compiler<'e> {
             "min" => Function::Min,
             "max" => Function::Max,
             "add_days" => Function::AddDays,
+            "add_months" => Function::AddMonths,
             "days_between" => Function::DaysBetween,
             "identifier" => {
                 let (Some(kind), [_, args @ ..]) = (args.first().and_then(identifier_kind), args)

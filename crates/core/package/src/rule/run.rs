@@ -369,6 +369,10 @@ impl<'a> Machine<'a, '_> {
                 let days = days.filter(|days| literal::date_in_range(*days));
                 Value::Date(days.ok_or_else(overflow)?)
             }
+            Function::AddMonths => {
+                let date = literal::add_months(date_of(&a)?, int_of(&b)?);
+                Value::Date(date.ok_or_else(overflow)?)
+            }
             Function::DaysBetween => {
                 let days = i64::from(date_of(&b)?).checked_sub(i64::from(date_of(&a)?));
                 Value::Int(days.ok_or_else(overflow)?)

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use chaincity_types::Value;
+
 use crate::model::FieldType;
 
 /// What a rule's part can be. Sharing keeps copies of large records cheap.
@@ -82,6 +84,7 @@ impl Type {
             FieldType::Text(_)
             | FieldType::Enum(_)
             | FieldType::Ref(_)
+            | FieldType::Subject
             | FieldType::Identifier(_) => Self::String,
             FieldType::Bytes(_) | FieldType::Digest => Self::Bytes,
             FieldType::Date => Self::Date,
@@ -93,6 +96,30 @@ impl Type {
             ),
         };
         if optional { ty.optional() } else { ty }
+    }
+
+    /// The type of a value. `None` when a list holds values of kinds that do not go together.
+    #[must_use]
+    pub fn of_value(value: &Value) -> Option<Self> {
+        Some(match value {
+            Value::Null => Self::Null,
+            Value::Bool(_) => Self::Bool,
+            Value::Int(_) => Self::Int,
+            Value::Decimal { scale, .. } => Self::Decimal(*scale),
+            Value::Text(_) => Self::String,
+            Value::Bytes(_) => Self::Bytes,
+            Value::Date(_) => Self::Date,
+            Value::Time(_) => Self::Time,
+            Value::List(items) => {
+                let unify = |ty: Self, item: &Value| ty.unify(&Self::of_value(item)?);
+                Self::list(items.iter().try_fold(Self::Never, unify)?)
+            }
+            Value::Map(map) => {
+                let typed =
+                    |(name, value): (&String, &Value)| Some((name.clone(), Self::of_value(value)?));
+                Self::record(map.iter().map(typed).collect::<Option<Vec<_>>>()?)
+            }
+        })
     }
 
     /// The least type that holds both, if there is one.

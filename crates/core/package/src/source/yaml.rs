@@ -61,7 +61,26 @@ pub(super) struct PackageFile {
     pub(super) version: u32,
     pub(super) title: Title,
     #[serde(default)]
+    pub(super) requires: Ordered<u32>,
+    #[serde(default)]
     pub(super) roles: Ordered<Spanned<Title>>,
+    #[serde(default)]
+    pub(super) parameters: Ordered<Spanned<ParameterText>>,
+    #[serde(default)]
+    pub(super) sequences: Ordered<Spanned<String>>,
+}
+
+/// A parameter.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ParameterText {
+    #[serde(rename = "type")]
+    pub(super) ty: String,
+    pub(super) value: String,
+    #[serde(default)]
+    pub(super) zh: String,
+    #[serde(default)]
+    pub(super) en: String,
 }
 
 /// `registers/*.yaml`.
@@ -75,6 +94,41 @@ pub(super) struct RegisterFile {
     pub(super) fields: Ordered<Spanned<FieldText>>,
     #[serde(default)]
     pub(super) indexes: Ordered<Spanned<IndexText>>,
+    #[serde(default)]
+    pub(super) computed: Ordered<Spanned<ComputedText>>,
+    #[serde(default)]
+    pub(super) invariants: Vec<InvariantText>,
+    #[serde(default)]
+    pub(super) on_close: Ordered<Spanned<String>>,
+    #[serde(default)]
+    pub(super) retention: Option<Spanned<String>>,
+}
+
+/// A computed field.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ComputedText {
+    #[serde(rename = "type")]
+    pub(super) ty: String,
+    pub(super) rule: String,
+    #[serde(default)]
+    pub(super) zh: String,
+    #[serde(default)]
+    pub(super) en: String,
+}
+
+/// An invariant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InvariantText {
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) over: Option<String>,
+    pub(super) that: Spanned<String>,
+    #[serde(default)]
+    pub(super) zh: String,
+    #[serde(default)]
+    pub(super) en: String,
 }
 
 /// An index.
@@ -138,6 +192,56 @@ pub(super) enum EffectText {
     Update(UpdateText),
     Close(CloseText),
     Event(EventText),
+    Each(EachText),
+    When(WhenText),
+    Call(CallText),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EachText {
+    #[serde(rename = "as")]
+    pub(super) name: String,
+    #[serde(default, rename = "at")]
+    pub(super) position: Option<String>,
+    #[serde(rename = "in")]
+    pub(super) list: String,
+    #[serde(default, rename = "of")]
+    pub(super) register: Option<String>,
+    #[serde(rename = "do")]
+    pub(super) effects: Vec<Spanned<EffectText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WhenText {
+    pub(super) that: String,
+    #[serde(rename = "do")]
+    pub(super) effects: Vec<Spanned<EffectText>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallText {
+    pub(super) package: String,
+    pub(super) action: String,
+    #[serde(default)]
+    pub(super) input: Ordered<Spanned<String>>,
+    #[serde(default)]
+    pub(super) mandates: Option<String>,
+}
+
+/// A field that gets the next number of a sequence.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberedText {
+    pub(super) sequence: String,
+    #[serde(default = "no_scope")]
+    pub(super) scope: String,
+}
+
+fn no_scope() -> String {
+    "\"\"".to_owned()
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,6 +251,8 @@ pub(super) struct InsertText {
     #[serde(default, rename = "as")]
     pub(super) name: Option<String>,
     pub(super) fields: Ordered<Spanned<String>>,
+    #[serde(default)]
+    pub(super) numbers: Ordered<Spanned<NumberedText>>,
 }
 
 #[derive(Debug, Deserialize)]

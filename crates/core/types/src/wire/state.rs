@@ -52,6 +52,22 @@ pub enum LogicalKey {
         #[n(1)]
         intent: String,
     },
+    /// The last number given by a running number (sequence).
+    #[n(4)]
+    Counter {
+        /// Package identifier.
+        #[n(0)]
+        package: String,
+        /// Name of the sequence.
+        #[n(1)]
+        sequence: String,
+        /// Within which it counts, such as an office; may be empty.
+        #[n(2)]
+        scope: String,
+        /// Year (UTC+8) in which it counts; 0 when it goes on for ever.
+        #[n(3)]
+        year: u32,
+    },
 }
 
 /// The fixed-size value in the authenticated state: 48 bytes.
@@ -128,7 +144,8 @@ pub struct Version {
     /// In force or closed.
     #[n(5)]
     pub status: Status,
-    /// The fields. An index entry has the one field `keys`, a sorted list of record keys.
+    /// The fields. An index entry has the one field `keys`, a sorted list of record keys; a counter
+    /// the one field `last`, an integer.
     #[n(6)]
     #[cbor(encode_with = "encode_input", decode_with = "decode_input")]
     pub fields: BTreeMap<String, Value>,

@@ -33,9 +33,12 @@ pub(crate) async fn select(
     let compiled = find(&shared, &package)?;
     let declared = register_of(&compiled, &register)?;
     let selection = selection(package, declared, params)?;
+    let now = shared.node.status().time;
     blocking(move || {
         let page = shared.reader.select(&selection)?;
-        let items = page.items.iter().map(Record::from).collect();
+        let declared = register_of(&compiled, &register)?;
+        let seen = |version| convert::record(&compiled, declared, version, now);
+        let items = page.items.iter().map(seen).collect();
         Ok(Json(RecordPage { items, height: height(page.height), next: page.next }))
     })
     .await
@@ -49,16 +52,20 @@ pub(crate) async fn record(
 ) -> Answer<Json<Record>> {
     let as_of = params.parsed("as_of", "an RFC 3339 time", json::parse_instant)?;
     params.done()?;
-    register_of(&*find(&shared, &package)?, &register)?;
+    let compiled = find(&shared, &package)?;
+    let declared = register_of(&compiled, &register)?;
     let Some(time) = as_of else {
-        let key = LogicalKey::Record { package, register, key };
+        let key = LogicalKey::Record { package, register: register.clone(), key };
         let found = shared.node.record(key).await?;
         let (_, version) = found.ok_or(Problem::NoSuchRecord)?;
-        return Ok(Json(Record::from(&*version)));
+        let now = shared.node.status().time;
+        return Ok(Json(convert::record(&compiled, declared, &version, now)));
     };
     blocking(move || {
         let version = shared.reader.as_of((&package, &register, &key), time)?;
-        Ok(Json(Record::from(&version.ok_or(Problem::NoSuchRecord)?)))
+        let version = version.ok_or(Problem::NoSuchRecord)?;
+        let declared = register_of(&compiled, &register)?;
+        Ok(Json(convert::record(&compiled, declared, &version, time)))
     })
     .await
 }

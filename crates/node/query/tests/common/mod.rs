@@ -45,20 +45,18 @@ pub fn package(version: u32) -> Arc<Package> {
     };
     let register = Register {
         name: REGISTER.into(),
-        title: Text::default(),
         steward: "registry.registrar".into(),
         key: KeyRule::Field("number".into()),
         fields,
         indexes: indexes.into_iter().map(index).collect(),
+        ..Register::default()
     };
     Arc::new(Package {
         id: PACKAGE.into(),
         version,
-        title: Text::default(),
         digest: hash::plain(&version.to_be_bytes()),
-        roles: BTreeMap::new(),
         registers: BTreeMap::from([(REGISTER.to_owned(), register)]),
-        actions: BTreeMap::new(),
+        ..Package::default()
     })
 }
 

@@ -1,4 +1,4 @@
-//! Someone who acts at the demo: an operator with a key, talking to all nodes' APIs.
+//! Someone who acts on the ledger: an operator with a key, talking to all nodes' APIs.
 
 use std::collections::BTreeMap;
 
@@ -96,18 +96,37 @@ impl Actor {
         purpose: &str,
         input: &BTreeMap<String, Value>,
     ) -> Result<String, Fault> {
-        let digest = chaincity_ledger::mandate_digest(input);
-        let mandate = fields([
-            ("party", party.into()),
-            ("package", "real-estate".into()),
-            ("action", action.into()),
-            ("purpose", purpose.into()),
-            ("digest", Value::Bytes(digest.as_bytes().to_vec())),
-            ("expiry", Value::Time(clock::now().plus_ms(MANDATE_MS))),
-        ]);
+        let mandate = mandate_input(party, action, purpose, input);
         let events = self.apply("governance", "mandate", mandate, Vec::new())?;
         key_of(&events, "mandate")
     }
+}
+
+/// The input of a mandate by which `party` consents to a call of `action` with this `input`.
+pub(crate) fn mandate_input(
+    party: &str,
+    action: &str,
+    purpose: &str,
+    input: &BTreeMap<String, Value>,
+) -> BTreeMap<String, Value> {
+    let digest = chaincity_ledger::mandate_digest(input);
+    fields([
+        ("party", party.into()),
+        ("package", "real-estate".into()),
+        ("action", action.into()),
+        ("purpose", purpose.into()),
+        ("digest", Value::Bytes(digest.as_bytes().to_vec())),
+        ("expiry", Value::Time(clock::now().plus_ms(MANDATE_MS))),
+    ])
+}
+
+/// Shares: everything is one subject's.
+pub(crate) fn sole(subject: &str) -> Value {
+    Value::List(vec![Value::Map(fields([
+        ("subject", subject.into()),
+        ("n", Value::Int(1)),
+        ("d", Value::Int(1)),
+    ]))])
 }
 
 /// An input or record from pairs.

@@ -1,4 +1,4 @@
-//! The nodes of the demo: real processes on loopback, each with its own folder.
+//! The nodes of a city on this machine: real processes on loopback, each with its own folder.
 
 use std::fs::File;
 use std::path::Path;
@@ -33,7 +33,7 @@ pub(crate) struct Process {
 pub(crate) struct Cluster {
     city: City,
     ledger: Digest,
-    /// The processes, validators first.
+    /// The processes, in the order of the members.
     pub(crate) nodes: Vec<Process>,
 }
 
@@ -132,7 +132,12 @@ impl Cluster {
         self.nodes.iter().position(|node| node.name == name)
     }
 
-    /// Base URLs, validators first.
+    /// Process ids of the running nodes.
+    pub(crate) fn pids(&self) -> Vec<u32> {
+        self.nodes.iter().filter_map(|node| node.child.as_ref().map(Child::id)).collect()
+    }
+
+    /// Base URLs, in the order of the members.
     pub(crate) fn urls(&self) -> Vec<String> {
         self.nodes.iter().map(|node| node.url.clone()).collect()
     }

@@ -1,0 +1,234 @@
+//! What the benchmark found: an object for machines, a table for people.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::audit::Found;
+use super::drive::Window;
+use super::limit::Limit;
+use super::workload::Kind;
+
+/// Percentiles, in milliseconds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Latency {
+    p50: f64,
+    p90: f64,
+    p99: f64,
+}
+
+/// A window at half the measured rate.
+#[derive(Debug, Serialize)]
+pub(crate) struct HalfLoad {
+    offered_tps: u64,
+    committed_tps: u64,
+    latency_ms: Latency,
+}
+
+/// The report. Figures of one node where nothing else is said.
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    workload: &'static str,
+    validators: usize,
+    cores: u64,
+    /// Signatures verified in batches, a second and core.
+    verify_per_core: u64,
+    /// `cores` × `verify_per_core` ÷ `validators`.
+    limit_tps: u64,
+    /// Transactions due a second in the measured window.
+    offered_tps: u64,
+    /// Transactions that became final a second.
+    committed_tps: u64,
+    share_of_limit: f64,
+    /// Whether the committed rate followed the offered one.
+    sustained: bool,
+    /// Transactions in a block of the measured window, on average.
+    block_transactions: u64,
+    /// Length of the measured window.
+    seconds: u64,
+    /// From due to heard as final, at the measured rate.
+    latency_ms: Latency,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    half_load: Option<HalfLoad>,
+    /// Processor time of all nodes together, by stage.
+    cpu_us_per_tx: BTreeMap<&'static str, u64>,
+    /// Processor time of the client that made the load.
+    client_cpu_us_per_tx: u64,
+    /// Average size of a measured transaction as signed.
+    transaction_bytes: u64,
+    disk_bytes_per_record: u64,
+    /// Record versions written, with all windows and what prepared them.
+    records: u64,
+    blocks: u64,
+    /// Peak, of the node that had most.
+    rss_mb: u64,
+    /// Transactions submitted in the measured window.
+    submitted: u64,
+    /// Of these, refused at admission, by code.
+    refused: BTreeMap<String, u64>,
+    /// Of these, submitted without an answer.
+    unanswered: u64,
+    /// Accepted transactions without a receipt, in all windows; likewise the following.
+    lost: u64,
+    duplicated: u64,
+    rejected: u64,
+    totals_agree: bool,
+    roots_agree: bool,
+}
+
+/// What a report is made of.
+pub(super) struct Parts<'a> {
+    pub(super) kind: Kind,
+    pub(super) validators: usize,
+    pub(super) limit: Limit,
+    pub(super) seconds: u64,
+    pub(super) measured: &'a Window,
+    pub(super) half: Option<&'a Window>,
+    pub(super) transaction_bytes: u64,
+    pub(super) found: &'a Found,
+    pub(super) rss_mb: u64,
+}
+
+impl Report {
+    pub(super) fn of(parts: &Parts<'_>) -> Self {
+        let Parts { measured, found, limit, .. } = parts;
+        let limit_tps = limit.transactions(parts.validators);
+        let half = |window: &Window| HalfLoad {
+            offered_tps: window.rate,
+            committed_tps: window.committed_rate,
+            latency_ms: latency(&window.latencies),
+        };
+        Self {
+            workload: parts.kind.name(),
+            validators: parts.validators,
+            cores: limit.cores,
+            verify_per_core: limit.verify_per_core,
+            limit_tps,
+            offered_tps: measured.rate,
+            committed_tps: measured.committed_rate,
+            share_of_limit: ratio(measured.committed_rate, limit_tps),
+            sustained: measured.is_sustained(),
+            block_transactions: measured.block_transactions,
+            seconds: parts.seconds,
+            latency_ms: latency(&measured.latencies),
+            half_load: parts.half.map(half),
+            cpu_us_per_tx: measured.used.0.clone(),
+            client_cpu_us_per_tx: measured.used_by_client.0.get("total").copied().unwrap_or(0),
+            transaction_bytes: parts.transaction_bytes,
+            disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
+            records: found.records,
+            blocks: found.blocks,
+            rss_mb: parts.rss_mb,
+            submitted: u64::try_from(measured.submitted).unwrap_or(u64::MAX),
+            refused: measured.refused.clone(),
+            unanswered: u64::try_from(measured.unknown.len()).unwrap_or(u64::MAX),
+            lost: found.lost,
+            duplicated: found.duplicated,
+            rejected: found.rejected,
+            totals_agree: found.totals_agree,
+            roots_agree: found.roots_agree,
+        }
+    }
+
+    /// Whether the ledger did what it must: nothing lost, doubled or rejected, all nodes agree.
+    pub(crate) const fn is_sound(&self) -> bool {
+        self.lost == 0
+            && self.duplicated == 0
+            && self.rejected == 0
+            && self.totals_agree
+            && self.roots_agree
+    }
+
+    /// The table.
+    pub(crate) fn for_person(&self) -> Vec<String> {
+        let row = |what: &str, value: String| format!("{what}: {value}");
+        let list = |map: &mut dyn Iterator<Item = (String, u64)>| {
+            map.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
+        };
+        let mut lines = vec![
+            row("负载 · workload", format!("{} ({} B)", self.workload, self.transaction_bytes)),
+            row("共识节点 · validators", self.validators.to_string()),
+            row("核数 · cores", self.cores.to_string()),
+            row(
+                "每核每秒验签 · signatures verified a second and core",
+                self.verify_per_core.to_string(),
+            ),
+            row("上限 · limit", format!("{} tps", self.limit_tps)),
+            row("提交 · offered", format!("{} tps × {} s", self.offered_tps, self.seconds)),
+            row("终局 · committed", format!("{} tps{}", self.committed_tps, self.keeping_up())),
+            row("每区块交易数 · transactions a block", self.block_transactions.to_string()),
+            row("占上限 · share of the limit", format!("{:.4}", self.share_of_limit)),
+            row("延迟 · latency p50 / p90 / p99", self.latency_ms.for_person()),
+        ];
+        if let Some(half) = &self.half_load {
+            let text = format!("{} ({} tps)", half.latency_ms.for_person(), half.offered_tps);
+            lines.push(row("半载延迟 · latency at half load", text));
+        }
+        let mut stages = self.cpu_us_per_tx.iter().map(|(name, n)| ((*name).to_owned(), *n));
+        lines.extend([
+            row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", list(&mut stages)),
+            row("客户端CPU微秒每笔 · CPU of the client", self.client_cpu_us_per_tx.to_string()),
+            row("每记录磁盘字节 · bytes on disk a record", self.disk_bytes_per_record.to_string()),
+            row("每节点内存峰值 · peak memory a node", format!("{} MB", self.rss_mb)),
+            row("遗失 · lost", self.lost.to_string()),
+            row("重复 · duplicated", self.duplicated.to_string()),
+            row("驳回 · rejected", self.rejected.to_string()),
+        ]);
+        let mut refused = self.refused.iter().map(|(code, n)| (code.clone(), *n));
+        if !self.refused.is_empty() {
+            lines.push(row("未受理 · refused at admission", list(&mut refused)));
+        }
+        if self.unanswered > 0 {
+            lines.push(row("无应答 · without an answer", self.unanswered.to_string()));
+        }
+        lines.push(if self.totals_agree && self.roots_agree {
+            "每笔交易恰有一个回执，各节点状态根一致 · every transaction has exactly one receipt, all nodes agree".to_owned()
+        } else {
+            "账目不符 · the totals or the nodes do not agree".to_owned()
+        });
+        lines
+    }
+
+    const fn keeping_up(&self) -> &'static str {
+        if self.sustained { "" } else { "（未跟上 · not keeping up）" }
+    }
+}
+
+impl Latency {
+    fn for_person(&self) -> String {
+        format!("{:.1} / {:.1} / {:.1} ms", self.p50, self.p90, self.p99)
+    }
+}
+
+/// Percentiles of ascending microseconds, by the nearest rank.
+fn latency(ascending: &[u64]) -> Latency {
+    let at = |percent: usize| {
+        let rank = ascending.len().saturating_mul(percent).div_ceil(100);
+        let us = ascending.get(rank.saturating_sub(1)).copied().unwrap_or(0);
+        ratio(us, 1_000)
+    };
+    Latency { p50: at(50), p90: at(90), p99: at(99) }
+}
+
+/// A quotient for the report; its numbers are far below 2³².
+#[allow(clippy::float_arithmetic, reason = "a report's quotient decides nothing")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    let float = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
+    if whole == 0 { 0.0 } else { float(part) / float(whole) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::float_cmp, reason = "tests: exact quotients")]
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_were_measured() {
+        let us: Vec<u64> = (1..=200).map(|n| n * 1_000).collect();
+        let found = latency(&us);
+        assert_eq!((found.p50, found.p90, found.p99), (100.0, 180.0, 198.0));
+        let one = latency(&[7_500]);
+        assert_eq!((one.p50, one.p99), (7.5, 7.5));
+        assert_eq!(latency(&[]).p99, 0.0);
+    }
+}

@@ -1,0 +1,104 @@
+//! The consortium of the benchmark: one office a validator, and 64 registrars spread over them.
+
+use std::net::TcpListener;
+use std::path::Path;
+
+use chaincity_crypto::suite::SecretKey;
+
+use super::workload::Kind;
+use crate::city::{City, Founder, Operator, Plan};
+use crate::clock;
+use crate::fault::Fault;
+use crate::shipped;
+
+/// Who signs what is measured.
+pub(crate) const OPERATORS: usize = 64;
+/// Who owns what is transferred.
+const CITIZENS: usize = 64;
+/// Blocks in an epoch: as `init` has it.
+const EPOCH_BLOCKS: u64 = 1_000;
+
+/// Those who act.
+#[derive(Debug)]
+pub(super) struct People {
+    /// The registrars' keys.
+    pub(super) registrars: Vec<SecretKey>,
+    /// Subject id and key of each citizen; none where the workload needs none.
+    pub(super) citizens: Vec<(String, SecretKey)>,
+}
+
+fn registrar(index: usize) -> String {
+    format!("registrar-{index:02}")
+}
+
+fn citizen(index: usize) -> (String, String) {
+    (format!("citizen-{index:02}"), format!("subject-bench-{index:02}"))
+}
+
+const fn citizens(kind: Kind) -> usize {
+    match kind {
+        Kind::Register => 0,
+        Kind::Transfer => CITIZENS,
+    }
+}
+
+/// Founds it in `dir`.
+pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, Fault> {
+    let office = |office: usize| {
+        let mine = |index: &usize| index.checked_rem(validators) == Some(office);
+        let registrars = (0..OPERATORS).filter(mine);
+        let registrars = registrars.map(|index| Operator {
+            name: registrar(index),
+            roles: vec!["registry.registrar".to_owned()],
+            subject: None,
+        });
+        let citizens = (0..citizens(kind)).filter(mine).map(citizen);
+        let citizens = citizens.map(|(name, subject)| Operator {
+            name,
+            roles: Vec::new(),
+            subject: Some(subject),
+        });
+        Founder {
+            id: format!("office-{office:02}"),
+            name: (format!("第{office:02}登记所"), format!("Registry Office {office:02}")),
+            validator: true,
+            operators: registrars.chain(citizens).collect(),
+        }
+    };
+    City::create(&Plan {
+        dir: dir.to_owned(),
+        members: (0..validators).map(office).collect(),
+        ports: free_ports(validators)?,
+        epoch_blocks: EPOCH_BLOCKS,
+        time: clock::now(),
+        packages: vec![shipped::source("real-estate")?.doc.to_bytes()],
+    })
+}
+
+/// Free pairs of loopback ports below those that the system hands out for outgoing connections.
+/// Processes look in different places first, so that two benchmarks do not take the same.
+fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
+    const FIRST: u32 = 20_000;
+    const PLACES: u32 = 100;
+    let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    let own = std::process::id().checked_rem(PLACES).unwrap_or(0);
+    let places = (own..PLACES).chain(0..own).map(|place| {
+        let first = u16::try_from(place.saturating_mul(PLACES).saturating_add(FIRST)).unwrap_or(0);
+        (first..).zip(first.saturating_add(50)..).take(count).collect::<Vec<_>>()
+    });
+    let mut free = places.filter(|pairs| pairs.iter().all(|(peer, api)| free(*peer) && free(*api)));
+    free.next().ok_or_else(|| Fault::other("本机没有空闲端口", "this machine has no free ports"))
+}
+
+impl People {
+    /// Reads their keys.
+    pub(super) fn of(city: &City, kind: Kind) -> Result<Self, Fault> {
+        let registrars = (0..OPERATORS).map(|index| city.key(&registrar(index)));
+        let citizens = (0..citizens(kind)).map(citizen);
+        let citizens = citizens.map(|(name, subject)| Ok((subject, city.key(&name)?)));
+        Ok(Self {
+            registrars: registrars.collect::<Result<_, Fault>>()?,
+            citizens: citizens.collect::<Result<_, Fault>>()?,
+        })
+    }
+}

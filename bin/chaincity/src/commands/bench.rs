@@ -1,0 +1,55 @@
+//! `chaincity bench`: what this machine commits, and how much of what its signatures allow.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::bench::{self, Kind, Options};
+use crate::exit::Exit;
+use crate::fault::Fault;
+use crate::output::{Output, STANDARD};
+
+/// 性能测试 · measure throughput and latency on this machine
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// 负载：首次登记或转移登记 · what is submitted: first registrations or transfers
+    #[arg(long, value_enum)]
+    workload: Kind,
+    /// 共识节点数 · validators, each a process
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(4..=16))]
+    validators: u16,
+    /// 计时窗口秒数 · seconds of the measured window
+    #[arg(long, value_name = "S", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(1..=240))]
+    seconds: u32,
+    /// 每秒提交交易数；0 为自动寻找可持续的速率 · transactions submitted a second; 0 finds the rate that is sustained
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
+    rate: u64,
+    /// 保留城市于此新目录 · a new folder to keep the city in; a temporary one by default
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+    /// 报告写入此文件；- 为标准输出 · where to write the report as JSON; - is standard output
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    let options = Options {
+        kind: arguments.workload,
+        validators: usize::from(arguments.validators),
+        seconds: u64::from(arguments.seconds),
+        rate: arguments.rate,
+        dir: arguments.dir.as_deref().map(std::path::absolute).transpose()?,
+    };
+    let report = bench::run(&options).map_err(io::Error::other)?;
+    let file = arguments.json.as_deref().filter(|path| *path != Path::new(STANDARD));
+    if let Some(path) = file {
+        let json = serde_json::to_vec_pretty(&report)?;
+        std::fs::write(path, json).map_err(Fault::io(path)).map_err(io::Error::other)?;
+    }
+    output.report(&report, bench::Report::for_person)?;
+    Ok(if report.is_sound() { Exit::Ok } else { Exit::Negative })
+}

@@ -1,0 +1,77 @@
+//! The benchmark, small: real processes, the public API, and an audit of what they hold.
+
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+
+use common::run;
+use serde_json::{Value, json};
+
+/// Runs a small benchmark; its report file.
+fn bench(workload: &str) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    let (city, file) = (dir.path().join("city"), dir.path().join("report.json"));
+    let arguments = ["bench", "--workload", workload, "--seconds", "2", "--rate", "20"];
+    let places = ["--dir", city.to_str().unwrap(), "--json", file.to_str().unwrap()];
+    let ran = run(&[&arguments[..], &places].concat(), Vec::new());
+    let logs = || {
+        let nodes = fs::read_dir(city.join("nodes")).unwrap().map(Result::unwrap);
+        nodes.map(|node| fs::read_to_string(node.path().join("node.log")).unwrap()).collect()
+    };
+    let logs: Vec<String> = if ran.code == 0 { Vec::new() } else { logs() };
+    assert_eq!(ran.code, 0, "{}{}{}", ran.out, ran.err, logs.concat());
+    assert!(ran.out.contains("p50") && !ran.out.contains('{'), "a table: {}", ran.out);
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+}
+
+/// Nothing is lost or doubled, and every figure is there and not absurd.
+fn check(report: &Value, workload: &str) {
+    assert_eq!(report["workload"], workload);
+    assert_eq!(report["validators"], 4);
+    for zero in ["lost", "duplicated", "rejected", "unanswered"] {
+        assert_eq!(report[zero], 0, "{zero}: {report}");
+    }
+    assert_eq!((&report["totals_agree"], &report["roots_agree"]), (&json!(true), &json!(true)));
+    assert_eq!((&report["submitted"], &report["refused"]), (&json!(40), &json!({})));
+    for positive in ["cores", "verify_per_core", "limit_tps", "disk_bytes_per_record", "rss_mb"] {
+        assert!(report[positive].as_u64().unwrap() > 0, "{positive}: {report}");
+    }
+    let committed = report["committed_tps"].as_u64().unwrap();
+    assert!((1..=40).contains(&committed), "{report}");
+    assert!(report["share_of_limit"].as_f64().unwrap() > 0.0, "{report}");
+    let latency = |p: &str| report["latency_ms"][p].as_f64().unwrap();
+    assert!(latency("p50") > 0.0 && latency("p50") <= latency("p90"), "{report}");
+    assert!(latency("p90") <= latency("p99"), "{report}");
+    let stages = report["cpu_us_per_tx"].as_object().unwrap();
+    let total = stages["total"].as_u64().unwrap();
+    let sum: u64 =
+        stages.iter().filter(|(s, _)| *s != "total").map(|(_, n)| n.as_u64().unwrap()).sum();
+    assert!(sum > 0 && sum <= total + total / 10, "{report}");
+}
+
+#[test]
+fn a_small_benchmark_of_registrations_loses_nothing() {
+    let report = bench("register");
+    check(&report, "register");
+    let bytes = report["transaction_bytes"].as_u64().unwrap();
+    assert!((900..1_150).contains(&bytes), "about 1 KB: {bytes}");
+}
+
+#[test]
+fn a_small_benchmark_of_transfers_loses_nothing() {
+    check(&bench("transfer"), "transfer");
+}
+
+#[test]
+fn json_is_a_flag_everywhere_and_takes_a_file_for_the_benchmark() {
+    let missing = run(&["bench", "--workload", "register", "--json"], Vec::new());
+    assert_eq!((missing.code, missing.out.as_str()), (2, ""));
+    let none = run(&["bench", "--workload", "none-such"], Vec::new());
+    assert_eq!(none.code, 2);
+    let flag = run(&["--json", "id", "check", "gtin", "6901234567892"], Vec::new());
+    let after = run(&["id", "check", "gtin", "6901234567892", "--json"], Vec::new());
+    assert_eq!(flag.json(), after.json());
+    assert_eq!(flag.json()[0]["ok"], true);
+}

@@ -1,0 +1,179 @@
+//! What must hold after a call: the invariants of the registers that it touched, and that no live
+//! record refers to a closed one where that is forbidden.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use chaincity_package::THIS;
+use chaincity_package::model::{FieldType, Invariant, OnClose, Package, Register};
+use chaincity_types::wire::{LogicalKey, Status};
+use chaincity_types::{Reject, Value};
+
+use crate::call::CallRun;
+use crate::draft::logical;
+use crate::fuel;
+use crate::halt::{Halt, Rejection, reject};
+use crate::reads::Seen;
+use crate::session::{draw, field_texts};
+
+/// The name under which an invariant over an index sees the records.
+const ALL: &str = "all";
+
+impl CallRun<'_, '_> {
+    /// Checks everything; every key that is not known yet is named before this halts.
+    pub(crate) fn check_invariants(&mut self) -> Result<(), Halt> {
+        for key in self.order.clone() {
+            let LogicalKey::Record { key: name, .. } = &key else { continue };
+            let Some(draft) = self.drafts.get(&key) else { continue };
+            let (package, status) = (Arc::clone(&draft.package), draft.status);
+            let Some(register) = package.registers.get(&draft.register) else { continue };
+            if status == Status::Closed {
+                let found = self.referring(&package, &register.name, name, OnClose::Refuse);
+                match found {
+                    Ok(found) if !found.is_empty() => {
+                        return reject(Reject::Referenced, format!("register `{}`", register.name));
+                    }
+                    result => self.tolerate(result.map(drop))?,
+                }
+            }
+            for invariant in &register.invariants {
+                let result = match &invariant.over {
+                    None if status == Status::Live => {
+                        let seen = self.see_draft(register, name, &key)?;
+                        self.check_invariant(invariant, THIS, seen)
+                    }
+                    None => Ok(()),
+                    Some(index) => self.check_over(register, &key, invariant, index),
+                };
+                self.tolerate(result)?;
+            }
+        }
+        self.halt_if_missing()
+    }
+
+    /// Every index entry in which the record stood or stands.
+    fn check_over(
+        &mut self,
+        register: &Register,
+        key: &LogicalKey,
+        invariant: &Invariant,
+        index: &str,
+    ) -> Result<(), Halt> {
+        let (Some(draft), Some(index)) = (self.drafts.get(key), register.indexes.get(index)) else {
+            return Ok(());
+        };
+        let before = draft.base.as_deref().filter(|base| base.version.status == Status::Live);
+        let before = before.and_then(|base| draft.entry(index, &base.version.fields));
+        let after = (draft.status == Status::Live).then(|| draft.entry(index, &draft.fields));
+        let package = Arc::clone(&draft.package);
+        let entries: BTreeSet<LogicalKey> = before.into_iter().chain(after.flatten()).collect();
+        for entry in entries {
+            let mut all = Vec::new();
+            for name in self.live_under(&package, register, &entry)? {
+                let logical = logical(&package, &register.name, &name);
+                all.push(self.see_draft(register, &name, &logical)?);
+            }
+            self.check_invariant(invariant, ALL, Value::List(all))?;
+        }
+        Ok(())
+    }
+
+    fn check_invariant(
+        &mut self,
+        invariant: &Invariant,
+        name: &str,
+        seen: Value,
+    ) -> Result<(), Halt> {
+        self.environment.insert(name.to_owned(), seen);
+        let value = invariant.that.run(&self.environment, &mut self.fuel);
+        self.environment.remove(name);
+        if value? == Value::Bool(true) {
+            return Ok(());
+        }
+        Err(Halt::Rejected(Rejection { code: invariant.code.clone(), detail: None }))
+    }
+
+    /// A record as it will be after this call.
+    fn see_draft(
+        &mut self,
+        register: &Register,
+        name: &str,
+        key: &LogicalKey,
+    ) -> Result<Value, Halt> {
+        let Some(draft) = self.drafts.get(key).cloned() else {
+            draw(&mut self.fuel, fuel::READ)?;
+            return match self.session.get(key)? {
+                Some(record) => self.see_record(register, name, Seen::of(&record)),
+                None => reject(Reject::NotFound, format!("register `{}`", register.name)),
+            };
+        };
+        let version = draft.base.as_ref().map_or(0, |base| base.head.version);
+        let seen = Seen {
+            fields: &draft.fields,
+            status: draft.status,
+            version: version.saturating_add(1),
+            began: self.session.context.time,
+        };
+        self.see_record(register, name, seen)
+    }
+
+    /// Keys of the records that will be live under an index entry after this call, sorted.
+    fn live_under(
+        &mut self,
+        package: &Package,
+        register: &Register,
+        entry: &LogicalKey,
+    ) -> Result<BTreeSet<String>, Halt> {
+        let LogicalKey::Index { index, .. } = entry else { return Ok(BTreeSet::new()) };
+        let Some(index) = register.indexes.get(index) else { return Ok(BTreeSet::new()) };
+        draw(&mut self.fuel, fuel::READ)?;
+        let base = self.session.get(entry)?;
+        let mut keys: BTreeSet<String> = base
+            .filter(|base| base.version.status == Status::Live)
+            .map(|base| field_texts(&base.version, "keys").into_iter().collect())
+            .unwrap_or_default();
+        for (key, draft) in &self.drafts {
+            let LogicalKey::Record { package: of, register: name, key } = key else { continue };
+            if *of != package.id || *name != register.name {
+                continue;
+            }
+            let live = draft.status == Status::Live;
+            if live && draft.entry(index, &draft.fields).as_ref() == Some(entry) {
+                keys.insert(key.clone());
+            } else {
+                keys.remove(key);
+            }
+        }
+        Ok(keys)
+    }
+
+    /// Live records, after this call, that refer to a record by a field with this rule: register
+    /// and key of each.
+    pub(crate) fn referring(
+        &mut self,
+        package: &Arc<Package>,
+        register: &str,
+        key: &str,
+        rule: OnClose,
+    ) -> Result<BTreeSet<(String, String)>, Halt> {
+        let mut found = BTreeSet::new();
+        for other in package.registers.values() {
+            for (field, then) in &other.on_close {
+                let kind = other.fields.get(field).map(|field| &field.kind);
+                let refers = matches!(kind, Some(FieldType::Ref(of)) if of == register);
+                let index = other.indexes.values().find(|index| index.fields == [field.clone()]);
+                let (true, true, Some(index)) = (refers, *then == rule, index) else { continue };
+                let entry = LogicalKey::Index {
+                    package: package.id.clone(),
+                    register: other.name.clone(),
+                    index: index.name.clone(),
+                    values: vec![Value::from(key)],
+                };
+                for key in self.live_under(package, other, &entry)? {
+                    found.insert((other.name.clone(), key));
+                }
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,344 @@
+//! Compiling effects: what an action does, in order, with `each` and `when` around parts of it.
+
+use std::collections::BTreeMap;
+
+use super::action::{Scope, record_type};
+use super::{Compiler, EFFECT_DEPTH_MAX, EFFECTS_MAX};
+use crate::doc::{CorrectsDoc, EffectDoc, NumberedDoc, SetDoc};
+use crate::model::{Corrects, Effect, FieldType, Numbered, Register};
+use crate::problem::Problem;
+use crate::rule::{Program, Type};
+
+/// The head of an `each`.
+struct Each<'d> {
+    name: &'d str,
+    position: Option<&'d str>,
+    register: Option<&'d str>,
+}
+
+impl Compiler {
+    pub(super) fn effects<'p>(
+        &mut self,
+        place: &str,
+        docs: &[EffectDoc],
+        scope: &mut Scope<'p>,
+        depth: usize,
+    ) -> Vec<Effect> {
+        if !self.bounded(place, docs.len(), EFFECTS_MAX)
+            || !self.bounded(place, depth, EFFECT_DEPTH_MAX)
+        {
+            return Vec::new();
+        }
+        let mut out = Vec::new();
+        for (i, doc) in docs.iter().enumerate() {
+            out.extend(self.effect(&format!("{place}.do[{i}]"), doc, scope, depth));
+        }
+        out
+    }
+
+    fn effect(
+        &mut self,
+        place: &str,
+        doc: &EffectDoc,
+        scope: &mut Scope<'_>,
+        depth: usize,
+    ) -> Option<Effect> {
+        match doc {
+            EffectDoc::Insert { register, name, fields, numbers } => {
+                self.insert(place, register, name.as_deref(), (fields, numbers), scope)
+            }
+            EffectDoc::Update { record, set, corrects } => {
+                self.update(place, record, set, corrects.as_ref(), scope)
+            }
+            EffectDoc::Close { record, reason } => {
+                self.record(place, record, scope)?;
+                self.check_id(place, reason);
+                Some(Effect::Close { record: record.clone(), reason: reason.clone() })
+            }
+            EffectDoc::Event { kind, register, key } => {
+                self.check_id(place, kind);
+                if !scope.package.registers.contains_key(register) {
+                    self.unknown(place, ("登记簿", "register"), register);
+                }
+                let key = self.program(place, key, &scope.names)?;
+                if !key.ty().fits(&Type::String) && !key.ty().fits(&Type::list(Type::String)) {
+                    self.wrong_type(place, "string or list(string)", key.ty());
+                    return None;
+                }
+                Some(Effect::Event { kind: kind.clone(), register: register.clone(), key })
+            }
+            EffectDoc::Each { name, position, list, register, effects } => {
+                let head =
+                    Each { name, position: position.as_deref(), register: register.as_deref() };
+                self.each(place, &head, list, effects, scope, depth)
+            }
+            EffectDoc::When { that, effects } => {
+                let that = self.typed(place, that, &Type::Bool, &scope.names)?;
+                let effects = self.nested(place, effects, scope, depth, &[]);
+                Some(Effect::When { that, effects })
+            }
+            EffectDoc::Call { package, action, input, mandates } => {
+                self.call_effect(place, (package, action), input, mandates.as_deref(), scope)
+            }
+        }
+    }
+
+    fn update(
+        &mut self,
+        place: &str,
+        record: &str,
+        set: &[SetDoc],
+        corrects: Option<&CorrectsDoc>,
+        scope: &Scope<'_>,
+    ) -> Option<Effect> {
+        let (register, list) = self.record(place, record, scope)?;
+        if list {
+            self.wrong_type(place, "one record", &Type::list(record_type(register)));
+            return None;
+        }
+        let set = self.sets(place, register, set, scope);
+        if let crate::model::KeyRule::Field(key) = &register.key
+            && set.contains_key(key)
+        {
+            self.report(Problem::error(
+                "key-changed",
+                place,
+                ("主键不能更改", "a record's key cannot change"),
+                ("注销原记录并新增记录", "close the record and insert another"),
+            ));
+        }
+        let corrects = match corrects {
+            Some(doc) => Some(self.corrects(place, doc, scope)?),
+            None => None,
+        };
+        Some(Effect::Update { record: record.to_owned(), set, corrects })
+    }
+
+    fn record<'p>(
+        &mut self,
+        place: &str,
+        name: &str,
+        scope: &Scope<'p>,
+    ) -> Option<(&'p Register, bool)> {
+        let found = scope.records.get(name).copied();
+        if found.is_none() {
+            self.unknown(place, ("读取名", "read"), name);
+        }
+        found
+    }
+
+    fn insert(
+        &mut self,
+        place: &str,
+        register: &str,
+        name: Option<&str>,
+        (fields, numbers): (&[SetDoc], &[NumberedDoc]),
+        scope: &mut Scope<'_>,
+    ) -> Option<Effect> {
+        let Some(target) = scope.package.registers.get(register) else {
+            self.unknown(place, ("登记簿", "register"), register);
+            return None;
+        };
+        let fields = self.sets(place, target, fields, scope);
+        let numbers = self.numbers(place, target, numbers, scope);
+        self.check_twice(
+            place,
+            fields.keys().map(String::as_str).chain(numbers.iter().map(|n| n.field.as_str())),
+        );
+        for (field_name, field) in &target.fields {
+            let given = fields.contains_key(field_name)
+                || numbers.iter().any(|number| number.field == *field_name);
+            if !field.optional && !given {
+                self.report(Problem::error(
+                    "missing-field",
+                    place,
+                    (
+                        format!("缺少必填字段`{field_name}`"),
+                        format!("the field `{field_name}` is not optional and not given"),
+                    ),
+                    ("给出该字段的规则", "give a rule for it"),
+                ));
+            }
+        }
+        if let Some(name) = name
+            && self.new_name(place, name, scope)
+        {
+            scope.names.insert(name.to_owned(), Type::record([("_key", Type::String)]));
+        }
+        Some(Effect::Insert {
+            register: register.to_owned(),
+            name: name.map(str::to_owned),
+            fields,
+            numbers,
+        })
+    }
+
+    fn numbers(
+        &mut self,
+        place: &str,
+        register: &Register,
+        docs: &[NumberedDoc],
+        scope: &Scope<'_>,
+    ) -> Vec<Numbered> {
+        let mut out = Vec::new();
+        for doc in docs.iter().take(super::FIELDS_MAX) {
+            let place = format!("{place}.{}", doc.field);
+            let text = register
+                .fields
+                .get(&doc.field)
+                .is_some_and(|f| Type::of_field(&f.kind, false) == Type::String);
+            if !text {
+                self.unknown(&place, ("文本类字段", "text field"), &doc.field);
+            }
+            if !scope.package.sequences.contains_key(&doc.sequence) {
+                self.unknown(&place, ("编号", "running number"), &doc.sequence);
+            }
+            let given = self.typed(&place, &doc.scope, &Type::String, &scope.names);
+            if let (true, Some(scope)) = (text, given) {
+                let (field, sequence) = (doc.field.clone(), doc.sequence.clone());
+                out.push(Numbered { field, sequence, scope });
+            }
+        }
+        out
+    }
+
+    /// Effects that see more names, which end with them.
+    fn nested(
+        &mut self,
+        place: &str,
+        docs: &[EffectDoc],
+        scope: &mut Scope<'_>,
+        depth: usize,
+        own: &[&str],
+    ) -> Vec<Effect> {
+        let names = scope.names.clone();
+        let effects = self.effects(place, docs, scope, depth.saturating_add(1));
+        scope.names = names;
+        for name in own {
+            scope.names.remove(*name);
+            scope.records.remove(*name);
+        }
+        effects
+    }
+
+    fn each(
+        &mut self,
+        place: &str,
+        head: &Each<'_>,
+        list: &str,
+        docs: &[EffectDoc],
+        scope: &mut Scope<'_>,
+        depth: usize,
+    ) -> Option<Effect> {
+        let list = self.program(place, list, &scope.names)?;
+        let Type::List(item) = list.ty() else {
+            self.wrong_type(place, "list", list.ty());
+            return None;
+        };
+        let mut own = vec![head.name];
+        own.extend(head.position);
+        if !own.iter().all(|name| self.new_name(place, name, scope)) {
+            return None;
+        }
+        if let Some(name) = head.register {
+            let Some(register) = scope.package.registers.get(name) else {
+                self.unknown(place, ("登记簿", "register"), name);
+                return None;
+            };
+            let record = record_type(register);
+            if !item.fits(&record) {
+                self.wrong_type(place, &format!("list of records of `{name}`"), list.ty());
+                return None;
+            }
+            scope.records.insert(head.name.to_owned(), (register, false));
+        }
+        scope.names.insert(head.name.to_owned(), item.as_ref().clone());
+        if let Some(position) = head.position {
+            scope.names.insert(position.to_owned(), Type::Int);
+        }
+        let effects = self.nested(place, docs, scope, depth, &own);
+        Some(Effect::Each {
+            name: head.name.to_owned(),
+            position: head.position.map(str::to_owned),
+            list,
+            register: head.register.map(str::to_owned),
+            effects,
+        })
+    }
+
+    /// The other package is not known here: its own declaration checks the input when it is
+    /// called.
+    fn call_effect(
+        &mut self,
+        place: &str,
+        (package, action): (&str, &str),
+        input: &[SetDoc],
+        mandates: Option<&str>,
+        scope: &Scope<'_>,
+    ) -> Option<Effect> {
+        if !scope.package.requires.contains_key(package) {
+            self.unknown(place, ("所需应用包", "required package"), package);
+        }
+        self.check_id(place, action);
+        self.check_twice(place, input.iter().map(|set| set.field.as_str()));
+        if !self.bounded(place, input.len(), super::FIELDS_MAX) {
+            return None;
+        }
+        let mut values = BTreeMap::new();
+        for set in input {
+            let place = format!("{place}.{}", set.field);
+            values.extend(
+                self.program(&place, &set.rule, &scope.names).map(|p| (set.field.clone(), p)),
+            );
+        }
+        let mandates = match mandates {
+            Some(rule) => Some(self.typed(place, rule, &Type::list(Type::String), &scope.names)?),
+            None => None,
+        };
+        let (package, action) = (package.to_owned(), action.to_owned());
+        Some(Effect::Call { package, action, input: values, mandates })
+    }
+
+    fn sets(
+        &mut self,
+        place: &str,
+        register: &Register,
+        docs: &[SetDoc],
+        scope: &Scope<'_>,
+    ) -> BTreeMap<String, Program> {
+        let mut out = BTreeMap::new();
+        if !self.bounded(place, docs.len(), super::FIELDS_MAX) {
+            return out;
+        }
+        self.check_twice(place, docs.iter().map(|set| set.field.as_str()));
+        for doc in docs {
+            let place = format!("{place}.{}", doc.field);
+            let Some(field) = register.fields.get(&doc.field) else {
+                self.unknown(&place, ("字段", "field"), &doc.field);
+                continue;
+            };
+            let bare = matches!(&field.kind, FieldType::Enum(words) if words.contains(&doc.rule));
+            let program = if bare && !scope.names.contains_key(&doc.rule) {
+                Some(Program::word(&doc.rule))
+            } else {
+                let wanted = Type::of_field(&field.kind, field.optional);
+                self.typed(&place, &doc.rule, &wanted, &scope.names)
+            };
+            if let Some(program) = program {
+                self.check_word(&place, field, &program);
+                out.insert(doc.field.clone(), program);
+            }
+        }
+        out
+    }
+
+    fn corrects(&mut self, place: &str, doc: &CorrectsDoc, scope: &Scope<'_>) -> Option<Corrects> {
+        let mut part = |name: &str, rule: &str, ty: &Type| {
+            self.typed(&format!("{place}.corrects.{name}"), rule, ty, &scope.names)
+        };
+        let version = part("version", &doc.version, &Type::Int);
+        let reason = part("reason", &doc.reason, &Type::String);
+        let basis = part("basis", &doc.basis, &Type::String);
+        Some(Corrects { version: version?, reason: reason?, basis: basis? })
+    }
+}

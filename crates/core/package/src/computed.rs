@@ -1,0 +1,99 @@
+//! Computed fields: what follows from a record's fields and the time, such as whether a seal is in
+//! effect. They are evaluated wherever a record is seen, and never stored.
+
+use std::collections::BTreeMap;
+
+use chaincity_types::wire::{Status, Version};
+use chaincity_types::{Timestamp, Value};
+
+use crate::literal;
+use crate::model::{Package, Register};
+use crate::rule::{Environment, Fuel, RuleFailure};
+
+/// The name under which computed fields and invariants see a record.
+pub const THIS: &str = "this";
+
+impl Package {
+    /// What every rule sees besides its own names: `now`, `today` (UTC+8) and `param`.
+    #[must_use]
+    pub fn environment(&self, now: Timestamp) -> Environment {
+        let today = literal::date_of(now).unwrap_or(i32::MAX);
+        let mut environment = Environment::from([
+            ("now".to_owned(), Value::Time(now)),
+            ("today".to_owned(), Value::Date(today)),
+        ]);
+        if !self.parameters.is_empty() {
+            let values = self.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone()));
+            environment.insert("param".to_owned(), Value::Map(values.collect()));
+        }
+        environment
+    }
+}
+
+impl Register {
+    /// A record as rules see it: its fields, absent ones as null, and `_key`, `_version`,
+    /// `_status`, `_began`. Computed fields are not among them yet.
+    #[must_use]
+    pub fn stored(
+        &self,
+        key: &str,
+        fields: &BTreeMap<String, Value>,
+        (status, version, began): (Status, u64, Timestamp),
+    ) -> BTreeMap<String, Value> {
+        let mut map: BTreeMap<String, Value> =
+            self.fields.keys().map(|name| (name.clone(), Value::Null)).collect();
+        map.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let status = match status {
+            Status::Live => "live",
+            Status::Closed => "closed",
+        };
+        map.insert("_key".into(), key.into());
+        map.insert("_version".into(), Value::Int(i64::try_from(version).unwrap_or(i64::MAX)));
+        map.insert("_status".into(), status.into());
+        map.insert("_began".into(), Value::Time(began));
+        map
+    }
+
+    /// Adds the computed fields to a record as [`Register::stored`] gives it. `environment` must
+    /// hold what [`Package::environment`] gives.
+    ///
+    /// # Errors
+    /// When a rule gives no value, such as by an overflow.
+    pub fn compute(
+        &self,
+        mut map: BTreeMap<String, Value>,
+        environment: &mut Environment,
+        fuel: &mut Fuel,
+    ) -> Result<BTreeMap<String, Value>, RuleFailure> {
+        for computed in &self.computed {
+            // The record stands in the environment for the time of the rule; no copy is made.
+            environment.insert(THIS.to_owned(), Value::Map(map));
+            let value = computed.rule.run(environment, fuel);
+            map = match environment.remove(THIS) {
+                Some(Value::Map(map)) => map,
+                _ => BTreeMap::new(),
+            };
+            map.insert(computed.name.clone(), value?);
+        }
+        Ok(map)
+    }
+
+    /// The computed fields of a version at a time, for readers outside execution.
+    ///
+    /// # Errors
+    /// When a rule gives no value.
+    pub fn computed_at(
+        &self,
+        package: &Package,
+        key: &str,
+        version: &Version,
+        now: Timestamp,
+    ) -> Result<BTreeMap<String, Value>, RuleFailure> {
+        let state = (version.status, version.version, version.by.time);
+        let stored = self.stored(key, &version.fields, state);
+        let mut environment = package.environment(now);
+        let mut seen = self.compute(stored, &mut environment, &mut Fuel::for_call())?;
+        seen.retain(|name, _| self.computed.iter().any(|computed| computed.name == *name));
+        Ok(seen)
+    }
+}

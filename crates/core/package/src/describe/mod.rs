@@ -1,0 +1,72 @@
+//! Packages in words and pictures, for those who decide on them: pages, a graph, and what changed
+//! between two versions. Everything is made from the document alone.
+
+mod diff;
+mod graph;
+mod page;
+
+pub use diff::{Change, diff};
+pub use graph::graph;
+pub use page::page;
+
+use crate::doc::{ActionDoc, EffectDoc};
+
+/// Registers that an action reads, in the order of their reads.
+fn read_registers(action: &ActionDoc) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    for read in action.reads.iter().filter_map(|read| crate::read::parse(&read.read).ok()) {
+        if !out.contains(&read.register) {
+            out.push(read.register);
+        }
+    }
+    out
+}
+
+/// Registers that an action writes: into which it inserts, or whose records it read and changes.
+fn written_registers(action: &ActionDoc) -> Vec<String> {
+    let register_of = |name: &str| {
+        let read = action.reads.iter().find(|read| read.name == name)?;
+        crate::read::parse(&read.read).ok().map(|read| read.register)
+    };
+    let mut out: Vec<String> = Vec::new();
+    let mut items: Vec<(&str, &str)> = Vec::new();
+    for effect in &action.effects {
+        effect.walk(&mut |effect| {
+            let found = match effect {
+                EffectDoc::Insert { register, .. } => Some(register.clone()),
+                EffectDoc::Update { record, .. } | EffectDoc::Close { record, .. } => {
+                    let item = items.iter().rev().find(|(name, _)| name == record);
+                    item.map(|(_, register)| (*register).to_owned()).or_else(|| register_of(record))
+                }
+                EffectDoc::Each { name, register, .. } => {
+                    items.extend(register.as_deref().map(|register| (name.as_str(), register)));
+                    None
+                }
+                EffectDoc::Event { .. } | EffectDoc::When { .. } | EffectDoc::Call { .. } => None,
+            };
+            if let Some(register) = found.filter(|register| !out.contains(register)) {
+                out.push(register);
+            }
+        });
+    }
+    out
+}
+
+/// Text for HTML and SVG.
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            c if c.is_control() && c != '\n' => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

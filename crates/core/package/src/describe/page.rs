@@ -1,0 +1,250 @@
+//! A package as one HTML page that a lawyer reads: each action with who, when, conditions, effects
+//! and law, in Chinese and English, self-contained and fit for printing.
+
+use std::fmt::Write;
+
+use super::{escape, read_registers, written_registers};
+use crate::doc::{ActionDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc};
+
+const STYLE: &str = "body{font-family:'Noto Sans CJK SC',sans-serif;max-width:60rem;margin:2rem \
+    auto;padding:0 1rem;line-height:1.6}table{border-collapse:collapse;width:100%}td,th{border:1px \
+    solid #ccc;padding:.3rem .5rem;text-align:left;vertical-align:top}code{background:#f4f4f4;\
+    font-size:.9em}.en{color:#555}section{margin-top:2rem}@media print{section{break-inside:avoid}}";
+
+/// The page.
+#[must_use]
+pub fn page(doc: &PackageDoc) -> String {
+    let mut page = Page(String::new());
+    page.put(&format!(
+        "<!doctype html>\n<html lang=\"zh\">\n<head><meta charset=\"utf-8\">\n<title>{}</title>\n\
+         <style>{STYLE}</style></head>\n<body>\n",
+        escape(&doc.title.zh)
+    ));
+    page.heading(1, None, &doc.title);
+    page.put(&format!(
+        "<p><code>{}</code> 第 {version} 版 · <span class=\"en\">version {version}</span> · \
+         <code>{}</code></p>\n",
+        escape(&doc.id),
+        doc.digest(),
+        version = doc.version
+    ));
+    page.constants(doc);
+    page.section("业务动作", "Actions");
+    for action in &doc.actions {
+        page.action(action, doc);
+    }
+    page.section("登记簿", "Registers");
+    for register in &doc.registers {
+        page.register(register, doc);
+    }
+    page.put("</body>\n</html>\n");
+    page.0
+}
+
+struct Page(String);
+
+/// A text in both languages.
+fn both(text: &TextDoc) -> String {
+    format!("{} · <span class=\"en\">{}</span>", escape(&text.zh), escape(&text.en))
+}
+
+fn code(text: &str) -> String {
+    format!("<code>{}</code>", escape(text))
+}
+
+fn codes(texts: &[String]) -> String {
+    texts.iter().map(|text| code(text)).collect::<Vec<_>>().join("、")
+}
+
+impl Page {
+    fn put(&mut self, text: &str) {
+        self.0.push_str(text);
+    }
+
+    fn heading(&mut self, level: u8, id: Option<&str>, title: &TextDoc) {
+        let id = id.map(|id| format!(" id=\"{}\"", escape(id))).unwrap_or_default();
+        self.put(&format!("<h{level}{id}>{}</h{level}>\n", both(title)));
+    }
+
+    fn section(&mut self, zh: &str, en: &str) {
+        self.put(&format!("<h2>{zh} · <span class=\"en\">{en}</span></h2>\n"));
+    }
+
+    fn row(&mut self, zh: &str, en: &str, content: &str) {
+        if !content.is_empty() {
+            self.put(&format!(
+                "<tr><th>{zh}<br><span class=\"en\">{en}</span></th><td>{content}</td></tr>\n"
+            ));
+        }
+    }
+
+    fn constants(&mut self, doc: &PackageDoc) {
+        if doc.parameters.is_empty() {
+            return;
+        }
+        self.section("参数", "Parameters");
+        self.put("<table>\n");
+        for parameter in &doc.parameters {
+            self.put(&format!(
+                "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                code(&parameter.name),
+                both(&parameter.title),
+                code(&parameter.value)
+            ));
+        }
+        self.put("</table>\n");
+    }
+
+    fn action(&mut self, action: &ActionDoc, doc: &PackageDoc) {
+        self.put("<section>\n");
+        self.heading(3, Some(&format!("action-{}", action.name)), &action.title);
+        self.put("<table>\n");
+        self.row("名称", "Name", &code(&action.name));
+        let role = |name: &String| {
+            let title = doc.roles.iter().find(|role| role.name == *name).map(|r| both(&r.title));
+            title.unwrap_or_else(|| code(name))
+        };
+        let who: Vec<String> = action.by.iter().map(role).collect();
+        self.row("经办", "Who", &who.join("<br>"));
+        let laws: Vec<String> = action.law.iter().map(|law| escape(law)).collect();
+        self.row("法律依据", "Law", &laws.join("；"));
+        if action.urgent {
+            self.row("次序", "Order", "优先于其他业务 · <span class=\"en\">before others</span>");
+        }
+        let mandate = |m: &crate::doc::MandateDoc| format!("{}：{}", code(&m.purpose), code(&m.of));
+        let mandates: Vec<String> = action.mandates.iter().map(mandate).collect();
+        self.row("须有授意", "Mandates of", &mandates.join("<br>"));
+        self.row("输入", "Input", &fields(&action.input));
+        let reads: Vec<String> = action
+            .reads
+            .iter()
+            .map(|read| format!("{} = {}", code(&read.name), code(&read.read)))
+            .collect();
+        self.row("读取", "Reads", &reads.join("<br>"));
+        let guards: Vec<String> = action
+            .guards
+            .iter()
+            .map(|g| format!("{} ({})<br>{}", both(&g.text), code(&g.code), code(&g.that)))
+            .collect();
+        self.row("不满足则驳回", "Refused unless", &list(&guards));
+        self.row("效果", "Effects", &effects(&action.effects));
+        self.row("涉及登记簿", "Registers", &registers(action));
+        self.put("</table>\n</section>\n");
+    }
+
+    fn register(&mut self, register: &RegisterDoc, doc: &PackageDoc) {
+        self.put("<section>\n");
+        self.heading(3, Some(&format!("register-{}", register.name)), &register.title);
+        self.put("<table>\n");
+        self.row("名称", "Name", &code(&register.name));
+        let steward = doc.roles.iter().find(|role| role.name == register.steward);
+        let steward = steward.map_or_else(|| code(&register.steward), |role| both(&role.title));
+        self.row("主责", "Steward", &steward);
+        self.row("主键", "Key", &code(&register.key));
+        self.row("保存", "Kept", &code(&register.retention));
+        self.row("字段", "Fields", &fields(&register.fields));
+        let computed: Vec<String> = register
+            .computed
+            .iter()
+            .map(|c| {
+                let field = &c.field;
+                let head =
+                    format!("{} {} {}", code(&field.name), both(&field.title), code(&field.ty));
+                format!("{head}<br>{}", code(&c.rule))
+            })
+            .collect();
+        self.row("计算字段", "Computed", &list(&computed));
+        let invariants: Vec<String> = register
+            .invariants
+            .iter()
+            .map(|i| format!("{} ({})<br>{}", both(&i.text), code(&i.code), code(&i.that)))
+            .collect();
+        self.row("恒须成立", "Always", &list(&invariants));
+        let writers: Vec<String> = doc
+            .actions
+            .iter()
+            .filter(|action| written_registers(action).contains(&register.name))
+            .map(|a| format!("<a href=\"#action-{}\">{}</a>", escape(&a.name), both(&a.title)))
+            .collect();
+        self.row("由何业务写入", "Written by", &writers.join("<br>"));
+        self.put("</table>\n</section>\n");
+    }
+}
+
+fn list(items: &[String]) -> String {
+    if items.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("<ol>");
+    for item in items {
+        // Writing to a string cannot fail.
+        let _infallible = write!(out, "<li>{item}</li>");
+    }
+    out + "</ol>"
+}
+
+fn fields(fields: &[FieldDoc]) -> String {
+    let field = |f: &FieldDoc| format!("{} {} {}", code(&f.name), both(&f.title), code(&f.ty));
+    fields.iter().map(field).collect::<Vec<_>>().join("<br>")
+}
+
+fn registers(action: &ActionDoc) -> String {
+    let mut parts = Vec::new();
+    let (reads, writes) = (read_registers(action), written_registers(action));
+    if !reads.is_empty() {
+        parts.push(format!("读 · <span class=\"en\">reads</span> {}", codes(&reads)));
+    }
+    if !writes.is_empty() {
+        parts.push(format!("写 · <span class=\"en\">writes</span> {}", codes(&writes)));
+    }
+    parts.join("<br>")
+}
+
+fn effects(effects: &[EffectDoc]) -> String {
+    list(&effects.iter().map(effect).collect::<Vec<_>>())
+}
+
+fn sets(sets: &[SetDoc]) -> String {
+    let set = |s: &SetDoc| format!("{} ← {}", code(&s.field), code(&s.rule));
+    sets.iter().map(set).collect::<Vec<_>>().join("<br>")
+}
+
+fn effect(effect: &EffectDoc) -> String {
+    let said = |zh: &str, en: &str| format!("{zh} · <span class=\"en\">{en}</span>");
+    match effect {
+        EffectDoc::Insert { register, fields, numbers, .. } => {
+            let numbers: Vec<String> = numbers
+                .iter()
+                .map(|n| format!("<br>{} ← {}", code(&n.field), said("下一编号", "next number")))
+                .collect();
+            let head = format!("{} {}", said("新增记录", "a new record in"), code(register));
+            format!("{head}<br>{}{}", sets(fields), numbers.concat())
+        }
+        EffectDoc::Update { record, set, corrects } => {
+            let head = match corrects {
+                Some(_) => {
+                    said("更正记录（原版本保留）", "correct the record (the old version stays)")
+                }
+                None => said("变更记录", "change the record"),
+            };
+            format!("{head} {}<br>{}", code(record), sets(set))
+        }
+        EffectDoc::Close { record, reason } => {
+            format!("{} {} ({})", said("注销", "close"), code(record), code(reason))
+        }
+        EffectDoc::Event { kind, key, .. } => {
+            format!("{} {} → {}", said("通知", "tell followers"), code(kind), code(key))
+        }
+        EffectDoc::Each { name, list, effects, .. } => {
+            let head = said("对列表中的每一项", "for each item of");
+            format!("{head} {} ({}){}", code(list), code(name), self::effects(effects))
+        }
+        EffectDoc::When { that, effects } => {
+            format!("{} {}{}", said("如果", "when"), code(that), self::effects(effects))
+        }
+        EffectDoc::Call { package, action, input, .. } => {
+            let head = said("调用业务", "call the action");
+            format!("{head} {}<br>{}", code(&format!("{package}/{action}")), sets(input))
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Who decides, and who is there: a fifth validator joins and one leaves, a node joins by
+//! snapshot, validators are down from the start. Real nodes, under load, on virtual time.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::integer_division,
+    clippy::large_futures,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
+
+use std::cell::Cell;
+
+use chaincity_engine::sim::{Simulation, Weather, simulate_from};
+use chaincity_ledger::governance::APPROVE;
+use chaincity_ledger::mandate_digest;
+use chaincity_testing::sim::checks;
+use chaincity_testing::sim::city::{BEGIN, City, Plan};
+use chaincity_testing::sim::client::{Client, Courier, governance_call};
+use chaincity_testing::sim::keys::{KeyRing, administrator, member};
+use chaincity_testing::workload::mandate_key;
+use chaincity_types::wire::Call;
+use chaincity_types::{Height, Value};
+use futures::future::try_join;
+
+const EPOCH: u64 = 16;
+
+fn plan(seed: u64) -> Plan {
+    Plan { seed, validators: 4, epoch_blocks: EPOCH, equivocator: None }
+}
+
+fn run<F, Fut>(seed: u64, scenario: F)
+where
+    F: FnOnce(Simulation) -> Fut,
+    Fut: Future<Output = Result<(), String>>,
+{
+    if let Err(failure) = simulate_from(BEGIN, seed, Weather::default(), scenario) {
+        panic!("seed {seed}: {failure}");
+    }
+}
+
+/// Does `act` while the client goes on making requests.
+async fn under_load<T>(
+    client: &mut Client,
+    act: impl Future<Output = Result<T, String>>,
+) -> Result<T, String> {
+    let over = Cell::new(false);
+    let act = async {
+        let done = act.await;
+        over.set(true);
+        done
+    };
+    let load = async {
+        while !over.get() {
+            client.request(2).await?;
+            let pause = client.pause();
+            client.courier.rest(pause).await;
+        }
+        Ok(())
+    };
+    try_join(act, load).await.map(|(done, ())| done)
+}
+
+/// The administrators of the members.
+struct Board(Courier);
+
+impl Board {
+    fn of(city: &City) -> Self {
+        Self(Courier::new(city, 99))
+    }
+
+    async fn applied(&mut self, by: &str, call: Call) -> Result<String, String> {
+        let answers = self.0.settle(vec![(administrator(by), call)]).await?;
+        match answers[0].outcome() {
+            "applied" => Ok(mandate_key(answers[0].receipt())),
+            code => Err(format!("`{code}`")),
+        }
+    }
+
+    async fn add_node(&mut self, city: &KeyRing, node: usize) -> Result<(), String> {
+        let announced = city.validator(node);
+        let input = [
+            ("key", Value::Bytes(announced.key)),
+            ("member", announced.member.as_str().into()),
+            ("address", announced.address.as_str().into()),
+            ("kind", "candidate".into()),
+        ];
+        self.applied(member(node), governance_call("add-node", input)).await.map(|_| ())
+    }
+
+    /// The committee from the next epoch on, by decision of three of four members.
+    async fn set_committee(&mut self, city: &KeyRing, nodes: &[usize]) -> Result<(), String> {
+        let keys = nodes.iter().map(|node| Value::Bytes(city.node_public(*node))).collect();
+        let mut call = governance_call("set-committee", [("nodes", Value::List(keys))]);
+        let mut named = Vec::new();
+        for consenting in ["court", "bank-a"] {
+            let input = [
+                ("party", consenting.into()),
+                ("package", call.package.as_str().into()),
+                ("action", call.action.as_str().into()),
+                ("purpose", APPROVE.into()),
+                ("digest", Value::Bytes(mandate_digest(&call.input).as_bytes().to_vec())),
+                ("expiry", Value::Time(self.0.now().plus_ms(600_000))),
+            ];
+            named.push(self.applied(consenting, governance_call("mandate", input)).await?);
+        }
+        call.mandates = Some(named);
+        self.applied("registry", call).await.map(|_| ())
+    }
+}
+
+/// The first height of the next epoch but `epochs`.
+fn epochs_on(height: Height, epochs: u64) -> Height {
+    Height((height.0 / EPOCH + 1 + epochs) * EPOCH)
+}
+
+fn validates(city: &City, node: usize) -> bool {
+    city.doors.at(node).is_some_and(|api| api.status().validator)
+}
+
+#[test]
+fn a_fifth_validator_joins_and_one_leaves_under_load() {
+    run(101, |sim| async {
+        let mut city = City::found(sim, plan(101), &[0, 1, 2, 3]).await?;
+        let (mut client, mut board) = (Client::new(&city, 101), Board::of(&city));
+        under_load(&mut client, async {
+            board.add_node(&city.keys, 4).await?;
+            // Whoever is announced is let in from the next epoch on.
+            city.reach(epochs_on(city.height(), 0), 300_000).await?;
+            city.start(4).await?;
+            city.reach(city.height(), 60_000).await?;
+            assert!(!validates(&city, 4) && validates(&city, 0));
+            board.set_committee(&city.keys, &[1, 2, 3, 4]).await?;
+            city.reach(epochs_on(city.height(), 0), 300_000).await?;
+            assert!(validates(&city, 4), "it joined");
+            assert!(!validates(&city, 0), "it left");
+            // Three of the new four are enough, and the new one is needed for that.
+            city.crash(0).await?;
+            city.crash(1).await?;
+            city.reach(epochs_on(city.height(), 1), 300_000).await?;
+            city.heal().await
+        })
+        .await?;
+        client.courier.receipts.extend(board.0.receipts);
+        assert!(client.tally.values().sum::<usize>() > 10, "there was load");
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
+#[test]
+fn a_node_joins_by_snapshot_and_fetches_all_history_under_load() {
+    run(102, |sim| async {
+        let mut city = City::found(sim, plan(102), &[0, 1, 2, 3]).await?;
+        let (mut client, mut board) = (Client::new(&city, 102), Board::of(&city));
+        under_load(&mut client, async {
+            board.add_node(&city.keys, 4).await?;
+            city.reach(epochs_on(city.height(), 1), 300_000).await?;
+            let bundle = city.doors.at(2).unwrap().trust_bundle().map_err(|e| e.to_string())?;
+            city.join(4, &bundle).await?;
+            let api = city.doors.at(4).unwrap();
+            let begun = city.sim.now();
+            let mut first = None;
+            while api.status().history_from != Some(Height(1)) {
+                if city.sim.now().since_ms(begun) > 300_000 {
+                    return Err(format!("history is not whole: {:?}", api.status()));
+                }
+                city.pass(50).await?;
+                first = first.or(api.status().history_from);
+            }
+            let first = first.unwrap();
+            assert!(first > Height(EPOCH), "it executed from {first}, not from genesis");
+            Ok(())
+        })
+        .await?;
+        client.courier.receipts.extend(board.0.receipts);
+        checks::everything(&mut city, &mut client).await?;
+        // What it fetched outlives a power cut.
+        city.crash(4).await?;
+        city.start(4).await?;
+        assert_eq!(city.doors.at(4).unwrap().status().history_from, Some(Height(1)));
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
+#[test]
+fn with_one_of_four_down_from_the_start_service_goes_on() {
+    run(103, |sim| async {
+        let mut city = City::found(sim, plan(103), &[0, 1, 2]).await?;
+        let mut client = Client::new(&city, 103);
+        for _ in 0..10 {
+            client.request(1).await?;
+        }
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
+#[test]
+fn with_two_of_four_down_service_stops_and_resumes_by_itself_when_one_returns() {
+    run(104, |sim| async {
+        let mut city = City::new(sim, plan(104))?;
+        for node in [0, 1] {
+            city.start(node).await?;
+        }
+        city.pass(20_000).await?;
+        assert_eq!(city.height(), Height(0), "two of four decide nothing");
+        city.start(2).await?;
+        city.reach(Height(1), 30_000).await?;
+        let mut client = Client::new(&city, 104);
+        for _ in 0..5 {
+            client.request(1).await?;
+        }
+        city.crash(2).await?;
+        city.pass(3_000).await?;
+        let stopped = city.height();
+        let waiting = {
+            let calls = vec![client.stranger(city.sim.now())];
+            let stands = async {
+                city.pass(20_000).await?;
+                assert_eq!(city.height(), stopped, "two of four decide nothing");
+                city.start(2).await
+            };
+            let (answers, ()) = try_join(client.courier.settle(calls), stands).await?;
+            answers[0].receipt().unwrap().height
+        };
+        assert!(waiting > stopped, "what was asked meanwhile is done");
+        checks::everything(&mut city, &mut client).await
+    });
+}
