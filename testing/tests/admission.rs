@@ -33,8 +33,7 @@ fn sign(transaction: &Transaction) -> Vec<u8> {
     cose::sign_transaction(transaction, &key(Actor::Registrar))
 }
 
-/// Asserts that the node takes `good` and refuses `bad` with `code`, and that no other way leads
-/// `bad` into the pool or a block.
+/// Asserts that the node takes `good` from a client and refuses `bad` with `code`.
 #[track_caller]
 fn refused(desk: &Desk, good: &[u8], bad: &[u8], code: &str) {
     let before = desk.pooled();
