@@ -28,13 +28,7 @@ pub(crate) fn prepare(
     client.trust().map_err(remote)?;
     let bytes = client.trust_bundle().map_err(remote)?;
     let bundle: TrustBundle = cbor::decode(&bytes, bytes.len()).map_err(remote)?;
-    let mut latest = 0;
-    for (committee, _) in &bundle.epochs {
-        let name = chaincity_pipeline::committee_name(committee.epoch);
-        history.put_meta(&name, &cbor::encode(committee)).map_err(remote)?;
-        latest = latest.max(committee.epoch);
-    }
-    Ok(Some(latest))
+    chaincity_pipeline::adopt(&bundle, history).map(Some).map_err(remote)
 }
 
 fn remote(error: impl std::error::Error) -> Fault {

@@ -8,9 +8,9 @@ use chaincity_crypto::hash;
 use chaincity_engine::sim::{SimClock, Simulation, Weather};
 use chaincity_engine::{Config, Handle, Limits, NodeKey, Pace};
 use chaincity_history::{HistoryStore, MemoryStore};
-use chaincity_pipeline::{Node, NodeApi, Pipeline, committee_name, genesis_header};
+use chaincity_pipeline::{Node, NodeApi, Pipeline, adopt, genesis_header};
 use chaincity_types::wire::{Genesis, TrustBundle};
-use chaincity_types::{Digest, Height, Timestamp, cbor};
+use chaincity_types::{Digest, Height, Timestamp};
 
 use crate::sim::Failure;
 use crate::sim::keys::{self, KeyRing};
@@ -170,12 +170,7 @@ impl City {
     /// See [`City::start`].
     pub async fn join(&mut self, node: usize, bundle: &TrustBundle) -> Result<(), Failure> {
         let history = &self.nodes.entry(node).or_insert_with(CityNode::new).history;
-        let mut latest = 0;
-        for (committee, _) in &bundle.epochs {
-            let name = committee_name(committee.epoch);
-            history.put_meta(&name, &cbor::encode(committee)).map_err(|e| e.to_string())?;
-            latest = latest.max(committee.epoch);
-        }
+        let latest = adopt(bundle, &**history).map_err(|error| error.to_string())?;
         self.start_from(node, Some(latest)).await
     }
 

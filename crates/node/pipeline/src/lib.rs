@@ -13,6 +13,7 @@ mod api;
 mod backfill;
 mod execute;
 mod governed;
+mod joining;
 mod machine;
 mod node;
 mod orderer;
@@ -22,6 +23,7 @@ mod records;
 mod window;
 
 pub use api::{Current, NodeApi, NodeError, NodeStatus, Refusal};
+pub use joining::adopt;
 pub use node::Node;
 pub use orderer::{Orderer, Proved};
 pub use pipeline::{Pipeline, committee_name, genesis_committee, genesis_header};

@@ -1,6 +1,7 @@
 //! A running node as its own process sees it: submission, reading, proofs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
@@ -77,7 +78,20 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         self.finality(height)
     }
 
+    /// Returns once the state has been read and has every block that history shows.
+    async fn ready(&self) -> Result<(), NodeError> {
+        if self.pipeline.inner.caught_up.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let root = self.orderer.prove(Vec::new()).await.map_err(NodeError::Fault)?.state_root;
+        if self.pipeline.is_caught_up(root) {
+            return Ok(());
+        }
+        Err(NodeError::Fault("the newest final blocks are still being applied".into()))
+    }
+
     async fn read(&self, key: LogicalKey) -> Result<Option<(Head, Arc<Version>)>, NodeError> {
+        self.ready().await?;
         let heads = self.orderer.heads(vec![hash::state_key(&key)]).await;
         let heads = heads.map_err(NodeError::Fault)?;
         let Some(head) = heads.into_iter().next().flatten() else { return Ok(None) };
@@ -91,6 +105,7 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         versions: usize,
     ) -> Result<RecordProof, NodeError> {
         const VERSIONS_MAX: usize = 256;
+        self.ready().await?;
         let proved = self.orderer.prove(vec![hash::state_key(&key)]).await;
         let proved = proved.map_err(NodeError::Fault)?;
         let none = || NodeError::Fault("the engine gave no proof".into());
@@ -140,11 +155,9 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
-            // A node that cannot read its state yet, or has none since it has yet to execute
-            // genesis, would take every operator for unknown.
-            let readable = self.orderer.heads(Vec::new()).await;
-            if readable.is_err() || self.pipeline.tip().header.height == Height(0) {
-                tracing::debug!(?readable, "not ready to admit");
+            // Without its newest records a node would take operators for unknown.
+            if let Err(error) = self.ready().await {
+                tracing::debug!(%error, "not ready to admit");
                 return Err(chaincity_types::Reject::Busy.into());
             }
             let state = FinalState(Arc::clone(&self.orderer));
