@@ -8,9 +8,9 @@ use chaincity_crypto::hash;
 use chaincity_engine::sim::{SimClock, Simulation, Weather};
 use chaincity_engine::{Config, Handle, Limits, NodeKey, Pace};
 use chaincity_history::{HistoryStore, MemoryStore};
-use chaincity_pipeline::{Node, NodeApi, Pipeline, committee_name, genesis_header};
+use chaincity_pipeline::{Node, NodeApi, Pipeline, genesis_header};
 use chaincity_types::wire::{Genesis, TrustBundle};
-use chaincity_types::{Digest, Height, Timestamp, cbor};
+use chaincity_types::{Digest, Height, Timestamp};
 
 use crate::sim::Failure;
 use crate::sim::keys::{self, KeyRing};
@@ -169,23 +169,21 @@ impl City {
     /// # Errors
     /// See [`City::start`].
     pub async fn join(&mut self, node: usize, bundle: &TrustBundle) -> Result<(), Failure> {
-        let history = &self.nodes.entry(node).or_insert_with(CityNode::new).history;
-        let mut latest = 0;
-        for (committee, _) in &bundle.epochs {
-            let name = committee_name(committee.epoch);
-            history.put_meta(&name, &cbor::encode(committee)).map_err(|e| e.to_string())?;
-            latest = latest.max(committee.epoch);
-        }
-        self.start_from(node, Some(latest)).await
+        self.start_from(node, Some(bundle)).await
     }
 
-    async fn start_from(&mut self, node: usize, sync_epoch: Option<u64>) -> Result<(), Failure> {
+    async fn start_from(
+        &mut self,
+        node: usize,
+        bundle: Option<&TrustBundle>,
+    ) -> Result<(), Failure> {
         let at = self.nodes.entry(node).or_insert_with(CityNode::new);
         let history: Arc<dyn HistoryStore> = Arc::<MemoryStore>::clone(&at.history);
         let public = self.keys.node_public(node);
         let opened = Pipeline::open(Arc::clone(&self.genesis), public, history);
         let pipeline = opened.map_err(|error| format!("node {node} does not open: {error}"))?;
-        let config = self.config(node, sync_epoch)?;
+        let adopted = bundle.map(|bundle| pipeline.adopt(bundle)).transpose();
+        let config = self.config(node, adopted.map_err(|error| error.to_string())?)?;
         let (clock, machine) = (self.sim.clock(), pipeline.clone());
         let mut api: Option<Arc<dyn NodeApi>> = None;
         let build = |handle: Handle| {

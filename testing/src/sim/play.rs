@@ -13,9 +13,9 @@ use crate::sim::{Failure, checks};
 /// Blocks in an epoch of a run: short, so that a run sees several.
 const EPOCH_BLOCKS: u64 = 16;
 /// Requests after which a run takes no more, however long its schedule.
-const REQUESTS_MAX: usize = 40;
+const REQUESTS_MAX: usize = 60;
 /// Requests that a run makes at least.
-const REQUESTS_MIN: usize = 12;
+const REQUESTS_MIN: usize = 25;
 
 /// What a run amounted to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -49,7 +49,7 @@ impl Schedule {
         let mut events = Vec::new();
         for course in [crashes, divisions, weathers] {
             let mut at = ms(&mut random, 1_000, 5_000);
-            for _ in 0..random.below(3) {
+            for _ in 0..random.below(4) {
                 let (event, over, lasts) = course(&mut random);
                 events.push((at, event));
                 at = at.saturating_add(lasts);

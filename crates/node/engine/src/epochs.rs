@@ -246,7 +246,9 @@ where
             fetch_timeout: NZDuration!(Duration::from_secs(2)),
             fetch_retry_delay: Duration::from_millis(500),
             forward: ForwardPolicy::Disabled,
-            track_historical_votes: false,
+            // A vote that contradicts one already counted is evidence too, not only a reason to
+            // hang up.
+            track_historical_votes: true,
         };
         let context = self.context.child("engine").with_attribute("epoch", epoch);
         let engine = Engine::new(context, config);

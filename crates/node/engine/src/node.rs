@@ -326,6 +326,7 @@ impl<M: Machine> Node<M> {
         stateful.start();
 
         // Epochs.
+        let certified_epochs = epocher.clone();
         let (orchestrator_machine, orchestrator_manager) = (machine.clone(), manager.clone());
         let (orchestrator_marshal, orchestrator_status) = (marshal.clone(), Arc::clone(&status));
         let (orchestrator_blocker, pace) = (blocker.clone(), config.pace);
@@ -350,9 +351,9 @@ impl<M: Machine> Node<M> {
             .run(channels.votes, channels.certificates, channels.votes_resolver)
         });
         let (collector, source) = (machine.clone(), marshal.clone());
-        context
-            .child("certificates")
-            .spawn(move |_| collect_certificates(collector, source, news.heights));
+        context.child("certificates").spawn(move |_| {
+            collect_certificates(collector, source, certified_epochs, news.heights)
+        });
 
         // The ledger's own messages.
         let exchange = Exchange::new(machine.clone());

@@ -7,6 +7,7 @@ use commonware_actor::Feedback;
 use commonware_codec::Encode;
 use commonware_consensus::marshal::Update;
 use commonware_consensus::simplex::types::Attributable;
+use commonware_consensus::types::{Epoch, Epocher as _, FixedEpocher};
 use commonware_consensus::{Epochable, Heightable as _, Reporter, Viewable};
 use commonware_cryptography::Digested;
 use commonware_cryptography::certificate::Scheme as _;
@@ -25,6 +26,8 @@ use crate::status::StatusCell;
 /// Certificates waiting to be handed to the machine; when it falls behind, later certificates
 /// cover the ones left out.
 const CERTIFICATES: usize = 1_024;
+/// Newest blocks whose certificates are handed over again at the start.
+const CERTIFICATES_AGAIN: u64 = 16;
 
 /// Hears of finalized blocks: passes each with its acknowledgement to the orchestrator, and the
 /// heights to whoever collects certificates.
@@ -68,17 +71,39 @@ impl Reporter for BlockWatch {
 }
 
 /// Hands certificates to the machine as they become known.
+///
+/// A crash may have come between a block and its certificate, and no block is told twice: the
+/// newest certificates, and that of the last handover, which nothing later can replace, are
+/// handed over again at every start.
 pub(crate) async fn collect_certificates<M: Machine>(
     machine: M,
     marshal: Marshal,
+    epocher: FixedEpocher,
     mut heights: mpsc::Receiver<Height>,
 ) {
-    while let Some(height) = heights.next().await {
-        let height_there = commonware_consensus::types::Height::new(height.0);
-        if let Some(finalization) = marshal.get_finalization(height_there).await {
-            machine.certified(height, finalization.encode().to_vec());
-        }
+    for height in held_at_start(&marshal, &epocher).await {
+        hand_over(&machine, &marshal, height).await;
     }
+    while let Some(height) = heights.next().await {
+        hand_over(&machine, &marshal, height).await;
+    }
+}
+
+async fn hand_over<M: Machine>(machine: &M, marshal: &Marshal, height: Height) {
+    let height_there = commonware_consensus::types::Height::new(height.0);
+    if let Some(finalization) = marshal.get_finalization(height_there).await {
+        machine.certified(height, finalization.encode().to_vec());
+    }
+}
+
+/// The last block of the epoch before, and the newest blocks.
+async fn held_at_start(marshal: &Marshal, epocher: &FixedEpocher) -> Vec<Height> {
+    let Some(processed) = marshal.get_processed().await else { return Vec::new() };
+    let newest = processed.height().get();
+    let epoch = epocher.containing(processed.height().next()).map(|within| within.epoch());
+    let before = epoch.and_then(Epoch::previous).and_then(|before| epocher.last(before));
+    let recent = newest.saturating_sub(CERTIFICATES_AGAIN).saturating_add(1)..=newest;
+    before.map(|boundary| boundary.get()).into_iter().chain(recent).map(Height).collect()
 }
 
 /// Hears of votes: keeps the view for the status, and evidence of equivocation for the machine.

@@ -154,6 +154,20 @@ fn a_node_restarts_at_the_boundary_of_an_epoch() {
 }
 
 #[test]
+fn a_restarted_node_is_told_the_certificate_of_the_last_handover_again() {
+    simulate(12, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], EPOCH + 3).await;
+        cluster.sim.crash(3).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, None).await;
+        cluster.reach(&[3], EPOCH + 5).await;
+        let told = Arc::clone(&cluster.toys[3].told);
+        assert!(told.lock().unwrap().certificates.contains_key(&(EPOCH - 1)));
+    });
+}
+
+#[test]
 fn all_nodes_crash_at_once_and_go_on() {
     simulate(5, Weather::default(), |sim| async {
         let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;

@@ -1,6 +1,7 @@
 //! A running node as its own process sees it: submission, reading, proofs.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
@@ -77,14 +78,21 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         self.finality(height)
     }
 
-    /// Refuses while there is no state to read: every operator would be taken for unknown.
-    fn check_ready(&self) -> Result<(), NodeError> {
-        let begun = self.pipeline.tip().header.height > Height(0);
-        if begun && !self.orderer.syncing() { Ok(()) } else { Err(NodeError::NotReady) }
+    /// Refuses while there is no state to read, or while it lacks blocks that history shows:
+    /// operators would be taken for unknown, and records for older than they are.
+    async fn check_ready(&self) -> Result<(), NodeError> {
+        if self.orderer.syncing() || self.pipeline.tip().header.height == Height(0) {
+            return Err(NodeError::NotReady);
+        }
+        if self.pipeline.inner.caught_up.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let root = self.orderer.prove(Vec::new()).await.map_err(NodeError::Fault)?.state_root;
+        if self.pipeline.is_caught_up(root) { Ok(()) } else { Err(NodeError::NotReady) }
     }
 
     async fn read(&self, key: LogicalKey) -> Result<Option<(Head, Arc<Version>)>, NodeError> {
-        self.check_ready()?;
+        self.check_ready().await?;
         let heads = self.orderer.heads(vec![hash::state_key(&key)]).await;
         let heads = heads.map_err(NodeError::Fault)?;
         let Some(head) = heads.into_iter().next().flatten() else { return Ok(None) };
@@ -98,7 +106,7 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         versions: usize,
     ) -> Result<RecordProof, NodeError> {
         const VERSIONS_MAX: usize = 256;
-        self.check_ready()?;
+        self.check_ready().await?;
         let proved = self.orderer.prove(vec![hash::state_key(&key)]).await;
         let proved = proved.map_err(NodeError::Fault)?;
         let none = || NodeError::Fault("the engine gave no proof".into());
@@ -148,7 +156,7 @@ fn fault(error: HistoryError) -> NodeError {
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
     fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
         async move {
-            if self.check_ready().is_err() {
+            if self.check_ready().await.is_err() {
                 return Err(chaincity_types::Reject::Busy.into());
             }
             let state = FinalState::new(Arc::clone(&self.orderer));

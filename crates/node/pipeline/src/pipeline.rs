@@ -1,6 +1,7 @@
 //! The replicated part of a node: what the engine drives, and what everything above reads.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaincity_crypto::cose::SignedTransaction;
@@ -117,6 +118,8 @@ pub(crate) struct Inner {
     pub(crate) arrived: Notify,
     /// Rings when there is something to gossip.
     pub(crate) outgoing: Notify,
+    /// Whether the state is known to have every block that history held at the start.
+    pub(crate) caught_up: AtomicBool,
     shared: Mutex<Shared>,
 }
 
@@ -167,6 +170,7 @@ impl Pipeline {
             tip: watch::channel(None).0,
             arrived: Notify::new(),
             outgoing: Notify::new(),
+            caught_up: AtomicBool::new(false),
             shared: Mutex::default(),
         };
         let pipeline = Self { inner: Arc::new(inner) };
@@ -331,6 +335,18 @@ impl Pipeline {
         }
     }
 
+    /// Whether the state, whose root is `root`, has every block that history shows. After a
+    /// restart it may lack the newest until they are applied once more, and before genesis is
+    /// executed it holds nothing.
+    pub(crate) fn is_caught_up(&self, root: Digest) -> bool {
+        let caught_up = &self.inner.caught_up;
+        let tip = self.tip().header;
+        if tip.height > Height(0) && tip.state_root == root {
+            caught_up.store(true, Ordering::Release);
+        }
+        caught_up.load(Ordering::Acquire)
+    }
+
     /// The newest final block; the genesis header before any.
     pub(crate) fn tip(&self) -> Tip {
         self.inner.tip.borrow().clone().unwrap_or_else(|| Tip {
@@ -486,7 +502,16 @@ impl Pipeline {
             }
         }
         inner.bodies.stored(header.height);
-        inner.tip.send_replace(Some(Tip { header: header.clone(), digest }));
+        // A block applied once more after a restart is behind what history shows already: whoever
+        // saw a receipt goes on seeing it.
+        inner.tip.send_if_modified(|tip| {
+            let newer = tip.as_ref().is_none_or(|tip| tip.header.height <= header.height);
+            if newer {
+                *tip = Some(Tip { header: header.clone(), digest });
+                inner.caught_up.store(true, Ordering::Release);
+            }
+            newer
+        });
     }
 }
 
