@@ -1,6 +1,11 @@
 //! The benchmark, small: real processes, the public API, and an audit of what they hold.
 
-#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "tests"
+)]
 
 mod common;
 
@@ -48,7 +53,7 @@ fn check(report: &Value, workload: &str) {
     let total = stages["total"].as_u64().unwrap();
     let sum: u64 =
         stages.iter().filter(|(s, _)| *s != "total").map(|(_, n)| n.as_u64().unwrap()).sum();
-    assert!(sum > 0 && sum <= total + total / 10, "{report}");
+    assert!(sum > 0 && sum * 10 <= total * 11, "{report}");
 }
 
 #[test]

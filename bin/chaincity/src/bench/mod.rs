@@ -1,7 +1,7 @@
 //! The benchmark: a city of real node processes on this machine, loaded through the public API.
 //!
 //! 1. The machine's limit is measured: how many signatures its cores verify.
-//! 2. A city is founded and its nodes started.
+//! 2. A city is founded, its nodes started and warmed up.
 //! 3. Without a given rate, short windows of doubling rate find where the ledger stops keeping up.
 //! 4. The measured window, and one at half its rate, run open loop.
 //! 5. Every block is read back: nothing may be lost, doubled or different between nodes.
@@ -123,6 +123,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         submitted: Submitted::default(),
         transaction_bytes: 0,
     };
+    session.workload.warm_up()?;
     let measured = session.measure(options)?;
     let half = match options.rate {
         0 => Some(session.window(measured.rate.div_ceil(2), options.seconds.div_ceil(2))?),

@@ -219,7 +219,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::float_cmp, reason = "tests: exact quotients")]
+    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
     use super::*;
 
     #[test]

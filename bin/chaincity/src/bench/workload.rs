@@ -106,6 +106,17 @@ impl<'a> Workload<'a> {
         Ok(out)
     }
 
+    /// Has one transaction of each registrar executed, a few at a time: a ledger just founded first
+    /// finds its peers, and leaders that are not there yet are waited for.
+    ///
+    /// # Errors
+    /// When one is not accepted.
+    pub(super) fn warm_up(&mut self) -> Result<(), Fault> {
+        let load = self.prepare(self.people.registrars.len())?;
+        self.preparation.extend(load.iter().map(|signed| signed.id));
+        execute(self.ledger, self.urls, &load).map(drop)
+    }
+
     /// Registrations of fresh units, with all that a registry fills in.
     fn units(&mut self, count: usize) -> Vec<Call> {
         let more = fields([
