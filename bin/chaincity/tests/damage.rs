@@ -8,6 +8,7 @@
     clippy::integer_division,
     clippy::panic,
     clippy::unwrap_used,
+    clippy::ptr_arg,
     reason = "tests"
 )]
 

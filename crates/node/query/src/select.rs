@@ -541,7 +541,6 @@ impl ReadModel {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use chaincity_package::model::{Field, FieldType, Index, Package, Register, Text};
