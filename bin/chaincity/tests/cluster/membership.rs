@@ -73,7 +73,8 @@ fn add_node(city: &City) -> PathBuf {
     // Until the ledger knows its key, no node tells it anything.
     let config = dir.join("node.toml");
     let early = chaincity(&["node", "--config", text(&config)]);
-    assert!(early.code == 3 && early.err.contains("add-node"), "{early:?}");
+    let told = format!("{}{}", early.out, early.err);
+    assert!(early.code == 3 && told.contains("add-node"), "{early:?}");
 
     let node = json!({
         "key": prepared["node"], "member": FUND, "address": prepared["address"],
