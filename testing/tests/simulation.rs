@@ -56,6 +56,12 @@ fn the_same_seed_gives_the_same_run() {
     assert_ne!(first.fingerprint, held(play(8)).fingerprint);
 }
 
+/// Found by seed 80: an engine that stopped during a submission made a known operator unknown.
+#[test]
+fn a_node_that_stops_during_a_submission_makes_nobody_unknown() {
+    held(play(80));
+}
+
 #[test]
 fn an_equivocating_validator_is_caught_and_changes_nothing() {
     let schedule = Schedule { equivocator: Some(1), events: Vec::new(), end_ms: 8_000 };
