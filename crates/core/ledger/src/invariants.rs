@@ -100,8 +100,9 @@ impl CallRun<'_, '_> {
         name: &str,
         key: &LogicalKey,
     ) -> Result<Value, Halt> {
+        // Paid for drafts too: each may be looked at once for every other under its index entry.
+        draw(&mut self.fuel, fuel::READ)?;
         let Some(draft) = self.drafts.get(key).cloned() else {
-            draw(&mut self.fuel, fuel::READ)?;
             return match self.session.get(key)? {
                 Some(record) => self.see_record(register, name, Seen::of(&record)),
                 None => reject(Reject::NotFound, format!("register `{}`", register.name)),
@@ -126,7 +127,8 @@ impl CallRun<'_, '_> {
     ) -> Result<BTreeSet<String>, Halt> {
         let LogicalKey::Index { index, .. } = entry else { return Ok(BTreeSet::new()) };
         let Some(index) = register.indexes.get(index) else { return Ok(BTreeSet::new()) };
-        draw(&mut self.fuel, fuel::READ)?;
+        let drafts = u64::try_from(self.drafts.len()).unwrap_or(u64::MAX);
+        draw(&mut self.fuel, fuel::READ.saturating_add(drafts))?;
         let base = self.session.get(entry)?;
         let mut keys: BTreeSet<String> = base
             .filter(|base| base.version.status == Status::Live)

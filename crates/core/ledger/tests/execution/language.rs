@@ -145,3 +145,23 @@ fn a_loop_is_bounded_and_its_cost_is_paid() {
     assert_eq!(play(&items[..200], ""), Ok(()));
     assert_eq!(play(&items, ", code: too-many-records"), Ok(()));
 }
+
+#[test]
+fn checking_many_new_records_against_each_other_is_paid_for() {
+    let source = queue();
+    let play = |count: usize, code: &str| {
+        let given = include_str!("language/scenarios.yaml").split("scenarios:\n").next().unwrap();
+        let text = format!(
+            "{given}scenarios:\n  - scenario: x\n    zh: 测\n    en: x\n    when:\n      \
+             - {{by: clerk, action: flood, input: {{unit: u1, by: [{}]}}{code}}}\n",
+            vec!["s-1"; count].join(", ")
+        );
+        let empty = "package: x\nversion: 1\ntitle: {zh: 空, en: empty}\n";
+        let files = [("package.yaml", empty), ("scenarios/x.yaml", text.as_str())];
+        let scenarios = source::parse(&files).unwrap().scenarios;
+        scenario::run(&source.doc.to_bytes(), &scenarios[0]).map_err(|f| f.to_string())
+    };
+    // Each of them is seen once for each: the work grows with the square, and so does its price.
+    assert_eq!(play(50, ""), Ok(()));
+    assert_eq!(play(256, ", code: out-of-fuel"), Ok(()));
+}
