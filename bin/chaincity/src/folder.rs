@@ -8,9 +8,6 @@ use chaincity_package::source::{self, Source};
 
 use crate::fault::Fault;
 
-/// Folders of a package that its own files stand in.
-const PARTS: [&str; 3] = ["registers", "actions", "scenarios"];
-
 /// Reads a package's folder; the inner error is what is wrong with its files.
 ///
 /// # Errors
@@ -19,7 +16,7 @@ pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault>
     let mut files = Vec::new();
     let root = folder.join("package.yaml");
     files.push(("package.yaml".to_owned(), text(&root)?));
-    for part in PARTS {
+    for part in source::FOLDERS {
         let dir = folder.join(part);
         if !dir.is_dir() {
             continue;

@@ -19,7 +19,7 @@ fn chaincity(arguments: &[&str]) -> Ran {
 /// The shipped package as a folder that a test may spoil.
 fn package_folder(dir: &Path) {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../packages/real-estate");
-    for part in ["", "registers", "actions", "scenarios"] {
+    for part in [""].into_iter().chain(chaincity_package::source::FOLDERS) {
         fs::create_dir_all(dir.join(part)).unwrap();
         for entry in fs::read_dir(from.join(part)).unwrap().map(Result::unwrap) {
             if entry.path().is_file() {

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use chaincity_package::model::Package;
-use chaincity_package::source;
 use chaincity_types::calendar::days_of_date;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -13,6 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::settle;
+use crate::folder;
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
 use crate::import::remote::Remote;
@@ -92,21 +92,13 @@ fn read_mapping(path: &Path) -> io::Result<Mapping> {
     })
 }
 
-fn read_package(folder: &Path) -> io::Result<Package> {
-    let mut files = vec![("package.yaml".to_owned(), read(&folder.join("package.yaml"))?)];
-    for part in ["registers", "actions"] {
-        for entry in fs::read_dir(folder.join(part))? {
-            let path = entry?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            files.push((format!("{part}/{name}"), read(&path)?));
-        }
-    }
-    let pairs: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+fn read_package(path: &Path) -> io::Result<Package> {
     let first = |problems: Vec<chaincity_package::Problem>| {
         let cause = problems.first().map(ToString::to_string).unwrap_or_default();
-        named(folder, cause)
+        named(path, cause)
     };
-    source::parse(&pairs).map_err(first)?.compile().map_err(first)
+    let source = folder::read(path).map_err(|fault| named(path, fault))?.map_err(first)?;
+    source.compile().map_err(first)
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -183,6 +183,7 @@ impl CallRun<'_, '_> {
         self.environment.extend([
             ("input".to_owned(), Value::Map(seen)),
             ("caller".to_owned(), self.frame.caller.to_value()),
+            ("action".to_owned(), action.name.as_str().into()),
         ]);
     }
 

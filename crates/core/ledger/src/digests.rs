@@ -7,15 +7,15 @@ use chaincity_types::{Digest, Value, cbor};
 
 /// Domain of the arguments that a mandate binds.
 const MANDATE: &str = "chaincity/mandate/1";
-/// Domain of package documents; the same as `PackageDoc::digest` takes.
-const PACKAGE: &str = "chaincity/package/1";
+/// Domain of package documents as the ledger holds them, under which compiled ones are kept.
+const DOCUMENT: &str = "chaincity/document/1";
 /// Domain of record keys made by the ledger.
 const RECORD: &str = "chaincity/record/1";
 
-/// The digest that names a package document for ever.
+/// The digest of a document's stored bytes; `PackageDoc::digest` is that of its content.
 #[must_use]
-pub fn document(bytes: &[u8]) -> Digest {
-    hash::in_domain(PACKAGE, bytes)
+pub(crate) fn document(bytes: &[u8]) -> Digest {
+    hash::in_domain(DOCUMENT, bytes)
 }
 
 /// What a mandate binds: the arguments of the call that it permits.

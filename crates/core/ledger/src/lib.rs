@@ -34,7 +34,7 @@ mod transaction;
 mod view;
 
 pub use block::{BlockRun, Executed, effects_leaves, effects_root};
-pub use digests::{document as document_digest, mandate as mandate_digest};
+pub use digests::mandate as mandate_digest;
 pub use mandates::MANDATES_MAX;
 pub use session::WrittenVersion;
 pub use view::{BlockContext, Empty, Lookup, Packages, Record, SignedCall, Step, View};

@@ -1,9 +1,9 @@
 //! Declared reads: by key or by index, bounded; what rules see of a record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chaincity_package::model::{Let, Read, Register, Want};
+use chaincity_package::model::{EACH_MAX, Let, Read, Register, Want};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Reject, Timestamp, Value};
@@ -54,12 +54,10 @@ impl CallRun<'_, '_> {
             Read::Key { key, optional, closed } => {
                 self.read_key(read, register, key, *optional, *closed)?
             }
-            Read::Index { index, values, filters, want } => {
-                let key = self.index_key(register, index, values)?;
-                let found = match key {
-                    Some(key) => self.read_index(register, &key, filters)?,
-                    None => Vec::new(),
-                };
+            Read::Keys { keys, max } => self.read_keys(read, register, keys, *max)?,
+            Read::Index { index, values, any_of, filters, want } => {
+                let entries = self.index_keys(register, index, values, *any_of)?;
+                let found = self.read_index(register, &entries, filters)?;
                 wanted(read, *want, found)?
             }
         };
@@ -97,47 +95,96 @@ impl CallRun<'_, '_> {
         }
     }
 
-    /// The index entry that the values name; a null value is under no entry.
-    fn index_key(
+    fn read_keys(
+        &mut self,
+        read: &Let,
+        register: &Register,
+        keys: &Program,
+        max: u32,
+    ) -> Result<(Value, Vec<String>), Halt> {
+        let detail = || format!("read `{}`", read.name);
+        let keys = keys.run(&self.environment, &mut self.fuel)?;
+        let keys: Vec<_> =
+            keys.as_list().unwrap_or_default().iter().map(fields::key_text).collect();
+        if !u32::try_from(keys.len()).is_ok_and(|len| len <= max) {
+            return reject(Reject::TooManyRecords, detail());
+        }
+        let keys: Vec<String> = keys.into_iter().flatten().collect();
+        let records = self.records(register, &keys)?;
+        let mut seen = Vec::with_capacity(keys.len());
+        for (key, record) in keys.iter().zip(records) {
+            let Some(record) = record else { return reject(Reject::NotFound, detail()) };
+            if record.version.status == Status::Closed {
+                return reject(Reject::RecordClosed, detail());
+            }
+            seen.push(self.see_record(register, key, Seen::of(&record))?);
+        }
+        Ok((Value::List(seen), keys))
+    }
+
+    fn records(
+        &mut self,
+        register: &Register,
+        keys: &[String],
+    ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
+        let logical: Vec<_> = keys.iter().map(|key| self.record_key(&register.name, key)).collect();
+        let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
+        draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
+        self.session.get_all(&logical)
+    }
+
+    /// The index entries that the values name; a null value is under no entry.
+    fn index_keys(
         &mut self,
         register: &Register,
         index: &str,
         values: &[Program],
-    ) -> Result<Option<LogicalKey>, Halt> {
-        let mut out = Vec::with_capacity(values.len());
+        any_of: Option<usize>,
+    ) -> Result<BTreeSet<LogicalKey>, Halt> {
+        let mut row = Vec::with_capacity(values.len());
         for program in values {
-            out.push(program.run(&self.environment, &mut self.fuel)?);
+            row.push(program.run(&self.environment, &mut self.fuel)?);
         }
-        if out.contains(&Value::Null) {
-            return Ok(None);
+        let alternatives = any_of.and_then(|at| Some((at, row.get(at)?.as_list()?)));
+        if alternatives.is_some_and(|(_, items)| items.len() > EACH_MAX) {
+            return reject(Reject::TooManyRecords, format!("index `{index}`"));
         }
-        Ok(Some(LogicalKey::Index {
+        let rows: Vec<Vec<Value>> = match alternatives {
+            Some((at, items)) => {
+                let with = |item: &Value| {
+                    let values = row.iter().enumerate();
+                    values.map(|(i, v)| if i == at { item.clone() } else { v.clone() }).collect()
+                };
+                items.iter().map(with).collect()
+            }
+            None => vec![row],
+        };
+        let entry = |values| LogicalKey::Index {
             package: self.package.id.clone(),
             register: register.name.clone(),
             index: index.to_owned(),
-            values: out,
-        }))
+            values,
+        };
+        Ok(rows.into_iter().filter(|row| !row.contains(&Value::Null)).map(entry).collect())
     }
 
     fn read_index(
         &mut self,
         register: &Register,
-        entry: &LogicalKey,
+        entries: &BTreeSet<LogicalKey>,
         filters: &[(String, Program)],
     ) -> Result<Vec<(String, Value)>, Halt> {
         let mut wanted = Vec::with_capacity(filters.len());
         for (name, program) in filters {
             wanted.push((name, program.run(&self.environment, &mut self.fuel)?));
         }
-        draw(&mut self.fuel, fuel::READ)?;
-        let Some(entry) = self.session.get(entry)? else {
-            return Ok(Vec::new());
-        };
-        let keys = field_texts(&entry.version, "keys");
-        let logical: Vec<_> = keys.iter().map(|key| self.record_key(&register.name, key)).collect();
-        let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
+        let reads = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
-        let records = self.session.get_all(&logical)?;
+        let entries: Vec<LogicalKey> = entries.iter().cloned().collect();
+        let found = self.session.get_all(&entries)?;
+        let named = found.iter().flatten().flat_map(|entry| field_texts(&entry.version, "keys"));
+        let keys: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
+        let records = self.records(register, &keys)?;
         let mut out = Vec::with_capacity(keys.len());
         for (key, record) in keys.into_iter().zip(records) {
             let Some(record) = record else { continue };

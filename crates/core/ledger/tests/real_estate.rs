@@ -13,7 +13,7 @@ use chaincity_package::source;
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages/real-estate");
     let mut files = Vec::new();
-    for folder in ["", "registers", "actions", "scenarios"] {
+    for folder in [""].into_iter().chain(source::FOLDERS) {
         let entries = std::fs::read_dir(root.join(folder)).unwrap();
         for entry in entries.map(Result::unwrap).filter(|e| e.path().is_file()) {
             let name = entry.file_name().into_string().unwrap();

@@ -30,7 +30,7 @@ pub fn check(source: &Source) -> Vec<Problem> {
     used(&source.doc, &mut found);
     for action in &source.doc.actions {
         protected(action, &source.doc, &mut found);
-        inputs_used(action, &mut found);
+        inputs_used(action, &source.doc, &mut found);
     }
     if let Some(package) = &package {
         scenarios(source, package, &mut found);
@@ -77,6 +77,13 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
     }
     for parameter in &doc.parameters {
         text(format!("parameters.{}", parameter.name), &parameter.title);
+    }
+    for set in &doc.guards {
+        let place = format!("guards.{}", set.name);
+        text(place.clone(), &set.title);
+        for (i, guard) in set.guards.iter().enumerate() {
+            text(format!("{place}.require[{i}]"), &guard.text);
+        }
     }
     for action in &doc.actions {
         let place = format!("actions.{}", action.name);
@@ -183,18 +190,18 @@ fn protected(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
     }
 }
 
-/// Every rule of an action as far as it parses.
-fn rules(action: &ActionDoc) -> Vec<Expr> {
-    let mut texts: Vec<&str> = Vec::new();
+/// Every rule of an action and of its guard sets, as far as it parses.
+fn rules(action: &ActionDoc, doc: &PackageDoc) -> Vec<Expr> {
+    let mut texts: Vec<&str> = doc.guards_of(action).map(|guard| guard.that.as_str()).collect();
     texts.extend(action.mandates.iter().map(|mandate| mandate.of.as_str()));
-    texts.extend(action.guards.iter().map(|guard| guard.that.as_str()));
     for effect in &action.effects {
         effect.walk(&mut |effect| texts.extend(effect.rules()));
     }
     let mut exprs: Vec<Expr> = texts.iter().filter_map(|text| parse(text).ok()).collect();
-    for read in &action.reads {
+    for read in doc.reads_of(action) {
         match crate::read::parse(&read.read).map(|read| read.kind) {
             Ok(ReadKind::Key { key, .. }) => exprs.push(key),
+            Ok(ReadKind::Keys { keys, .. }) => exprs.push(keys),
             Ok(ReadKind::Where { conditions, .. }) => {
                 exprs.extend(conditions.into_iter().map(|(_, condition)| condition));
             }
@@ -205,8 +212,8 @@ fn rules(action: &ActionDoc) -> Vec<Expr> {
 }
 
 /// Inputs and reads that nothing uses.
-fn inputs_used(action: &ActionDoc, found: &mut Vec<Problem>) {
-    let exprs = rules(action);
+fn inputs_used(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
+    let exprs = rules(action, doc);
     let inputs: BTreeSet<&str> = exprs.iter().flat_map(|expr| expr.fields_of("input")).collect();
     let mut names: BTreeSet<&str> = exprs.iter().flat_map(Expr::names).collect();
     for effect in &action.effects {
@@ -244,7 +251,7 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         for (i, invariant) in register.invariants.iter().enumerate() {
             if !met.contains(invariant.code.as_str()) {
                 let place = format!("registers.{}.invariants[{i}]", register.name);
-                found.push(untested_code(place, &invariant.code));
+                found.push(untested_code(place, &invariant.code, None));
             }
         }
     }
@@ -273,17 +280,28 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
                 .warning(),
             );
         }
-        for (i, guard) in action.guards.iter().enumerate() {
-            if !tried.contains(&Some(guard.code.as_str())) {
-                found.push(untested_code(format!("{place}.require[{i}]"), &guard.code));
+        let own = action.name.as_str();
+        let authored = source.doc.actions.iter().find(|doc| doc.name == own);
+        let guards = authored.map(|doc| (place, &doc.guards)).into_iter();
+        let sets = source.doc.sets_of(own).map(|s| (format!("guards.{}", s.name), &s.guards));
+        for (place, guards) in guards.chain(sets) {
+            for (i, guard) in guards.iter().enumerate() {
+                if !tried.contains(&Some(guard.code.as_str())) {
+                    let place = format!("{place}.require[{i}]");
+                    found.push(untested_code(place, &guard.code, Some(own)));
+                }
             }
         }
     }
 }
 
-fn untested_code(place: String, code: &str) -> Problem {
-    let cause =
-        (format!("没有情景因`{code}`被拒绝"), format!("no scenario is refused with `{code}`"));
+fn untested_code(place: String, code: &str, action: Option<&str>) -> Problem {
+    let zh = action.map(|action| format!("业务动作`{action}`")).unwrap_or_default();
+    let en = action.map(|action| format!(" of the action `{action}`")).unwrap_or_default();
+    let cause = (
+        format!("没有{zh}因`{code}`被拒绝的情景"),
+        format!("no scenario{en} is refused with `{code}`"),
+    );
     Problem::error("untested-code", place, cause, ("增加一个情景", "write one")).warning()
 }
 

@@ -1,13 +1,19 @@
 //! The package document: what is authored, voted on and stored. Types and rules stand in it as
-//! texts; `compile` makes a [`crate::model::Package`] of it. Its canonical CBOR is what the
-//! ledger holds, and the digest of those bytes names the package version for ever.
+//! texts; `compile` makes a [`crate::model::Package`] of it. The digest of its canonical CBOR
+//! names the package version for ever; the ledger holds that CBOR compressed (RFC 1950), since
+//! most of it is text in two languages and it must fit one version body.
 
 use chaincity_types::Digest;
 use chaincity_types::cbor::{self, CborError};
 use minicbor::{Decode, Encode};
 
-/// Largest package document, in bytes of canonical CBOR: it fits a version body.
-pub const DOCUMENT_BYTES_MAX: usize = 61_440;
+/// Largest package document, in bytes of canonical CBOR.
+pub const DOCUMENT_BYTES_MAX: usize = 393_216;
+/// Largest package document as the ledger holds it, in bytes: it fits a version body.
+pub const PACKED_BYTES_MAX: usize = 61_440;
+
+/// Level of compression, of 10.
+const LEVEL: u8 = 9;
 
 /// Domain of a package digest.
 const DIGEST_DOMAIN: &str = "chaincity/package/1";
@@ -43,6 +49,33 @@ pub struct PackageDoc {
     /// Running numbers, as authored.
     #[n(9)]
     pub sequences: Vec<SequenceDoc>,
+    /// Guards that several actions share, sorted by name.
+    #[n(10)]
+    pub guards: Vec<GuardSetDoc>,
+}
+
+/// Guards that several actions share, with the reads that they need.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GuardSetDoc {
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Title.
+    #[n(2)]
+    pub title: TextDoc,
+    /// Legal basis.
+    #[n(3)]
+    pub law: Vec<String>,
+    /// Actions for which they stand.
+    #[n(4)]
+    pub on: Vec<String>,
+    /// Declared reads: name and text.
+    #[n(5)]
+    pub reads: Vec<LetDoc>,
+    /// Guards.
+    #[n(6)]
+    pub guards: Vec<GuardDoc>,
 }
 
 /// A required package.
@@ -465,24 +498,73 @@ impl EffectDoc {
 }
 
 impl PackageDoc {
-    /// The canonical bytes.
+    /// The bytes that the ledger holds: the canonical CBOR, compressed.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
+        miniz_oxide::deflate::compress_to_vec_zlib(&self.canonical(), LEVEL)
+    }
+
+    /// Reads what the ledger holds. Compressed bytes may come from any compressor of RFC 1950;
+    /// what they hold must be the one canonical encoding of a document.
+    ///
+    /// # Errors
+    /// When it is larger than [`PACKED_BYTES_MAX`], or than [`DOCUMENT_BYTES_MAX`] when unpacked,
+    /// or holds no document.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, DocumentError> {
+        Ok(cbor::decode(&unpack(bytes)?, DOCUMENT_BYTES_MAX)?)
+    }
+
+    /// How many bytes of CBOR the compressed bytes hold; what compiling costs follows from it.
+    ///
+    /// # Errors
+    /// As [`Self::from_bytes`], as far as size and compression go.
+    pub fn unpacked_len(bytes: &[u8]) -> Result<usize, DocumentError> {
+        Ok(unpack(bytes)?.len())
+    }
+
+    /// The canonical CBOR.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
         cbor::encode(self)
     }
 
-    /// Reads canonical bytes, strictly.
-    ///
-    /// # Errors
-    /// When there are more than [`DOCUMENT_BYTES_MAX`], or they are not the one encoding of a
-    /// document.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, CborError> {
-        cbor::decode(bytes, DOCUMENT_BYTES_MAX)
-    }
-
-    /// The digest that names this document: over a domain and the canonical bytes.
+    /// The digest that names this document: over a domain and the canonical CBOR.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        chaincity_crypto::hash::in_domain(DIGEST_DOMAIN, &self.to_bytes())
+        chaincity_crypto::hash::in_domain(DIGEST_DOMAIN, &self.canonical())
     }
+
+    /// The guard sets that stand for an action, in the order of their names.
+    pub fn sets_of<'d>(&'d self, action: &str) -> impl Iterator<Item = &'d GuardSetDoc> {
+        self.guards.iter().filter(move |set| set.on.iter().any(|on| on == action))
+    }
+
+    /// The reads of an action, then those of its guard sets.
+    pub fn reads_of<'d>(&'d self, action: &'d ActionDoc) -> impl Iterator<Item = &'d LetDoc> {
+        action.reads.iter().chain(self.sets_of(&action.name).flat_map(|set| &set.reads))
+    }
+
+    /// The guards of an action as they are tried: those of its guard sets, then its own.
+    pub fn guards_of<'d>(&'d self, action: &'d ActionDoc) -> impl Iterator<Item = &'d GuardDoc> {
+        self.sets_of(&action.name).flat_map(|set| &set.guards).chain(&action.guards)
+    }
+}
+
+fn unpack(bytes: &[u8]) -> Result<Vec<u8>, DocumentError> {
+    if bytes.len() > PACKED_BYTES_MAX {
+        return Err(DocumentError::Packed);
+    }
+    miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(bytes, DOCUMENT_BYTES_MAX)
+        .map_err(|_| DocumentError::Packed)
+}
+
+/// Why bytes are no package document.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Too large, or not compressed as RFC 1950 says.
+    #[error("not a compressed document of the size allowed")]
+    Packed,
+    /// Not canonical CBOR, or not a document.
+    #[error(transparent)]
+    Cbor(#[from] CborError),
 }

@@ -283,12 +283,22 @@ pub enum Read {
         /// Whether a closed record may be read.
         closed: bool,
     },
-    /// Live records under one index entry, narrowed by further equalities.
+    /// The live records with these keys, in the order of the keys: else `not-found`,
+    /// `record-closed`, or `too-many-records`.
+    Keys {
+        /// Gives the keys, as a list of strings.
+        keys: Program,
+        /// Most keys.
+        max: u32,
+    },
+    /// Live records under one index entry, or several, narrowed by further equalities.
     Index {
         /// Index used.
         index: String,
         /// Values of its fields.
         values: Vec<Program>,
+        /// Which of the values is a list of alternatives (`field in list`).
+        any_of: Option<usize>,
         /// Further `field == value` conditions.
         filters: Vec<(String, Program)>,
         /// How many are wanted.

@@ -23,9 +23,16 @@ pub(crate) enum ReadKind {
         /// Whether a closed record may be read.
         closed: bool,
     },
+    /// `each(register, keys, max N)`.
+    Keys {
+        /// Gives the keys.
+        keys: Expr,
+        /// Its bound.
+        max: u32,
+    },
     /// `one`, `maybe` or `all`, with conditions.
     Where {
-        /// `field == value`.
+        /// `field == value` or `field in list`.
         conditions: Vec<(usize, Expr)>,
         /// How many.
         want: WantText,
@@ -54,11 +61,18 @@ pub(crate) fn parse(text: &str) -> Result<ReadText, RuleError> {
     let register = p.word_with_hyphens()?;
     let read = match verb.as_str() {
         "get" | "find" => key_read(&mut p, register, verb == "find")?,
+        "each" => {
+            p.expect_mark(",")?;
+            let keys = p.expr()?;
+            p.expect_mark(",")?;
+            let max = bound(&mut p)?;
+            ReadText { register, kind: ReadKind::Keys { keys, max } }
+        }
         "one" => conditions(&mut p, register, Some(WantText::One))?,
         "maybe" => conditions(&mut p, register, Some(WantText::Maybe))?,
         "all" => conditions(&mut p, register, None)?,
         _ => {
-            let cause = "a read is one, maybe, all, get or find";
+            let cause = "a read is one, maybe, all, get, find or each";
             return Err(RuleError::new(at, cause));
         }
     };
@@ -67,7 +81,10 @@ pub(crate) fn parse(text: &str) -> Result<ReadText, RuleError> {
     if let ReadKind::Where { conditions, .. } = &read.kind
         && conditions.is_empty()
     {
-        return Err(RuleError::new(at, "a read needs a condition `field == value`"));
+        return Err(RuleError::new(
+            at,
+            "a read needs a condition `field == value` or `field in list`",
+        ));
     }
     Ok(read)
 }
@@ -92,21 +109,16 @@ fn conditions(
     want: Option<WantText>,
 ) -> Result<ReadText, RuleError> {
     let mut conditions = Vec::new();
-    let mut bound = None;
+    let mut most = None;
     while p.take_mark(",") {
         let at = p.at();
         if p.peek_word().is_some_and(|(word, number)| word == "max" && number) {
-            crate::field::max_word(p)?;
-            let max = p.int()?;
-            bound = u32::try_from(max).ok().filter(|_| (1..=READ_MAX).contains(&max));
-            if bound.is_none() {
-                return Err(RuleError::new(at, format!("a bound from 1 to {READ_MAX} expected")));
-            }
+            most = Some(bound(p)?);
             break;
         }
         conditions.push((at, p.expr()?));
     }
-    let want = match (want, bound) {
+    let want = match (want, most) {
         (None, Some(max)) => WantText::All(max),
         (None, None) => {
             return Err(RuleError::new(p.at(), "`all` needs a bound, such as `max 100`"));
@@ -117,4 +129,13 @@ fn conditions(
         }
     };
     Ok(ReadText { register, kind: ReadKind::Where { conditions, want } })
+}
+
+/// `max N`.
+fn bound(p: &mut Parser) -> Result<u32, RuleError> {
+    let at = p.at();
+    crate::field::max_word(p)?;
+    let max = p.int()?;
+    let max = u32::try_from(max).ok().filter(|_| (1..=READ_MAX).contains(&max));
+    max.ok_or_else(|| RuleError::new(at, format!("a bound from 1 to {READ_MAX} expected")))
 }

@@ -1,7 +1,7 @@
 //! The authored form: a folder of YAML files, given as (path, text) pairs.
 //!
-//! `package.yaml`, `registers/*.yaml`, `actions/*.yaml` and `scenarios/*.yaml` are read; other
-//! files belong to other tools. YAML is read with budgets, without aliases, and every part
+//! `package.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml` and `scenarios/*.yaml`
+//! are read; other files belong to other tools. YAML is read with budgets, without aliases, and every part
 //! remembers its line.
 
 mod yaml;
@@ -11,13 +11,16 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, IndexDoc, InvariantDoc,
-    LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc,
-    SequenceDoc, SetDoc, TextDoc,
+    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, GuardSetDoc, IndexDoc,
+    InvariantDoc, LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc,
+    RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
 use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile};
+
+/// Folders of a package that hold its own files; others belong to other tools.
+pub const FOLDERS: [&str; 4] = ["registers", "guards", "actions", "scenarios"];
 
 /// A package as authored: the document, its scenarios, and where everything was written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,6 +58,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
         match path.split_once('/') {
             None if path == "package.yaml" => reader.package(path, text),
             Some(("registers", _)) => reader.register(path, text),
+            Some(("guards", _)) => reader.guard_set(path, text),
             Some(("actions", _)) => reader.action(path, text),
             Some(("scenarios", _)) => {
                 scenario_files.extend(reader.read::<ScenarioFile>(path, text).map(|f| (path, f)));
@@ -64,6 +68,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
     }
     reader.scenarios(scenario_files);
     reader.source.doc.registers.sort_by(|a, b| a.name.cmp(&b.name));
+    reader.source.doc.guards.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.actions.sort_by(|a, b| a.name.cmp(&b.name));
     if reader.problems.is_empty() { Ok(reader.source) } else { Err(reader.problems) }
 }
@@ -233,17 +238,8 @@ impl Reader {
             self.put(path, format!("{place}.mandates[{i}]"), &mandate.of);
             mandates.push(MandateDoc { of: mandate.of.value, purpose: mandate.purpose });
         }
-        let mut reads = Vec::new();
-        for (name, read) in file.reads.0 {
-            self.put(path, format!("{place}.let.{name}"), &read);
-            reads.push(LetDoc { name, read: read.value });
-        }
-        let mut guards = Vec::new();
-        for (i, guard) in file.require.into_iter().enumerate() {
-            self.put(path, format!("{place}.require[{i}]"), &guard.that);
-            let text = TextDoc { zh: guard.zh, en: guard.en };
-            guards.push(GuardDoc { code: guard.code, that: guard.that.value, text });
-        }
+        let reads = self.reads(path, &place, file.reads);
+        let guards = self.guards(path, &place, file.require);
         let effects = self.effects(path, &place, file.effects);
         self.source.doc.actions.push(ActionDoc {
             name,
@@ -257,6 +253,42 @@ impl Reader {
             guards,
             effects,
         });
+    }
+
+    fn guard_set(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<yaml::GuardsFile>(path, text) else { return };
+        let name = file.guard.value.clone();
+        let place = format!("guards.{name}");
+        self.put(path, place.clone(), &file.guard);
+        let mut on = Vec::new();
+        for (i, action) in file.on.into_iter().enumerate() {
+            self.put(path, format!("{place}.on[{i}]"), &action);
+            on.push(action.value);
+        }
+        let reads = self.reads(path, &place, file.reads);
+        let guards = self.guards(path, &place, file.require);
+        let title = file.title.into();
+        let set = GuardSetDoc { name, title, law: file.law, on, reads, guards };
+        self.source.doc.guards.push(set);
+    }
+
+    fn reads(&mut self, path: &str, place: &str, texts: Ordered<Spanned<String>>) -> Vec<LetDoc> {
+        let mut reads = Vec::new();
+        for (name, read) in texts.0 {
+            self.put(path, format!("{place}.let.{name}"), &read);
+            reads.push(LetDoc { name, read: read.value });
+        }
+        reads
+    }
+
+    fn guards(&mut self, path: &str, place: &str, texts: Vec<yaml::GuardText>) -> Vec<GuardDoc> {
+        let mut guards = Vec::new();
+        for (i, guard) in texts.into_iter().enumerate() {
+            self.put(path, format!("{place}.require[{i}]"), &guard.that);
+            let text = TextDoc { zh: guard.zh, en: guard.en };
+            guards.push(GuardDoc { code: guard.code, that: guard.that.value, text });
+        }
+        guards
     }
 
     fn sets(&mut self, path: &str, place: &str, sets: Ordered<Spanned<String>>) -> Vec<SetDoc> {

@@ -15,7 +15,7 @@ use chaincity_package::source::{self, Source};
 fn files() -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages/real-estate");
     let mut files = Vec::new();
-    for folder in ["", "registers", "actions", "scenarios"] {
+    for folder in [""].into_iter().chain(source::FOLDERS) {
         let entries = std::fs::read_dir(root.join(folder)).unwrap();
         for entry in entries.map(Result::unwrap).filter(|e| e.path().is_file()) {
             let name = entry.file_name().into_string().unwrap();
@@ -42,7 +42,7 @@ fn the_real_estate_package_compiles() {
     assert_eq!(package.id, "real-estate");
     let transfer = package.actions.get("transfer").unwrap();
     let title = &transfer.reads.first().unwrap().read;
-    let Read::Index { index, values, filters, want } = title else { panic!("not by index") };
+    let Read::Index { index, values, filters, want, .. } = title else { panic!("not by index") };
     assert_eq!((index.as_str(), values.len(), filters.len()), ("by_unit", 2, 0));
     assert_eq!(*want, Want::One);
     assert!(package.actions.get("seal").unwrap().urgent);

@@ -31,18 +31,7 @@ pub(super) fn root() -> PathBuf {
 }
 
 pub(super) fn real_estate() -> Source {
-    let folder = root().join("packages/real-estate");
-    let mut files =
-        vec![("package.yaml".to_owned(), fs::read_to_string(folder.join("package.yaml")).unwrap())];
-    for part in ["registers", "actions"] {
-        for entry in fs::read_dir(folder.join(part)).unwrap() {
-            let entry = entry.unwrap();
-            let name = format!("{part}/{}", entry.file_name().into_string().unwrap());
-            files.push((name, fs::read_to_string(entry.path()).unwrap()));
-        }
-    }
-    let pairs: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    source::parse(&pairs).unwrap()
+    crate::folder::read(&root().join("packages/real-estate")).unwrap().unwrap()
 }
 
 pub(super) fn package() -> Package {

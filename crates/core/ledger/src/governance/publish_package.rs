@@ -1,14 +1,15 @@
 //! `publish-package`: a package comes into force, at once, or replaces its earlier version.
 
+use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::{Action, Package, Register};
 use chaincity_types::{Reject, Value};
 
 use super::schema::{action, document, field, title};
 use super::{ADMIN, ID, Input, PACKAGE, record};
 use crate::call::CallRun;
+use crate::fuel;
 use crate::halt::{Halt, reject};
 use crate::session::{by_kilobyte, draw, field_bytes};
-use crate::{digests, fuel};
 
 pub(super) const NAME: &str = "publish-package";
 
@@ -17,7 +18,7 @@ pub(super) fn declaration() -> Action {
         NAME,
         title("发布应用包", "Publish a package"),
         &[ADMIN],
-        vec![("document", field(document(), "文档", "Canonical package document"))],
+        vec![("document", field(document(), "文档", "Package document, compressed"))],
     )
 }
 
@@ -28,7 +29,7 @@ pub(super) fn fields(package: &Package, document: &[u8]) -> Input {
         ("version", Value::Int(i64::from(package.version))),
         ("title_zh", package.title.zh.as_str().into()),
         ("title_en", package.title.en.as_str().into()),
-        ("digest", Value::Bytes(digests::document(document).as_bytes().to_vec())),
+        ("digest", Value::Bytes(package.digest.as_bytes().to_vec())),
         ("document", Value::Bytes(document.to_vec())),
     ])
 }
@@ -36,7 +37,10 @@ pub(super) fn fields(package: &Package, document: &[u8]) -> Input {
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
     super::check_majority(run)?;
     let document = super::bytes(input, "document")?;
-    draw(&mut run.fuel, by_kilobyte(document.len(), fuel::COMPILE_KILOBYTE))?;
+    let Ok(unpacked) = PackageDoc::unpacked_len(&document) else {
+        return reject(Reject::PackageInvalid, "not a package document");
+    };
+    draw(&mut run.fuel, by_kilobyte(unpacked, fuel::COMPILE_KILOBYTE))?;
     let Some(new) = run.session.compile(&document) else {
         return reject(Reject::PackageInvalid, "the document does not compile");
     };

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
+use chaincity_package::doc::PACKED_BYTES_MAX;
 use chaincity_package::model::{Action, Field, FieldType, KeyRule, Package, Register, Text};
 use chaincity_types::Digest;
 
@@ -109,7 +110,7 @@ fn package_register() -> Register {
             ("title_zh", field(FieldType::Text(200), "中文名称", "Title, Chinese")),
             ("title_en", field(FieldType::Text(200), "英文名称", "Title, English")),
             ("digest", field(FieldType::Digest, "文档摘要", "Digest of the document")),
-            ("document", field(document(), "文档", "Canonical package document")),
+            ("document", field(document(), "文档", "Package document, compressed")),
         ],
     )
 }
@@ -216,7 +217,7 @@ pub(super) fn node_kind() -> FieldType {
     FieldType::Enum(vec!["candidate".to_owned(), "observer".to_owned()])
 }
 
-/// A package document must leave room in its record's body.
-pub(super) const fn document() -> FieldType {
-    FieldType::Bytes(64_000)
+/// A package document as the ledger holds it; it leaves room in its record's body.
+pub(super) fn document() -> FieldType {
+    FieldType::Bytes(u32::try_from(PACKED_BYTES_MAX).unwrap_or(u32::MAX))
 }

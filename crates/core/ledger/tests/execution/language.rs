@@ -19,6 +19,7 @@ fn queue() -> Source {
         ("registers/seal.yaml".to_owned(), include_str!("language/seal.yaml")),
         ("registers/note.yaml".to_owned(), include_str!("language/note.yaml")),
         ("registers/paper.yaml".to_owned(), include_str!("language/paper.yaml")),
+        ("guards/sealed.yaml".to_owned(), include_str!("language/guards.yaml")),
         ("scenarios/all.yaml".to_owned(), include_str!("language/scenarios.yaml")),
     ];
     for action in include_str!("language/actions.txt").split("--- ").filter(|text| !text.is_empty())

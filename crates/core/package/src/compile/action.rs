@@ -3,14 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Compiler, GUARDS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, text};
-use crate::doc::{ActionDoc, LetDoc};
+use super::{Compiler, GUARDS_MAX, LAWS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, text};
+use crate::doc::{ActionDoc, GuardDoc, LetDoc, PackageDoc};
 use crate::model::{
     Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, Want,
 };
 use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};
-use crate::rule::{Expr, Names, Program, Type, equality, is_name};
+use crate::rule::{Expr, Names, Program, RuleError, Type, condition, is_name};
 
 /// What an action's rules see, and what stands behind the names.
 pub(super) struct Scope<'p> {
@@ -20,6 +20,8 @@ pub(super) struct Scope<'p> {
     pub(super) records: BTreeMap<String, (&'p Register, bool)>,
     /// How deep each read lies.
     depths: BTreeMap<String, usize>,
+    /// The texts of the reads: guard sets may declare a read that is there already.
+    texts: BTreeMap<String, String>,
 }
 
 /// What every rule sees of its caller.
@@ -52,10 +54,15 @@ pub(super) fn record_type(register: &Register) -> Type {
 }
 
 impl Compiler {
-    pub(super) fn action(&mut self, doc: &ActionDoc, package: &Package) -> Action {
+    pub(super) fn action(
+        &mut self,
+        doc: &ActionDoc,
+        whole: &PackageDoc,
+        package: &Package,
+    ) -> Action {
         let place = format!("actions.{}", doc.name);
         self.check_id(&place, &doc.name);
-        self.bounded(&place, doc.law.len(), 32);
+        self.bounded(&place, doc.law.len(), LAWS_MAX);
         self.bounded(&place, doc.by.len(), 16);
         for role in &doc.by {
             if !package.roles.contains_key(role) {
@@ -72,8 +79,19 @@ impl Compiler {
         let mut names = super::base_names(package);
         names.insert("input".to_owned(), Type::record(input_type));
         names.insert("caller".to_owned(), caller_type());
-        let mut scope = Scope { package, names, records: BTreeMap::new(), depths: BTreeMap::new() };
-        let reads = self.reads(&place, &doc.reads, &mut scope);
+        names.insert("action".to_owned(), Type::String);
+        let mut scope = Scope {
+            package,
+            names,
+            records: BTreeMap::new(),
+            depths: BTreeMap::new(),
+            texts: BTreeMap::new(),
+        };
+        let mut reads = self.reads(&place, &doc.reads, &mut scope);
+        let mut guards = self.shared_guards(doc, whole, &mut reads, &mut scope);
+        guards.extend(self.guards(&place, &doc.guards, &scope));
+        self.bounded(&place, reads.len(), READS_MAX);
+        self.bounded(&place, guards.len(), GUARDS_MAX);
         Action {
             name: doc.name.clone(),
             title: text(&doc.title),
@@ -83,7 +101,7 @@ impl Compiler {
             mandates: self.mandates(&place, doc, &scope),
             input,
             reads,
-            guards: self.guards(&place, doc, &scope),
+            guards,
             effects: self.effects(&place, &doc.effects, &mut scope, 0),
         }
     }
@@ -175,12 +193,35 @@ impl Compiler {
         out
     }
 
-    fn guards(&mut self, place: &str, doc: &ActionDoc, scope: &Scope<'_>) -> Vec<Guard> {
+    /// The guards of the action's guard sets, which come before its own; their reads are added
+    /// to `reads`.
+    fn shared_guards<'p>(
+        &mut self,
+        doc: &ActionDoc,
+        whole: &PackageDoc,
+        reads: &mut Vec<Let>,
+        scope: &mut Scope<'p>,
+    ) -> Vec<Guard> {
         let mut out = Vec::new();
-        if !self.bounded(place, doc.guards.len(), GUARDS_MAX) {
+        for set in whole.sets_of(&doc.name) {
+            let place = format!("guards.{}", set.name);
+            let before = self.problems.len();
+            reads.extend(self.reads(&place, &set.reads, scope));
+            out.extend(self.guards(&place, &set.guards, scope));
+            for problem in self.problems.iter_mut().skip(before) {
+                problem.cause.zh.push_str(&format!("（用于业务动作`{}`）", doc.name));
+                problem.cause.en.push_str(&format!(" (for the action `{}`)", doc.name));
+            }
+        }
+        out
+    }
+
+    fn guards(&mut self, place: &str, docs: &[GuardDoc], scope: &Scope<'_>) -> Vec<Guard> {
+        let mut out = Vec::new();
+        if !self.bounded(place, docs.len(), GUARDS_MAX) {
             return out;
         }
-        for (i, guard) in doc.guards.iter().enumerate() {
+        for (i, guard) in docs.iter().enumerate() {
             let place = format!("{place}.require[{i}]");
             self.check_code(&place, &guard.code);
             if let Some(that) = self.typed(&place, &guard.that, &Type::Bool, &scope.names) {
@@ -215,6 +256,9 @@ impl Compiler {
         }
         for doc in docs {
             let place = format!("{place}.let.{}", doc.name);
+            if scope.texts.get(&doc.name) == Some(&doc.read) {
+                continue;
+            }
             if !self.new_name(&place, &doc.name, scope) {
                 continue;
             }
@@ -227,9 +271,12 @@ impl Compiler {
                 Read::Key { optional: true, .. } | Read::Index { want: Want::Maybe, .. } => {
                     (record.optional(), false)
                 }
-                Read::Index { want: Want::All(_), .. } => (Type::list(record), true),
+                Read::Keys { .. } | Read::Index { want: Want::All(_), .. } => {
+                    (Type::list(record), true)
+                }
             };
             scope.names.insert(doc.name.clone(), ty);
+            scope.texts.insert(doc.name.clone(), doc.read.clone());
             scope.records.insert(doc.name.clone(), (register, list));
             out.push(Let { name: doc.name.clone(), register: register.name.clone(), read });
         }
@@ -249,6 +296,7 @@ impl Compiler {
         };
         let exprs: Vec<&Expr> = match &text.kind {
             ReadKind::Key { key, .. } => vec![key],
+            ReadKind::Keys { keys, .. } => vec![keys],
             ReadKind::Where { conditions, .. } => conditions.iter().map(|(_, e)| e).collect(),
         };
         let depth = exprs
@@ -261,8 +309,15 @@ impl Compiler {
         scope.depths.insert(doc.name.clone(), depth);
         let read = match &text.kind {
             ReadKind::Key { key, optional, closed } => {
-                let key = self.expression(place, key, &Type::String, &scope.names)?;
+                // A reference that may be absent finds nothing.
+                let ty = if *optional { Type::String.optional() } else { Type::String };
+                let key = self.expression(place, key, &ty, &scope.names)?;
                 Read::Key { key, optional: *optional, closed: *closed }
+            }
+            ReadKind::Keys { keys, max } => {
+                let ty = Type::list(Type::String);
+                let keys = self.expression(place, keys, &ty, &scope.names)?;
+                Read::Keys { keys, max: *max }
             }
             ReadKind::Where { conditions, want } => {
                 self.index_read(place, register, conditions, *want, scope)?
@@ -300,10 +355,11 @@ impl Compiler {
         scope: &Scope<'_>,
     ) -> Option<Read> {
         let mut wanted: BTreeMap<String, Program> = BTreeMap::new();
-        for (at, condition) in conditions {
-            let Some((name, expr)) = equality(condition) else {
-                let error = crate::rule::RuleError::new(*at, "a condition is `field == value`");
-                self.rule_error(place, &error);
+        let mut list = None;
+        for (at, text) in conditions {
+            let Some((name, expr, is_list)) = condition(text) else {
+                let cause = "a condition is `field == value` or `field in list`";
+                self.rule_error(place, &RuleError::new(*at, cause));
                 return None;
             };
             let computed = || register.computed.iter().find(|c| c.name == name).map(|c| &c.field);
@@ -311,15 +367,23 @@ impl Compiler {
                 self.unknown(place, ("字段", "field"), name);
                 return None;
             };
-            let ty = Type::of_field(&field.kind, field.optional);
+            let one = Type::of_field(&field.kind, field.optional);
+            let ty = if is_list { Type::list(one) } else { one };
             let program = self.expression(place, expr, &ty, &scope.names)?;
             self.check_word(place, field, &program);
+            if is_list && list.replace(name.to_owned()).is_some() {
+                self.rule_error(place, &RuleError::new(*at, "only one condition may be `in`"));
+                return None;
+            }
             if wanted.insert(name.to_owned(), program).is_some() {
                 self.check_twice(place, [name, name].into_iter());
                 return None;
             }
         }
-        let covered = |index: &&Index| index.fields.iter().all(|f| wanted.contains_key(f));
+        let covered = |index: &&Index| {
+            index.fields.iter().all(|f| wanted.contains_key(f))
+                && list.as_ref().is_none_or(|list| index.fields.contains(list))
+        };
         let best = register
             .indexes
             .values()
@@ -335,8 +399,9 @@ impl Compiler {
             WantText::Maybe => Want::Maybe,
             WantText::All(max) => Want::All(max),
         };
+        let any_of = index.fields.iter().position(|field| list.as_ref() == Some(field));
         let filters = wanted.into_iter().collect();
-        Some(Read::Index { index: index.name.clone(), values, filters, want })
+        Some(Read::Index { index: index.name.clone(), values, any_of, filters, want })
     }
 
     /// A constant given to an enum must be one of its words.

@@ -25,11 +25,13 @@ pub const FIELDS_MAX: usize = 100;
 pub const INDEXES_MAX: usize = 8;
 /// Most actions of a package.
 pub const ACTIONS_MAX: usize = 200;
-/// Most declared reads of an action.
+/// Most declared reads of an action, those of its guard sets included.
 pub const READS_MAX: usize = 32;
 /// Deepest chain of reads that depend on each other.
 pub const READ_DEPTH_MAX: usize = 4;
-/// Most guards of an action.
+/// Most guard sets of a package.
+const GUARD_SETS_MAX: usize = 64;
+/// Most guards of an action, those of its guard sets included.
 pub const GUARDS_MAX: usize = 64;
 /// Most effects of an action, or of an `each` or `when`.
 pub const EFFECTS_MAX: usize = 16;
@@ -43,6 +45,8 @@ pub(crate) const COMPUTED_MAX: usize = 16;
 const DIGITS_MAX: u8 = 12;
 /// Most demands for mandates of an action.
 pub const MANDATES_MAX: usize = 8;
+/// Most provisions named as the legal basis of one action or guard set.
+const LAWS_MAX: usize = 32;
 /// Most problems reported at once.
 const PROBLEMS_MAX: usize = 100;
 
@@ -155,11 +159,12 @@ impl Compiler {
                 ("写1或更大的整数", "write 1 or a larger integer"),
             ));
         }
-        let size = doc.to_bytes().len();
+        let size = doc.canonical().len();
         if !self.bounded("package", size, DOCUMENT_BYTES_MAX)
             || !self.bounded("roles", doc.roles.len(), ROLES_MAX)
             || !self.bounded("registers", doc.registers.len(), REGISTERS_MAX)
             || !self.bounded("actions", doc.actions.len(), ACTIONS_MAX)
+            || !self.bounded("guards", doc.guards.len(), GUARD_SETS_MAX)
             || !self.bounded("requires", doc.requires.len(), CONSTANTS_MAX)
             || !self.bounded("parameters", doc.parameters.len(), CONSTANTS_MAX)
             || !self.bounded("sequences", doc.sequences.len(), CONSTANTS_MAX)
@@ -182,11 +187,31 @@ impl Compiler {
             package.registers.insert(register.name.clone(), compiled);
         }
         self.check_references(&package.registers);
+        self.guard_sets(doc);
         for action in &doc.actions {
-            let compiled = self.action(action, &package);
+            let compiled = self.action(action, doc, &package);
             package.actions.insert(action.name.clone(), compiled);
         }
         package
+    }
+
+    /// What guard sets say besides the guards, which are compiled for each action.
+    fn guard_sets(&mut self, doc: &PackageDoc) {
+        self.check_twice("guards", doc.guards.iter().map(|set| set.name.as_str()));
+        for set in &doc.guards {
+            let place = format!("guards.{}", set.name);
+            self.check_id(&place, &set.name);
+            self.bounded(&place, set.law.len(), LAWS_MAX);
+            if !self.bounded(&place, set.on.len(), ACTIONS_MAX) {
+                continue;
+            }
+            self.check_twice(&place, set.on.iter().map(String::as_str));
+            for (i, on) in set.on.iter().enumerate() {
+                if !doc.actions.iter().any(|action| action.name == *on) {
+                    self.unknown(&format!("{place}.on[{i}]"), ("业务动作", "action"), on);
+                }
+            }
+        }
     }
 
     fn constants(&mut self, doc: &PackageDoc, package: &mut Package) {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::doc::{
-    ActionDoc, ComputedDoc, EffectDoc, GuardDoc, IndexDoc, InvariantDoc, LetDoc, MandateDoc,
-    ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc,
+    ActionDoc, ComputedDoc, DocumentError, EffectDoc, GuardDoc, GuardSetDoc, IndexDoc,
+    InvariantDoc, LetDoc, MandateDoc, PACKED_BYTES_MAX, ParameterDoc, RegisterDoc, RequireDoc,
+    RoleDoc, SequenceDoc, SetDoc,
 };
 use crate::model::{Read, Want};
 
@@ -91,7 +92,7 @@ fn codes(change: impl FnOnce(&mut PackageDoc)) -> Vec<&'static str> {
 #[test]
 fn a_read_uses_the_most_telling_index_and_filters_the_rest() {
     let package = compile(&doc(|_| {})).unwrap();
-    let Read::Index { index, values, filters, want } = &package.actions["give"].reads[1].read
+    let Read::Index { index, values, filters, want, .. } = &package.actions["give"].reads[1].read
     else {
         panic!("not by index")
     };
@@ -338,14 +339,73 @@ fn another_package_is_called_only_when_it_is_required() {
 }
 
 #[test]
-fn a_document_is_named_by_its_bytes() {
+fn a_document_is_named_by_its_content() {
     let (a, b) = (doc(|_| {}), doc(|d| d.version = 2));
     assert_ne!(a.digest(), b.digest());
     assert_eq!(PackageDoc::from_bytes(&a.to_bytes()).unwrap(), a);
     assert_eq!(compile(&a).unwrap().digest, a.digest());
-    let mut longer = a.to_bytes();
+    let mut cut = a.to_bytes();
+    cut.pop();
+    assert_eq!(PackageDoc::from_bytes(&cut), Err(DocumentError::Packed));
+    let mut longer = a.canonical();
     longer.push(0);
-    assert!(PackageDoc::from_bytes(&longer).is_err());
+    let longer = miniz_oxide::deflate::compress_to_vec_zlib(&longer, 1);
+    assert!(matches!(PackageDoc::from_bytes(&longer), Err(DocumentError::Cbor(_))));
+}
+
+#[test]
+fn a_document_that_unpacks_to_too_much_is_refused() {
+    let bomb = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; 30_000_000], 9);
+    assert!(bomb.len() < PACKED_BYTES_MAX);
+    assert_eq!(PackageDoc::from_bytes(&bomb), Err(DocumentError::Packed));
+    assert_eq!(PackageDoc::unpacked_len(&bomb), Err(DocumentError::Packed));
+}
+
+fn guard_set(on: &[&str], read: &str, that: &str) -> GuardSetDoc {
+    let text = TextDoc { zh: "查封".into(), en: "seals".into() };
+    GuardSetDoc {
+        name: "shared".into(),
+        title: text.clone(),
+        law: vec![],
+        on: on.iter().map(|name| (*name).to_owned()).collect(),
+        reads: vec![LetDoc { name: "others".into(), read: read.into() }],
+        guards: vec![GuardDoc { code: "shared-code".into(), that: that.into(), text }],
+    }
+}
+
+#[test]
+fn shared_guards_stand_before_the_own_guards_of_each_of_their_actions() {
+    let name = doc(|_| {}).actions[0].name.clone();
+    let read = "all(item, owner == \"a\", max 3)";
+    let with = |on: &[&str], read: &str, that: &str| {
+        compile(&doc(|d| d.guards = vec![guard_set(on, read, that)]))
+    };
+    let package = with(&[&name], read, "size(others) == 0").unwrap();
+    let action = &package.actions[&name];
+    assert_eq!(action.guards[0].code, "shared-code");
+    assert!(action.reads.iter().any(|read| read.name == "others"));
+    let problems = with(&[&name], read, "size(other) == 0").unwrap_err();
+    assert_eq!(problems[0].place, "guards.shared.require[0]");
+    assert!(problems[0].cause.en.contains(&format!("`{name}`")), "{}", problems[0].cause.en);
+    let problems = with(&["nothing"], read, "true").unwrap_err();
+    assert_eq!(
+        (problems[0].code, problems[0].place.as_str()),
+        ("unknown-name", "guards.shared.on[0]")
+    );
+}
+
+#[test]
+fn a_list_of_alternatives_needs_an_index_over_its_field() {
+    let read = |text: &str| {
+        codes(|d| action(d).reads.push(LetDoc { name: "z".into(), read: text.into() }))
+    };
+    assert!(read("all(item, owner in [\"a\", \"b\"], max 3)").is_empty());
+    assert!(read("each(item, [\"a\"], max 3)").is_empty());
+    assert!(read("find(item, null)").is_empty());
+    assert_eq!(read("get(item, null)"), ["type"]);
+    assert_eq!(read("each(item, \"a\", max 3)"), ["type"]);
+    assert_eq!(read("all(item, owner in \"a\", max 3)"), ["type"]);
+    assert_eq!(read("all(item, owner == \"a\", price in [1], max 3)"), ["no-index"]);
 }
 
 proptest::proptest! {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doc::{
-    ActionDoc, FieldDoc, IndexDoc, PackageDoc, ParameterDoc, RegisterDoc, RoleDoc, SequenceDoc,
+    ActionDoc, FieldDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc, ParameterDoc, RegisterDoc,
+    RoleDoc, SequenceDoc,
 };
 use crate::model::Text;
 
@@ -30,7 +31,7 @@ macro_rules! named {
     ($($ty:ty),*) => { $(impl Named for $ty { fn name(&self) -> &str { &self.name } })* };
 }
 
-named!(RoleDoc, RegisterDoc, ActionDoc, FieldDoc, IndexDoc, ParameterDoc, SequenceDoc);
+named!(RoleDoc, RegisterDoc, GuardSetDoc, ActionDoc, FieldDoc, IndexDoc, ParameterDoc, SequenceDoc);
 
 /// Every change from `old` to `new`, in the order of the document.
 #[must_use]
@@ -55,6 +56,10 @@ pub fn diff(old: &PackageDoc, new: &PackageDoc) -> Vec<Change> {
     changes.parts("registers", ("登记簿", "register"), &old.registers, &new.registers, true);
     for (before, after) in pairs(&old.registers, &new.registers) {
         changes.register(before, after);
+    }
+    changes.parts("guards", ("共用条件", "guard set"), &old.guards, &new.guards, false);
+    for (before, after) in pairs(&old.guards, &new.guards) {
+        changes.guard_set(before, after);
     }
     changes.parts("actions", ("业务动作", "action"), &old.actions, &new.actions, false);
     for (before, after) in pairs(&old.actions, &new.actions) {
@@ -185,15 +190,24 @@ impl Changes {
             self.rule(&format!("{input}.{}", after.name), ("类型", "type"), &before.ty, &after.ty);
         }
         self.value(&place, ("读取", "what it reads"), &old.reads, &new.reads);
-        self.guards(&place, old, new);
+        self.guards(&place, &old.guards, &new.guards);
         self.value(&place, ("效果", "its effects"), &old.effects, &new.effects);
     }
 
-    fn guards(&mut self, place: &str, old: &ActionDoc, new: &ActionDoc) {
-        let before: BTreeMap<&str, &str> =
-            old.guards.iter().map(|g| (g.code.as_str(), g.that.as_str())).collect();
-        let after: BTreeMap<&str, &str> =
-            new.guards.iter().map(|g| (g.code.as_str(), g.that.as_str())).collect();
+    fn guard_set(&mut self, old: &GuardSetDoc, new: &GuardSetDoc) {
+        let place = format!("guards.{}", new.name);
+        self.value(&place, ("名称", "title"), &old.title, &new.title);
+        self.rule(&place, ("法律依据", "legal basis"), &old.law.join("、"), &new.law.join("、"));
+        self.rule(&place, ("适用业务", "its actions"), &old.on.join(", "), &new.on.join(", "));
+        self.value(&place, ("读取", "what it reads"), &old.reads, &new.reads);
+        self.guards(&place, &old.guards, &new.guards);
+    }
+
+    fn guards(&mut self, place: &str, old: &[GuardDoc], new: &[GuardDoc]) {
+        let rules = |guards: &[GuardDoc]| -> BTreeMap<String, String> {
+            guards.iter().map(|g| (g.code.clone(), g.that.clone())).collect()
+        };
+        let (before, after) = (rules(old), rules(new));
         for code in before.keys().filter(|code| !after.contains_key(*code)) {
             let (zh, en) = (format!("删除条件`{code}`"), format!("condition `{code}` removed"));
             self.note(place, zh, en);

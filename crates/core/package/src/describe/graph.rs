@@ -48,12 +48,12 @@ pub fn graph(doc: &PackageDoc) -> String {
                 false,
             );
         }
-        let written = written_registers(action);
+        let written = written_registers(action, doc);
         for register in &written {
             let (from, to) = (actions.get(action.name.as_str()), registers.get(register.as_str()));
             link(&mut svg, from, to, "#b3261e", false);
         }
-        for register in read_registers(action).iter().filter(|name| !written.contains(name)) {
+        for register in read_registers(action, doc).iter().filter(|name| !written.contains(name)) {
             let (from, to) = (actions.get(action.name.as_str()), registers.get(register.as_str()));
             link(&mut svg, from, to, "#1f5fa8", true);
         }

@@ -9,12 +9,12 @@ pub use diff::{Change, diff};
 pub use graph::graph;
 pub use page::page;
 
-use crate::doc::{ActionDoc, EffectDoc};
+use crate::doc::{ActionDoc, EffectDoc, PackageDoc};
 
 /// Registers that an action reads, in the order of their reads.
-fn read_registers(action: &ActionDoc) -> Vec<String> {
+fn read_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
-    for read in action.reads.iter().filter_map(|read| crate::read::parse(&read.read).ok()) {
+    for read in doc.reads_of(action).filter_map(|read| crate::read::parse(&read.read).ok()) {
         if !out.contains(&read.register) {
             out.push(read.register);
         }
@@ -23,9 +23,9 @@ fn read_registers(action: &ActionDoc) -> Vec<String> {
 }
 
 /// Registers that an action writes: into which it inserts, or whose records it read and changes.
-fn written_registers(action: &ActionDoc) -> Vec<String> {
+fn written_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<String> {
     let register_of = |name: &str| {
-        let read = action.reads.iter().find(|read| read.name == name)?;
+        let read = doc.reads_of(action).find(|read| read.name == name)?;
         crate::read::parse(&read.read).ok().map(|read| read.register)
     };
     let mut out: Vec<String> = Vec::new();

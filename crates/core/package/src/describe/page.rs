@@ -33,6 +33,7 @@ pub fn page(doc: &PackageDoc) -> String {
     for action in &doc.actions {
         page.action(action, doc);
     }
+    page.matrix(doc);
     page.section("登记簿", "Registers");
     for register in &doc.registers {
         page.register(register, doc);
@@ -115,21 +116,49 @@ impl Page {
         let mandates: Vec<String> = action.mandates.iter().map(mandate).collect();
         self.row("须有授意", "Mandates of", &mandates.join("<br>"));
         self.row("输入", "Input", &fields(&action.input));
-        let reads: Vec<String> = action
-            .reads
-            .iter()
+        let reads: Vec<String> = doc
+            .reads_of(action)
             .map(|read| format!("{} = {}", code(&read.name), code(&read.read)))
             .collect();
         self.row("读取", "Reads", &reads.join("<br>"));
-        let guards: Vec<String> = action
-            .guards
-            .iter()
+        let guards: Vec<String> = doc
+            .guards_of(action)
             .map(|g| format!("{} ({})<br>{}", both(&g.text), code(&g.code), code(&g.that)))
             .collect();
         self.row("不满足则驳回", "Refused unless", &list(&guards));
         self.row("效果", "Effects", &effects(&action.effects));
-        self.row("涉及登记簿", "Registers", &registers(action));
+        self.row("涉及登记簿", "Registers", &registers(action, doc));
         self.put("</table>\n</section>\n");
+    }
+
+    /// Which guard set stands for which action: the table that a lawyer looks for first.
+    fn matrix(&mut self, doc: &PackageDoc) {
+        if doc.guards.is_empty() {
+            return;
+        }
+        self.section("共用前置条件", "Shared guards");
+        self.put("<table>\n<tr><th></th>");
+        for set in &doc.guards {
+            let law = escape(&set.law.join("；"));
+            self.put(&format!("<th>{}<br>{law}</th>", both(&set.title)));
+        }
+        self.put("</tr>\n");
+        for action in &doc.actions {
+            if doc.sets_of(&action.name).next().is_none() {
+                continue;
+            }
+            let link = format!("<a href=\"#action-{}\">", escape(&action.name));
+            self.put(&format!("<tr><th>{link}{}</a></th>", both(&action.title)));
+            for set in &doc.guards {
+                let stands = set.on.contains(&action.name);
+                let refusals = set.guards.iter().map(|guard| code(&guard.code));
+                let cell =
+                    if stands { refusals.collect::<Vec<_>>().join("<br>") } else { "".into() };
+                self.put(&format!("<td>{cell}</td>"));
+            }
+            self.put("</tr>\n");
+        }
+        self.put("</table>\n");
     }
 
     fn register(&mut self, register: &RegisterDoc, doc: &PackageDoc) {
@@ -163,7 +192,7 @@ impl Page {
         let writers: Vec<String> = doc
             .actions
             .iter()
-            .filter(|action| written_registers(action).contains(&register.name))
+            .filter(|action| written_registers(action, doc).contains(&register.name))
             .map(|a| format!("<a href=\"#action-{}\">{}</a>", escape(&a.name), both(&a.title)))
             .collect();
         self.row("由何业务写入", "Written by", &writers.join("<br>"));
@@ -188,9 +217,9 @@ fn fields(fields: &[FieldDoc]) -> String {
     fields.iter().map(field).collect::<Vec<_>>().join("<br>")
 }
 
-fn registers(action: &ActionDoc) -> String {
+fn registers(action: &ActionDoc, doc: &PackageDoc) -> String {
     let mut parts = Vec::new();
-    let (reads, writes) = (read_registers(action), written_registers(action));
+    let (reads, writes) = (read_registers(action, doc), written_registers(action, doc));
     if !reads.is_empty() {
         parts.push(format!("读 · <span class=\"en\">reads</span> {}", codes(&reads)));
     }

@@ -119,11 +119,15 @@ impl Program {
     }
 }
 
-/// A declared condition `field == value` of a read.
-pub(crate) fn equality(expr: &ast::Expr) -> Option<(&str, &ast::Expr)> {
-    let ast::ExprKind::Binary(ast::BinaryOp::Eq, left, right) = &expr.kind else { return None };
+/// A declared condition of a read: `field == value`, or `field in list`, then with `true`.
+pub(crate) fn condition(expr: &ast::Expr) -> Option<(&str, &ast::Expr, bool)> {
+    let ast::ExprKind::Binary(op, left, right) = &expr.kind else { return None };
     let ast::ExprKind::Name(field) = &left.kind else { return None };
-    Some((field, right))
+    match op {
+        ast::BinaryOp::Eq => Some((field, right, false)),
+        ast::BinaryOp::In => Some((field, right, true)),
+        _ => None,
+    }
 }
 
 pub(crate) use ast::Expr;

@@ -163,6 +163,20 @@ pub(super) struct ActionFile {
     pub(super) effects: Vec<Spanned<EffectText>>,
 }
 
+/// `guards/*.yaml`: guards that several actions share.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GuardsFile {
+    pub(super) guard: Spanned<String>,
+    pub(super) title: Title,
+    #[serde(default)]
+    pub(super) law: Vec<String>,
+    pub(super) on: Vec<Spanned<String>>,
+    #[serde(default, rename = "let")]
+    pub(super) reads: Ordered<Spanned<String>>,
+    pub(super) require: Vec<GuardText>,
+}
+
 /// A demand for mandates.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -28,7 +28,7 @@ pub fn clerk() -> SecretKey {
 pub fn real_estate() -> Package {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages/real-estate");
     let mut files = Vec::new();
-    for folder in ["", "registers", "actions", "scenarios"] {
+    for folder in [""].into_iter().chain(source::FOLDERS) {
         for entry in std::fs::read_dir(root.join(folder)).unwrap() {
             let path = entry.unwrap().path();
             if path.is_file() {
