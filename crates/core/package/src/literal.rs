@@ -1,5 +1,6 @@
 //! Dates, times and decimals as texts, one form each, used by rules and by JSON alike.
 
+use chaincity_types::calendar::Calendar;
 use chaincity_types::{Timestamp, Value};
 use jiff::civil::Date;
 
@@ -83,6 +84,35 @@ pub fn add_months(days: i32, months: i64) -> Option<i32> {
     let months = jiff::Span::new().try_months(months).ok()?;
     let date = civil(days)?.checked_add(months).ok()?;
     (date.year() >= 1).then(|| days_of(date)).flatten()
+}
+
+/// Most working days that [`add_workdays`] counts.
+pub const WORKDAYS_MAX: i64 = 1_000;
+
+/// The first working day on or after a date (民法典 203). In years without a table of the
+/// calendar the days from Monday to Friday count. `None` outside the years 0001 to 9999.
+#[must_use]
+pub fn next_workday(days: i32) -> Option<i32> {
+    let calendar = Calendar::shipped();
+    let mut date = civil(days)?;
+    while !calendar.is_likely_workday(date) {
+        date = date.tomorrow().ok()?;
+    }
+    days_of(date)
+}
+
+/// The `count`-th working day after a date, which itself is not counted (民法典 201); the date
+/// for zero. `None` outside the years 0001 to 9999, or unless `count` is 0 to [`WORKDAYS_MAX`].
+#[must_use]
+pub fn add_workdays(days: i32, count: i64) -> Option<i32> {
+    if !(0..=WORKDAYS_MAX).contains(&count) {
+        return None;
+    }
+    let mut days = days;
+    for _ in 0..count {
+        days = next_workday(days.checked_add(1)?)?;
+    }
+    Some(days)
 }
 
 /// A date as ISO 8601 text, if it lies in the years 0001 to 9999.

@@ -158,6 +158,14 @@ impl Calendar {
         Ok(table.get(&date).map_or(!weekend, |day| day.is_workday))
     }
 
+    /// As [`Self::is_workday`]; in a year without a table, whether it is a day from Monday to
+    /// Friday. For deadlines that must have a date now and are computed anew when the table comes.
+    #[must_use]
+    pub fn is_likely_workday(&self, date: Date) -> bool {
+        let weekend = matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday);
+        self.is_workday(date).unwrap_or(!weekend)
+    }
+
     /// The `days`-th working day after `start`, which itself is not counted (民法典 201). Zero
     /// days end on `start`.
     ///

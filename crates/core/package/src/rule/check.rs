@@ -265,7 +265,8 @@ impl Checker<'_> {
             ("min" | "max", false, [Type::List(item)]) if item.is_ordered() => {
                 Some(item.as_ref().clone())
             }
-            ("add_days" | "add_months", false, [Type::Date, Type::Int]) => Some(Type::Date),
+            ("add_days" | "add_months" | "add_workdays", false, [Type::Date, Type::Int])
+            | ("next_workday", false, [Type::Date]) => Some(Type::Date),
             ("days_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
             ("identifier", false, [Type::String, Type::String, Type::Date]) => {
                 let kind = args.first().and_then(super::compile::identifier_kind);

@@ -78,6 +78,8 @@ pub(crate) enum Function {
     Greatest,
     AddDays,
     AddMonths,
+    AddWorkdays,
+    NextWorkday,
     DaysBetween,
     DateOf,
     Identifier(IdKind),
@@ -235,6 +237,8 @@ impl<'e> Compiler<'e> {
             "max" => Function::Max,
             "add_days" => Function::AddDays,
             "add_months" => Function::AddMonths,
+            "add_workdays" => Function::AddWorkdays,
+            "next_workday" => Function::NextWorkday,
             "days_between" => Function::DaysBetween,
             "identifier" => {
                 let (Some(kind), [_, args @ ..]) = (args.first().and_then(identifier_kind), args)

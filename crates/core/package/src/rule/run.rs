@@ -373,6 +373,16 @@ impl<'a> Machine<'a, '_> {
                 let date = literal::add_months(date_of(&a)?, int_of(&b)?);
                 Value::Date(date.ok_or_else(overflow)?)
             }
+            Function::AddWorkdays => {
+                let count = int_of(&b)?;
+                // Each working day costs looking at one, two or, over a festival, some more days.
+                self.fuel
+                    .draw(u64::try_from(count.clamp(0, literal::WORKDAYS_MAX)).unwrap_or(0))?;
+                Value::Date(literal::add_workdays(date_of(&a)?, count).ok_or_else(overflow)?)
+            }
+            Function::NextWorkday => {
+                Value::Date(literal::next_workday(date_of(&a)?).ok_or_else(overflow)?)
+            }
             Function::DaysBetween => {
                 let days = i64::from(date_of(&b)?).checked_sub(i64::from(date_of(&a)?));
                 Value::Int(days.ok_or_else(overflow)?)

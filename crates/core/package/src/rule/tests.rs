@@ -103,6 +103,11 @@ fn expressions_have_the_values_of_cel() {
         "min(3, 2) == 2 && max('a', 'b') == 'b'",
         "max(numbers) == 4 && min(['b', 'a']) == 'a' && max([0] + numbers) == 4",
         "add_days(today, 31) == date('1970-02-01')",
+        "next_workday(date('2026-10-01')) == date('2026-10-08')",
+        "next_workday(add_days(date('2026-02-02'), 15)) == date('2026-02-24')",
+        "add_workdays(date('2026-01-26'), 30) == date('2026-03-13')",
+        "add_workdays(date('2026-09-29'), 5) == date('2026-10-12') && add_workdays(today, 0) == today",
+        "next_workday(date('2015-03-01')) == date('2015-03-02')",
         "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
         "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
         "identifier('unit-number', '431302 001002 gb00011 F00010001', date('2026-01-01'))
@@ -169,6 +174,8 @@ fn faults_of_data_have_their_codes() {
         ("numbers[-1]", "rule-error"),
         ("max(numbers.filter(n, n > 9))", "rule-error"),
         ("add_days(today, 9223372036854775807)", "overflow"),
+        ("add_workdays(today, 1001)", "overflow"),
+        ("add_workdays(today, -1)", "overflow"),
         ("false || 1 / 0 == 1 || true", "division-by-zero"),
     ] {
         assert_eq!(eval(text), Err(code.to_owned()), "{text}");
