@@ -7,13 +7,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chaincity_package::model::{Action, Package};
+use chaincity_package::model::{Action, Guard, Package};
 use chaincity_package::rule::{Environment, Fuel};
 use chaincity_types::wire::{Call, Event, LogicalKey, Provenance};
 use chaincity_types::{Digest, Reject, Timestamp, Value};
 
 use crate::authority::Caller;
 use crate::draft::Draft;
+use crate::governance::Booking;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session, draw};
 use crate::{fields, fuel, governance};
@@ -68,6 +69,10 @@ pub(crate) struct CallRun<'s, 'v> {
     pub(crate) ordinal: u32,
     /// Whether a key was missing somewhere; the call then goes on only to name more keys.
     pub(crate) missing: bool,
+    /// Whether it reports what a source system has booked.
+    pub(crate) booking: Booking,
+    /// Codes of the rules that a report breaks.
+    pub(crate) discrepancies: Vec<String>,
 }
 
 /// What an applied call leaves.
@@ -95,11 +100,13 @@ pub(crate) fn run(
     };
     let today = today(session.context.time);
     let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
+    let mut run = CallRun::new(session, frame, package, *fuel);
+    run.booking(&known, action)?;
     // The built-in actions that name no role check in their own code who may call.
-    if package.id != governance::ID || !action.by.is_empty() {
+    let governs = known.id == governance::ID && action.by.is_empty();
+    if !governs && run.booking == Booking::Own {
         frame.caller.check_roles(&action.by)?;
     }
-    let mut run = CallRun::new(session, frame, package, *fuel);
     run.see(action, &input);
     let result = run.execute(action, &input);
     *fuel = run.fuel;
@@ -169,6 +176,8 @@ impl<'s, 'v> CallRun<'s, 'v> {
             fuel,
             ordinal: frame.ordinal,
             missing: false,
+            booking: Booking::Own,
+            discrepancies: Vec::new(),
         }
     }
 }
@@ -197,7 +206,9 @@ impl CallRun<'_, '_> {
             governance::apply(self, action, input)?;
         } else {
             self.read_all(&action.reads)?;
-            self.use_mandates(&action.mandates)?;
+            // Whose consent the source system has, it has checked itself.
+            let reported = self.booking == Booking::Reported;
+            self.use_mandates(if reported { &[] } else { &action.mandates })?;
             self.check_guards(action)?;
             self.apply_effects(&action.effects)?;
         }
@@ -256,16 +267,23 @@ impl CallRun<'_, '_> {
 
     fn check_guards(&mut self, action: &Action) -> Result<(), Halt> {
         for guard in &action.guards {
-            let value = guard.that.run(&self.environment, &mut self.fuel)?;
-            let Value::Bool(holds) = value else {
-                let detail = format!("guard `{}` gave a {}", guard.code, value.kind());
-                return reject(Reject::RuleError, detail);
-            };
-            if !holds {
-                return Err(Halt::Rejected(Rejection { code: guard.code.clone(), detail: None }));
-            }
+            let result = self.check_guard(guard);
+            self.broken(result)?;
         }
         Ok(())
+    }
+
+    fn check_guard(&mut self, guard: &Guard) -> Result<(), Halt> {
+        let value = guard.that.run(&self.environment, &mut self.fuel)?;
+        let Value::Bool(holds) = value else {
+            let detail = format!("guard `{}` gave a {}", guard.code, value.kind());
+            return reject(Reject::RuleError, detail);
+        };
+        if holds {
+            Ok(())
+        } else {
+            Err(Halt::Rejected(Rejection { code: guard.code.clone(), detail: None }))
+        }
     }
 
     /// Who writes, by what, and when.

@@ -237,9 +237,10 @@ impl CallRun<'_, '_> {
     /// Turns the drafts into versions, in the order of their first change, then brings the
     /// index entries up to date, in the order of their keys.
     pub(crate) fn settle(&mut self) -> Result<Layer, Halt> {
+        self.check_invariants()?;
+        self.record_discrepancies()?;
         let entries = self.changed_entries()?;
         self.halt_if_missing()?;
-        self.check_invariants()?;
         let mut layer = Layer::default();
         for key in std::mem::take(&mut self.order) {
             if let Some(draft) = self.drafts.remove(&key) {

@@ -31,7 +31,8 @@ impl CallRun<'_, '_> {
                 let found = self.referring(&package, &register.name, name, OnClose::Refuse);
                 match found {
                     Ok(found) if !found.is_empty() => {
-                        return reject(Reject::Referenced, format!("register `{}`", register.name));
+                        let detail = format!("register `{}`", register.name);
+                        self.broken(reject(Reject::Referenced, detail))?;
                     }
                     result => self.tolerate(result.map(drop))?,
                 }
@@ -40,7 +41,8 @@ impl CallRun<'_, '_> {
                 let result = match &invariant.over {
                     None if status == Status::Live => {
                         let seen = self.see_draft(register, name, &key)?;
-                        self.check_invariant(invariant, THIS, seen)
+                        let result = self.check_invariant(invariant, THIS, seen);
+                        self.broken(result)
                     }
                     None => Ok(()),
                     Some(index) => self.check_over(register, &key, invariant, index),
@@ -73,7 +75,8 @@ impl CallRun<'_, '_> {
                 let logical = logical(&package, &register.name, &name);
                 all.push(self.see_draft(register, &name, &logical)?);
             }
-            self.check_invariant(invariant, ALL, Value::List(all))?;
+            let result = self.check_invariant(invariant, ALL, Value::List(all));
+            self.broken(result)?;
         }
         Ok(())
     }

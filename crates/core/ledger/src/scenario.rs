@@ -208,7 +208,7 @@ impl<'a> Stage<'a> {
                 None => return fail(at, "a time in RFC 3339", text.clone()),
             }
         }
-        let package = Arc::clone(&self.package);
+        let package = self.package(step.package.as_deref());
         let Some(action) = package.actions.get(&step.action) else {
             return fail(at, format!("an action `{}`", step.action), "none");
         };
@@ -218,7 +218,7 @@ impl<'a> Stage<'a> {
             Ok(input) => input,
             Err(problem) => return fail(at, "an input of the declared form", problem.to_string()),
         };
-        let mandates = self.give_mandates(at, step, &input)?;
+        let mandates = self.give_mandates(at, (&package.id, step), &input)?;
         let call = Call {
             package: package.id.clone(),
             action: step.action.clone(),
@@ -228,14 +228,23 @@ impl<'a> Stage<'a> {
             mandates: (!mandates.is_empty()).then_some(mandates),
         };
         let receipt = self.submit(at, &step.by, call)?;
-        self.compare(at, step, &receipt)
+        self.compare(at, (&package.id, step), &receipt)
+    }
+
+    /// The package that a step or an assertion names; else the scenario's own.
+    fn package(&self, named: Option<&str>) -> Arc<Package> {
+        if named == Some(governance::ID) {
+            governance::package()
+        } else {
+            Arc::clone(&self.package)
+        }
     }
 
     /// The mandates of a step, given beforehand for exactly its arguments.
     fn give_mandates(
         &mut self,
         at: &str,
-        step: &ScenarioStep,
+        (package, step): (&str, &ScenarioStep),
         input: &BTreeMap<String, Value>,
     ) -> Result<Vec<String>, Failure> {
         let digest = crate::mandate_digest(input);
@@ -247,7 +256,7 @@ impl<'a> Stage<'a> {
             let party = person.subject.as_ref().unwrap_or(&person.member);
             let fields = [
                 ("party", Value::Text(party.clone())),
-                ("package", Value::Text(self.package.id.clone())),
+                ("package", package.into()),
                 ("action", Value::Text(step.action.clone())),
                 ("purpose", Value::Text(mandate.purpose.clone())),
                 ("digest", Value::Bytes(digest.as_bytes().to_vec())),
@@ -271,7 +280,12 @@ impl<'a> Stage<'a> {
         Ok(keys)
     }
 
-    fn compare(&mut self, at: &str, step: &ScenarioStep, receipt: &Receipt) -> Result<(), Failure> {
+    fn compare(
+        &mut self,
+        at: &str,
+        (package, step): (&str, &ScenarioStep),
+        receipt: &Receipt,
+    ) -> Result<(), Failure> {
         let (wanted, found) = (step.code.as_deref().unwrap_or(APPLIED), outcome_of(receipt));
         if wanted != found.split(' ').next().unwrap_or_default() {
             return fail(at, format!("`{wanted}`"), format!("`{found}`"));
@@ -280,7 +294,7 @@ impl<'a> Stage<'a> {
             .entries
             .iter()
             .flat_map(|entry| &entry.events)
-            .filter(|event| event.package == self.package.id)
+            .filter(|event| event.package == package)
             .collect();
         if let Some(wanted) = &step.events {
             let kinds = own.iter().map(|event| event.kind.as_str());
@@ -291,7 +305,8 @@ impl<'a> Stage<'a> {
         }
         if let Some(name) = &step.name {
             let keys = self.written.entry(name.clone()).or_default();
-            for event in own.iter().filter(|event| KERNEL_EVENTS.contains(&event.kind.as_str())) {
+            let all = receipt.entries.iter().flat_map(|entry| &entry.events);
+            for event in all.filter(|event| KERNEL_EVENTS.contains(&event.kind.as_str())) {
                 let keys = keys.entry(event.register.clone()).or_default();
                 if !keys.contains(&event.key) {
                     keys.push(event.key.clone());
@@ -336,7 +351,8 @@ impl<'a> Stage<'a> {
     }
 
     fn check(&self, at: &str, assertion: &Assertion) -> Result<(), Failure> {
-        let Some(register) = self.package.registers.get(&assertion.register) else {
+        let package = self.package(assertion.package.as_deref());
+        let Some(register) = package.registers.get(&assertion.register) else {
             return fail(at, format!("a register `{}`", assertion.register), "none");
         };
         let now = match &assertion.at {
@@ -357,7 +373,7 @@ impl<'a> Stage<'a> {
         // The first field that is not as wanted, and what it is.
         let unfit = |key: &str, record: &Record| {
             let mut fields = record.version.fields.clone();
-            match register.computed_at(&self.package, key, &record.version, now) {
+            match register.computed_at(&package, key, &record.version, now) {
                 Ok(computed) => fields.extend(computed),
                 Err(failure) => return Some((String::new(), failure.to_string())),
             }
@@ -371,7 +387,7 @@ impl<'a> Stage<'a> {
             let count = self
                 .ledger
                 .records()
-                .filter_map(|(key, record)| Some((self.own_key(key, register)?, record)))
+                .filter_map(|(key, record)| Some((own_key(key, &package.id, register)?, record)))
                 .filter(|(key, r)| r.version.status == Status::Live && unfit(key, r).is_none())
                 .count();
             let wanted = assertion.count.unwrap_or(1);
@@ -384,7 +400,7 @@ impl<'a> Stage<'a> {
         };
         let key = self.resolve_text(at, key)?;
         let record = self.ledger.get(&LogicalKey::Record {
-            package: self.package.id.clone(),
+            package: package.id.clone(),
             register: assertion.register.clone(),
             key: key.clone(),
         });
@@ -403,12 +419,6 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// The key of a record of this package's register.
-    fn own_key<'k>(&self, key: &'k LogicalKey, of: &Register) -> Option<&'k str> {
-        let LogicalKey::Record { package, register, key } = key else { return None };
-        (*package == self.package.id && *register == of.name).then_some(key)
-    }
-
     fn wanted_value(&self, at: &str, kind: &FieldType, json: &Json) -> Result<Value, Failure> {
         if json.is_null() {
             return Ok(Value::Null);
@@ -418,6 +428,12 @@ impl<'a> Stage<'a> {
             Err(problem) => fail(at, "a value of the field's type", problem.to_string()),
         }
     }
+}
+
+/// The key of a record of this register.
+fn own_key<'k>(key: &'k LogicalKey, package: &str, of: &Register) -> Option<&'k str> {
+    let LogicalKey::Record { package: found, register, key } = key else { return None };
+    (found == package && *register == of.name).then_some(key)
 }
 
 /// What stands for success in messages.

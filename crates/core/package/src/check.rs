@@ -263,6 +263,9 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         }
         for step in scenario.given.iter().chain(&scenario.when) {
             step_fits(scenario, step, package, found);
+            if step.package.is_some() {
+                continue;
+            }
             tried.entry(&step.action).or_default().insert(step.code.as_deref());
         }
     }
@@ -324,6 +327,9 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
     let people = std::iter::once(&step.by).chain(step.mandates.iter().map(|m| &m.by));
     for person in people.filter(|person| !scenario.people.contains_key(*person)) {
         unknown("人员", "person", person);
+    }
+    if step.package.is_some() {
+        return;
     }
     let Some(action) = package.actions.get(&step.action) else {
         unknown("业务动作", "action", &step.action);

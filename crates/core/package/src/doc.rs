@@ -178,6 +178,9 @@ pub struct RegisterDoc {
     /// `permanent`, or `N years`.
     #[n(10)]
     pub retention: String,
+    /// Role of the connector that reports what the steward's own system has booked.
+    #[n(11)]
+    pub source: Option<String>,
 }
 
 /// A computed field.
@@ -555,7 +558,7 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, DocumentError> {
         return Err(DocumentError::Packed);
     }
     miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(bytes, DOCUMENT_BYTES_MAX)
-        .map_err(|_| DocumentError::Packed)
+        .or(Err(DocumentError::Packed))
 }
 
 /// Why bytes are no package document.

@@ -104,6 +104,10 @@ pub struct Register {
     pub on_close: BTreeMap<String, OnClose>,
     /// How long records are kept.
     pub retention: Retention,
+    /// Role of the connector that reports what the steward's own system has booked. While the
+    /// register is in the mode `mirror` or `parallel`, what it reports is recorded even if a
+    /// guard fails.
+    pub source: Option<String>,
 }
 
 /// A computed field: evaluated wherever a record is seen, never stored.
@@ -247,6 +251,8 @@ pub struct Action {
     pub guards: Vec<Guard>,
     /// Effects, in order.
     pub effects: Vec<Effect>,
+    /// Registers that the effects write, other packages' left out.
+    pub writes: Vec<String>,
 }
 
 /// A demand for mandates.

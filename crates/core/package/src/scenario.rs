@@ -52,6 +52,9 @@ pub struct Scenario {
 pub struct Step {
     /// Who signs: a name of `people`.
     pub by: String,
+    /// The package of the action, if not the scenario's own: `governance`.
+    #[serde(default)]
+    pub package: Option<String>,
     /// The action.
     pub action: String,
     /// The input, as JSON.
@@ -89,6 +92,9 @@ pub struct Mandate {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assertion {
+    /// The package of the register, if not the scenario's own: `governance`.
+    #[serde(default)]
+    pub package: Option<String>,
     /// Register looked into.
     pub register: String,
     /// Key of the record looked at (`$step.register` too). Without it, all live records count.

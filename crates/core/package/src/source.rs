@@ -212,6 +212,10 @@ impl Reader {
                 text.value
             },
         );
+        let source = file.source.map(|text| {
+            self.put(path, format!("{place}.source"), &text);
+            text.value
+        });
         self.source.doc.registers.push(RegisterDoc {
             name,
             title: file.title.into(),
@@ -223,6 +227,7 @@ impl Reader {
             invariants,
             on_close,
             retention,
+            source,
         });
     }
 

@@ -98,6 +98,8 @@ catalogue! {
     TooManyRecords = "too-many-records", "记录数超过声明上限", "more records than the declared bound";
     /// A live record refers to the one that would be closed.
     Referenced = "referenced", "尚有现势记录引用该记录", "a live record refers to this one";
+    /// Only the source system's connector writes a register that mirrors it.
+    RegisterMirrored = "register-mirrored", "该登记簿以来源系统为准，只接受其接口的登记", "the register mirrors its source system and takes only what that reports";
     /// An action's calls of other actions lie too deep.
     CallDepth = "call-depth", "业务动作相互调用过深", "actions call each other too deeply";
     /// A body beyond the size limit.

@@ -10,6 +10,7 @@ mod add_member;
 mod add_node;
 mod add_operator;
 mod committee;
+mod discrepancy;
 mod genesis;
 mod mandate;
 mod publish_package;
@@ -18,6 +19,7 @@ mod set_committee;
 mod set_member;
 mod set_operator;
 mod set_parameter;
+mod set_register_mode;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -32,6 +34,7 @@ use crate::mandates::take;
 use crate::view::Packages;
 
 pub use committee::{committee_key, committee_of};
+pub(crate) use discrepancy::Booking;
 pub use genesis::GenesisError;
 pub(crate) use genesis::genesis;
 pub use schema::package;
@@ -50,6 +53,10 @@ pub const PACKAGE: &str = "package";
 pub const COMMITTEE: &str = "committee";
 /// Register of mandates.
 pub const MANDATE: &str = "mandate";
+/// Register of the modes of packages' registers.
+pub const MODE: &str = "mode";
+/// Register of differences between the ledger's rules and what a source system has booked.
+pub const DISCREPANCY: &str = "discrepancy";
 /// Register of parameters.
 pub const PARAMETER: &str = "parameter";
 /// The role that governance actions demand.
@@ -94,6 +101,8 @@ pub(crate) fn apply(run: &mut CallRun<'_, '_>, action: &Action, input: &Input) -
         set_committee::NAME => set_committee::apply(run, input),
         publish_package::NAME => publish_package::apply(run, input),
         set_parameter::NAME => set_parameter::apply(run, input),
+        set_register_mode::NAME => set_register_mode::apply(run, input),
+        discrepancy::RESOLVE => discrepancy::resolve(run, input),
         mandate::GIVE => mandate::give(run, input),
         mandate::REVOKE => mandate::revoke(run, input),
         _ => reject(Reject::UnknownAction, "no action with this name"),

@@ -10,8 +10,8 @@ use chaincity_types::Digest;
 
 use super::{
     ADMIN, COMMITTEE, ID, IDENTITY, MANDATE, MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER,
-    add_member, add_node, add_operator, mandate, publish_package, set_committee, set_member,
-    set_operator, set_parameter,
+    add_member, add_node, add_operator, discrepancy, mandate, publish_package, set_committee,
+    set_member, set_operator, set_parameter, set_register_mode,
 };
 
 /// The package, made once.
@@ -22,8 +22,17 @@ pub fn package() -> Arc<Package> {
 }
 
 fn build() -> Package {
-    let registers =
-        [member(), operator(), node(), package_register(), committee(), mandates(), parameter()];
+    let registers = [
+        member(),
+        operator(),
+        node(),
+        package_register(),
+        committee(),
+        mandates(),
+        parameter(),
+        discrepancy::mode_register(),
+        discrepancy::register(),
+    ];
     let actions = [
         add_member::declaration(),
         set_member::declaration(),
@@ -33,6 +42,8 @@ fn build() -> Package {
         set_committee::declaration(),
         publish_package::declaration(),
         set_parameter::declaration(),
+        set_register_mode::declaration(),
+        discrepancy::resolve_declaration(),
         mandate::give_declaration(),
         mandate::revoke_declaration(),
     ];
@@ -168,7 +179,7 @@ fn parameter() -> Register {
     )
 }
 
-fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> Register {
+pub(super) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> Register {
     Register {
         name: name.to_owned(),
         title,
@@ -192,6 +203,7 @@ pub(super) fn action(name: &str, title: Text, by: &[&str], input: Vec<(&str, Fie
         reads: Vec::new(),
         guards: Vec::new(),
         effects: Vec::new(),
+        writes: Vec::new(),
     }
 }
 

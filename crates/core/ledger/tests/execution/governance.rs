@@ -306,5 +306,5 @@ fn the_package_describes_its_registers_and_actions() {
         assert!(!register.title.zh.is_empty() && !register.title.en.is_empty());
         assert!(register.fields.values().all(|f| !f.title.zh.is_empty() && !f.title.en.is_empty()));
     }
-    assert_eq!(package.actions.len(), 10);
+    assert_eq!(package.actions.len(), 12);
 }

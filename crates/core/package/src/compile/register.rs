@@ -18,6 +18,9 @@ impl Compiler {
         if !package.roles.contains_key(&doc.steward) {
             self.unknown(&format!("{place}.steward"), ("角色", "role"), &doc.steward);
         }
+        if let Some(source) = doc.source.as_ref().filter(|s| !package.roles.contains_key(*s)) {
+            self.unknown(&format!("{place}.source"), ("角色", "role"), source);
+        }
         let fields = self.fields(&format!("{place}.fields"), &doc.fields);
         let key = self.key(&place, doc, &fields);
         let mut register = Register {
@@ -31,6 +34,7 @@ impl Compiler {
             invariants: Vec::new(),
             on_close: BTreeMap::new(),
             retention: self.retention(&place, &doc.retention),
+            source: doc.source.clone(),
         };
         let names = super::base_names(package);
         self.computed(&place, doc, &mut register, &names);

@@ -132,6 +132,7 @@ impl Changes {
         let place = format!("registers.{}", new.name);
         self.value(&place, ("名称", "title"), &old.title, &new.title);
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
+        self.value(&place, ("来源系统接口", "source"), &old.source, &new.source);
         self.rule(&place, ("保存期限", "retention"), &old.retention, &new.retention);
         if old.key != new.key {
             let (zh, en) = (&old.key, &new.key);

@@ -23,7 +23,7 @@ fn read_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<String> {
 }
 
 /// Registers that an action writes: into which it inserts, or whose records it read and changes.
-fn written_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<String> {
+pub(crate) fn written_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<String> {
     let register_of = |name: &str| {
         let read = doc.reads_of(action).find(|read| read.name == name)?;
         crate::read::parse(&read.read).ok().map(|read| read.register)

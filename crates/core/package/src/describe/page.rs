@@ -169,6 +169,8 @@ impl Page {
         let steward = doc.roles.iter().find(|role| role.name == register.steward);
         let steward = steward.map_or_else(|| code(&register.steward), |role| both(&role.title));
         self.row("主责", "Steward", &steward);
+        let source = register.source.as_deref().map(code).unwrap_or_default();
+        self.row("来源系统接口", "Source", &source);
         self.row("主键", "Key", &code(&register.key));
         self.row("保存", "Kept", &code(&register.retention));
         self.row("字段", "Fields", &fields(&register.fields));

@@ -102,6 +102,8 @@ pub(super) struct RegisterFile {
     pub(super) on_close: Ordered<Spanned<String>>,
     #[serde(default)]
     pub(super) retention: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) source: Option<Spanned<String>>,
 }
 
 /// A computed field.
