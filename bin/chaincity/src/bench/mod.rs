@@ -9,6 +9,7 @@
 //! Client and nodes share the machine: the client's own processor time is in the report.
 
 mod audit;
+mod calls;
 mod drive;
 mod follow;
 mod limit;
@@ -130,6 +131,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         _ => None,
     };
     progress.finish_and_clear();
+    let call_us = calls::measure(workload::PACKAGE)?;
     say("核对 · reading every block back");
     let mut submitted = session.submitted;
     submitted.accepted.append(&mut session.workload.preparation);
@@ -144,6 +146,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         transaction_bytes: session.transaction_bytes,
         found: &found,
         rss_mb: process::peak_memory_mb(&pids)?,
+        call_us,
     }))
 }
 

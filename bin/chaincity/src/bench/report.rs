@@ -56,6 +56,9 @@ pub(crate) struct Report {
     client_cpu_us_per_tx: u64,
     /// Average size of a measured transaction as signed.
     transaction_bytes: u64,
+    /// Executing one call of each action, in microseconds of one core: the median over the steps of
+    /// the package's scenarios, on a ledger in memory.
+    call_us: BTreeMap<String, u64>,
     disk_bytes_per_record: u64,
     /// Record versions written, with all windows and what prepared them.
     records: u64,
@@ -87,6 +90,7 @@ pub(super) struct Parts<'a> {
     pub(super) transaction_bytes: u64,
     pub(super) found: &'a Found,
     pub(super) rss_mb: u64,
+    pub(super) call_us: BTreeMap<String, u64>,
 }
 
 impl Report {
@@ -115,6 +119,7 @@ impl Report {
             cpu_us_per_tx: measured.used.0.clone(),
             client_cpu_us_per_tx: measured.used_by_client.0.get("total").copied().unwrap_or(0),
             transaction_bytes: parts.transaction_bytes,
+            call_us: parts.call_us.clone(),
             disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
             records: found.records,
             blocks: found.blocks,
@@ -165,9 +170,11 @@ impl Report {
             lines.push(row("半载延迟 · latency at half load", text));
         }
         let mut stages = self.cpu_us_per_tx.iter().map(|(name, n)| ((*name).to_owned(), *n));
+        let mut calls = self.call_us.iter().map(|(name, n)| (name.clone(), *n));
         lines.extend([
             row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", list(&mut stages)),
             row("客户端CPU微秒每笔 · CPU of the client", self.client_cpu_us_per_tx.to_string()),
+            row("执行微秒每调用 · execution, µs a call", list(&mut calls)),
             row("每记录磁盘字节 · bytes on disk a record", self.disk_bytes_per_record.to_string()),
             row("每节点内存峰值 · peak memory a node", format!("{} MB", self.rss_mb)),
             row("遗失 · lost", self.lost.to_string()),

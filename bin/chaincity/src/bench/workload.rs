@@ -28,7 +28,7 @@ const BATCH: usize = 64;
 const UNDER_WAY: usize = 4;
 /// When a transaction expires: nearly as late as is allowed, since it is signed before it is due.
 const EXPIRY_AHEAD_MS: u64 = 570_000;
-const PACKAGE: &str = "real-estate";
+pub(super) const PACKAGE: &str = "real-estate";
 
 /// The workloads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -57,11 +57,24 @@ fn fail<T>(at: &str, expected: impl Into<String>, found: impl Into<String>) -> R
 /// # Errors
 /// The first thing that is not as the scenario says.
 pub fn run(document: &[u8], scenario: &Scenario) -> Result<(), Failure> {
+    run_watched(document, scenario, &mut |_, _| {})
+}
+
+/// Runs a scenario as [`run`] does and shows each step to `watch` before it is committed: its
+/// action, and its execution, which changes nothing and may be repeated, to be timed.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_watched(
+    document: &[u8],
+    scenario: &Scenario,
+    watch: &mut dyn FnMut(&str, &dyn Fn()),
+) -> Result<(), Failure> {
     let mut stage = Stage::open(document, scenario)?;
     let parts = [("given", &scenario.given), ("when", &scenario.when)];
     for (part, steps) in parts {
         for (i, step) in steps.iter().enumerate() {
-            stage.play(&format!("{part}[{i}]"), step)?;
+            stage.play(&format!("{part}[{i}]"), step, watch)?;
         }
     }
     for (i, assertion) in scenario.then.iter().enumerate() {
@@ -172,7 +185,13 @@ impl<'a> Stage<'a> {
     }
 
     /// Submits one call as a block and gives its receipt.
-    fn submit(&mut self, at: &str, person: &str, call: Call) -> Result<Receipt, Failure> {
+    fn submit(
+        &mut self,
+        at: &str,
+        person: &str,
+        call: Call,
+        watch: &mut dyn FnMut(&str, &dyn Fn()),
+    ) -> Result<Receipt, Failure> {
         let transaction = Transaction {
             ledger: self.id,
             protocol: PROTOCOL,
@@ -186,6 +205,11 @@ impl<'a> Stage<'a> {
         named.extend(&operator);
         let id = hash::in_domain("chaincity/scenario-transaction/1", &named);
         let signed = SignedCall { id, operator: &operator, transaction: &transaction };
+        let action = transaction.calls.first().map(|call| call.action.as_str());
+        watch(action.unwrap_or_default(), &|| {
+            let mut block = BlockRun::new(self.context());
+            let _outcome = block.run(&signed, &self.ledger, &self.packages);
+        });
         let mut block = BlockRun::new(self.context());
         match block.run(&signed, &self.ledger, &self.packages) {
             Step::Done(()) => {}
@@ -197,7 +221,12 @@ impl<'a> Stage<'a> {
         }
     }
 
-    fn play(&mut self, at: &str, step: &ScenarioStep) -> Result<(), Failure> {
+    fn play(
+        &mut self,
+        at: &str,
+        step: &ScenarioStep,
+        watch: &mut dyn FnMut(&str, &dyn Fn()),
+    ) -> Result<(), Failure> {
         if !self.scenario.people.contains_key(&step.by) {
             return fail(at, format!("a person named `{}`", step.by), "none");
         }
@@ -227,7 +256,7 @@ impl<'a> Stage<'a> {
             task: None,
             mandates: (!mandates.is_empty()).then_some(mandates),
         };
-        let receipt = self.submit(at, &step.by, call)?;
+        let receipt = self.submit(at, &step.by, call, watch)?;
         self.compare(at, (&package.id, step), &receipt)
     }
 
@@ -270,7 +299,7 @@ impl<'a> Stage<'a> {
                 task: None,
                 mandates: None,
             };
-            let receipt = self.submit(at, &mandate.by, call)?;
+            let receipt = self.submit(at, &mandate.by, call, &mut |_, _| {})?;
             let event = receipt.entries.first().and_then(|entry| entry.events.first());
             match event {
                 Some(event) => keys.push(event.key.clone()),

@@ -1,0 +1,46 @@
+//! What executing a call costs, action by action: the steps of the package's scenarios, each
+//! repeated on the ledger in memory that stands before it. Signatures, state and consensus are
+//! not in it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use chaincity_ledger::scenario;
+
+use crate::fault::Fault;
+use crate::shipped;
+
+/// How often a step is repeated.
+const TIMES: u32 = 32;
+
+/// The median of each action's steps, in microseconds.
+///
+/// # Errors
+/// When a scenario of the package fails.
+pub(super) fn measure(package: &str) -> Result<BTreeMap<String, u64>, Fault> {
+    let source = shipped::source(package)?;
+    let document = source.doc.to_bytes();
+    let mut taken: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
+    for claim in &source.scenarios {
+        let mut watch = |action: &str, execute: &dyn Fn()| {
+            execute();
+            let begun = Instant::now();
+            for _ in 0..TIMES {
+                execute();
+            }
+            let once = begun.elapsed().checked_div(TIMES).unwrap_or_default();
+            taken.entry(action.to_owned()).or_default().push(once);
+        };
+        let ran = scenario::run_watched(&document, claim, &mut watch);
+        let name = &claim.name;
+        ran.map_err(|f| {
+            Fault::other(format!("情景 {name}：{f}"), format!("scenario {name}: {f}"))
+        })?;
+    }
+    let median = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        let middle = times.get(times.len().checked_div(2).unwrap_or(0)).copied();
+        u64::try_from(middle.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
+    };
+    Ok(taken.into_iter().map(|(action, times)| (action, median(times))).collect())
+}
