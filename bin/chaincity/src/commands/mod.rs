@@ -5,6 +5,7 @@ mod calendar;
 mod call;
 mod completions;
 mod demo;
+mod export;
 mod fsck;
 mod history;
 mod id;
@@ -63,6 +64,8 @@ pub(crate) enum Command {
     History(Box<history::Arguments>),
     /// 取得可离线核验的证明 · fetch proofs that can be verified offline
     Proof(Box<proof::Arguments>),
+    /// 按国际标准导出登记簿 · export registers as objects of a standard, such as LADM (ISO 19152)
+    Export(export::Arguments),
     /// 检查、测试应用包 · check and test a package
     Package(package::Arguments),
     /// 试算规则 · try a rule
@@ -97,6 +100,7 @@ impl Command {
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
             Self::Proof(arguments) => proof::run(&arguments, output),
+            Self::Export(arguments) => export::run(&arguments, output),
             Self::Package(arguments) => package::run(&arguments, output),
             Self::Rule(arguments) => rule::run(&arguments, output),
             Self::Fsck(arguments) => fsck::run(&arguments, output),

@@ -9,6 +9,7 @@ mod compile;
 mod computed;
 pub mod describe;
 pub mod doc;
+pub mod export;
 mod field;
 pub mod json;
 pub mod literal;

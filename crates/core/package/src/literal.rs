@@ -86,6 +86,20 @@ pub fn add_months(days: i32, months: i64) -> Option<i32> {
     (date.year() >= 1).then(|| days_of(date)).flatten()
 }
 
+/// How many whole months lie between two dates: the most by which [`add_months`] does not go
+/// past the second. Negative when the second lies before the first. `None` outside the years 0001
+/// to 9999.
+#[must_use]
+pub fn months_between(from: i32, to: i32) -> Option<i64> {
+    let (first, second) = (civil(from)?, civil(to)?);
+    let ordinal = |date: Date| {
+        i64::from(date.year()).saturating_mul(12).saturating_add(i64::from(date.month()))
+    };
+    let months = ordinal(second).checked_sub(ordinal(first))?;
+    // The month's last day stands for days that it has not.
+    if add_months(from, months)? > to { months.checked_sub(1) } else { Some(months) }
+}
+
 /// Most working days that [`add_workdays`] counts.
 pub const WORKDAYS_MAX: i64 = 1_000;
 

@@ -18,6 +18,7 @@ use crate::doc::{
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
 use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile};
+pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
 pub const FOLDERS: [&str; 4] = ["registers", "guards", "actions", "scenarios"];

@@ -35,7 +35,7 @@ pub(super) fn caller_type() -> Type {
 }
 
 /// A record as rules see it.
-pub(super) fn record_type(register: &Register) -> Type {
+pub(crate) fn record_type(register: &Register) -> Type {
     let own = [
         ("_key", Type::String),
         ("_version", Type::Int),

@@ -6,6 +6,8 @@ mod action;
 mod effect;
 mod register;
 
+pub(crate) use action::record_type;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_types::Reject;
@@ -326,7 +328,7 @@ impl Compiler {
 }
 
 /// What every rule of a package sees besides its own names: the time, and the parameters.
-fn base_names(package: &Package) -> Names {
+pub(crate) fn base_names(package: &Package) -> Names {
     let mut names = Names::from([("now".to_owned(), Type::Time), ("today".to_owned(), Type::Date)]);
     if !package.parameters.is_empty() {
         let parameter = |(name, p): (&String, &Parameter)| {

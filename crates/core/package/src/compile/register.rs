@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::action::record_type;
-use super::{COMPUTED_MAX, Compiler, INDEXES_MAX, text};
+use super::{COMPUTED_MAX, Compiler, INDEXES_MAX, record_type, text};
 use crate::doc::RegisterDoc;
 use crate::model::{
     Computed, Field, FieldType, Index, Invariant, KeyRule, OnClose, Package, Register, Retention,

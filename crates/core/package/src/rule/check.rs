@@ -267,7 +267,7 @@ impl Checker<'_> {
             }
             ("add_days" | "add_months" | "add_workdays", false, [Type::Date, Type::Int])
             | ("next_workday", false, [Type::Date]) => Some(Type::Date),
-            ("days_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
+            ("days_between" | "months_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
             ("identifier", false, [Type::String, Type::String, Type::Date]) => {
                 let kind = args.first().and_then(super::compile::identifier_kind);
                 if kind.is_none() {

@@ -373,6 +373,10 @@ impl<'a> Machine<'a, '_> {
                 let date = literal::add_months(date_of(&a)?, int_of(&b)?);
                 Value::Date(date.ok_or_else(overflow)?)
             }
+            Function::MonthsBetween => {
+                let months = literal::months_between(date_of(&a)?, date_of(&b)?);
+                Value::Int(months.ok_or_else(overflow)?)
+            }
             Function::AddWorkdays => {
                 let count = int_of(&b)?;
                 // Each working day costs looking at one, two or, over a festival, some more days.

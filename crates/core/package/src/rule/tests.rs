@@ -108,6 +108,10 @@ fn expressions_have_the_values_of_cel() {
         "add_workdays(date('2026-01-26'), 30) == date('2026-03-13')",
         "add_workdays(date('2026-09-29'), 5) == date('2026-10-12') && add_workdays(today, 0) == today",
         "next_workday(date('2015-03-01')) == date('2015-03-02')",
+        "months_between(date('2015-03-01'), date('2018-03-01')) == 36",
+        "months_between(date('2015-03-01'), date('2018-02-28')) == 35",
+        "months_between(date('2024-01-31'), date('2024-02-29')) == 1",
+        "months_between(date('2024-03-01'), date('2024-02-29')) == -1",
         "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
         "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
         "identifier('unit-number', '431302 001002 gb00011 F00010001', date('2026-01-01'))

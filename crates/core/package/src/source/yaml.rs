@@ -13,7 +13,7 @@ use crate::doc::TextDoc;
 const FILE_BYTES_MAX: usize = 262_144;
 
 /// Reads one document. On failure: line, column (from 1), cause.
-pub(super) fn read<T: DeserializeOwned>(text: &str) -> Result<T, (u64, u64, String)> {
+pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, (u64, u64, String)> {
     if text.len() > FILE_BYTES_MAX {
         return Err((1, 1, format!("the file is larger than {FILE_BYTES_MAX} bytes")));
     }
@@ -177,6 +177,29 @@ pub(super) struct GuardsFile {
     #[serde(default, rename = "let")]
     pub(super) reads: Ordered<Spanned<String>>,
     pub(super) require: Vec<GuardText>,
+}
+
+/// `exports/*.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ExportFile {
+    pub(crate) export: String,
+    pub(crate) standard: String,
+    pub(crate) objects: Vec<ObjectText>,
+}
+
+/// An object of an export.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ObjectText {
+    pub(crate) class: Spanned<String>,
+    pub(crate) from: String,
+    #[serde(default)]
+    pub(crate) when: Option<String>,
+    #[serde(default)]
+    pub(crate) each: Option<String>,
+    pub(crate) id: String,
+    pub(crate) set: Ordered<String>,
 }
 
 /// A demand for mandates.
@@ -371,7 +394,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
 
 /// A map whose order is kept as written.
 #[derive(Debug)]
-pub(super) struct Ordered<T>(pub(super) Vec<(String, T)>);
+pub(crate) struct Ordered<T>(pub(crate) Vec<(String, T)>);
 
 impl<T> Default for Ordered<T> {
     fn default() -> Self {
