@@ -4,11 +4,13 @@
 //! unless it says when. Keys are derived from the people's names, so a run is the same
 //! everywhere.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
+use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::{FieldType, Package, Register};
 use chaincity_package::scenario::{Assertion, Scenario, StatusText, Step as ScenarioStep};
 use chaincity_package::{json, literal};
@@ -70,7 +72,8 @@ pub fn run_watched(
     scenario: &Scenario,
     watch: &mut dyn FnMut(&str, &dyn Fn()),
 ) -> Result<(), Failure> {
-    let mut stage = Stage::open(document, scenario)?;
+    let document = decided(document, scenario)?;
+    let mut stage = Stage::open(&document, scenario)?;
     let parts = [("given", &scenario.given), ("when", &scenario.when)];
     for (part, steps) in parts {
         for (i, step) in steps.iter().enumerate() {
@@ -81,6 +84,24 @@ pub fn run_watched(
         stage.check(&format!("then[{i}]"), assertion)?;
     }
     Ok(())
+}
+
+/// The document with the parameters that the scenario decides otherwise.
+fn decided<'d>(document: &'d [u8], scenario: &Scenario) -> Result<Cow<'d, [u8]>, Failure> {
+    if scenario.parameters.is_empty() {
+        return Ok(Cow::Borrowed(document));
+    }
+    let mut doc = match PackageDoc::from_bytes(document) {
+        Ok(doc) => doc,
+        Err(error) => return fail("package", "a document", error.to_string()),
+    };
+    for (name, value) in &scenario.parameters {
+        match doc.parameters.iter_mut().find(|parameter| parameter.name == *name) {
+            Some(parameter) => parameter.value.clone_from(value),
+            None => return fail("parameters", format!("a parameter `{name}`"), "none"),
+        }
+    }
+    Ok(Cow::Owned(doc.to_bytes()))
 }
 
 /// A small ledger with the scenario's people.

@@ -129,6 +129,15 @@ pub fn add_workdays(days: i32, count: i64) -> Option<i32> {
     Some(days)
 }
 
+/// The time so many hours later (earlier, when negative); `None` before 1970 or after the year
+/// 9999.
+#[must_use]
+pub fn add_hours(time: Timestamp, hours: i64) -> Option<Timestamp> {
+    let ms = i64::try_from(time.0).ok()?.checked_add(hours.checked_mul(3_600_000)?)?;
+    let time = Timestamp(u64::try_from(ms).ok()?);
+    date_of(time).map(|_in_range| time)
+}
+
 /// A date as ISO 8601 text, if it lies in the years 0001 to 9999.
 #[must_use]
 pub fn date_text(days: i32) -> Option<String> {

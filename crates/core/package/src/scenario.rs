@@ -36,6 +36,8 @@ pub struct Scenario {
     pub en: String,
     /// Who acts, by name; the same for all scenarios of a package.
     pub people: BTreeMap<String, Person>,
+    /// Parameters of the package that have another value here: rules, as in `package.yaml`.
+    pub parameters: BTreeMap<String, String>,
     /// Steps that must all apply.
     pub given: Vec<Step>,
     /// Steps with their expectations.
@@ -150,6 +152,8 @@ pub(crate) struct ScenarioText {
     pub(crate) scenario: serde_saphyr::Spanned<String>,
     pub(crate) zh: String,
     pub(crate) en: String,
+    #[serde(default)]
+    pub(crate) parameters: BTreeMap<String, String>,
     #[serde(default)]
     pub(crate) given: Vec<Step>,
     pub(crate) when: Vec<Step>,

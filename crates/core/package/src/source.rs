@@ -392,6 +392,7 @@ impl Reader {
                     en: text.en,
                     people: people.clone(),
                     given,
+                    parameters: text.parameters,
                     when: text.when,
                     then: text.then,
                     location: Location {

@@ -76,15 +76,22 @@ pub(crate) enum Function {
     Max,
     Least,
     Greatest,
+    Calendar(Calendar),
+    Identifier(IdKind),
+    ToText,
+}
+
+/// A function of dates and times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Calendar {
     AddDays,
     AddMonths,
     AddWorkdays,
+    AddHours,
+    DaysBetween,
     MonthsBetween,
     NextWorkday,
-    DaysBetween,
     DateOf,
-    Identifier(IdKind),
-    ToText,
 }
 
 /// `decimal("…")`, `date("…")` and `timestamp("…")` with a literal: a constant. The outer option
@@ -236,12 +243,12 @@ impl<'e> Compiler<'e> {
             "max" if args.len() == 1 => Function::Greatest,
             "min" => Function::Min,
             "max" => Function::Max,
-            "add_days" => Function::AddDays,
-            "add_months" => Function::AddMonths,
-            "months_between" => Function::MonthsBetween,
-            "add_workdays" => Function::AddWorkdays,
-            "next_workday" => Function::NextWorkday,
-            "days_between" => Function::DaysBetween,
+            "add_days" => Function::Calendar(Calendar::AddDays),
+            "add_months" => Function::Calendar(Calendar::AddMonths),
+            "months_between" => Function::Calendar(Calendar::MonthsBetween),
+            "add_workdays" => Function::Calendar(Calendar::AddWorkdays),
+            "next_workday" => Function::Calendar(Calendar::NextWorkday),
+            "days_between" => Function::Calendar(Calendar::DaysBetween),
             "identifier" => {
                 let (Some(kind), [_, args @ ..]) = (args.first().and_then(identifier_kind), args)
                 else {
@@ -249,7 +256,8 @@ impl<'e> Compiler<'e> {
                 };
                 return Ok(Node::Call(Function::Identifier(kind), self.nodes(args)?));
             }
-            "date_of" => Function::DateOf,
+            "add_hours" => Function::Calendar(Calendar::AddHours),
+            "date_of" => Function::Calendar(Calendar::DateOf),
             "string" => Function::ToText,
             _ => return Err(RuleError::new(expr.at, "internal: unknown function")),
         };

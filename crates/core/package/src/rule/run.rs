@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use chaincity_types::{Reject, Share, Value};
 
 use super::ast::{BinaryOp, MacroKind};
-use super::compile::{Function, Node};
+use super::compile::{Calendar, Function, Node};
 use super::{Environment, FUEL_TABLE, Fuel, RuleFailure};
 use crate::literal;
 use crate::value::canonical_identifier;
@@ -363,47 +363,58 @@ impl<'a> Machine<'a, '_> {
             Function::Least | Function::Greatest => {
                 return self.extreme(&a, function == Function::Least);
             }
-            Function::AddDays => {
-                let days = i64::from(date_of(&a)?).checked_add(int_of(&b)?);
-                let days = days.and_then(|days| i32::try_from(days).ok());
-                let days = days.filter(|days| literal::date_in_range(*days));
-                Value::Date(days.ok_or_else(overflow)?)
-            }
-            Function::AddMonths => {
-                let date = literal::add_months(date_of(&a)?, int_of(&b)?);
-                Value::Date(date.ok_or_else(overflow)?)
-            }
-            Function::MonthsBetween => {
-                let months = literal::months_between(date_of(&a)?, date_of(&b)?);
-                Value::Int(months.ok_or_else(overflow)?)
-            }
-            Function::AddWorkdays => {
-                let count = int_of(&b)?;
-                // Each working day costs looking at one, two or, over a festival, some more days.
-                self.fuel
-                    .draw(u64::try_from(count.clamp(0, literal::WORKDAYS_MAX)).unwrap_or(0))?;
-                Value::Date(literal::add_workdays(date_of(&a)?, count).ok_or_else(overflow)?)
-            }
-            Function::NextWorkday => {
-                Value::Date(literal::next_workday(date_of(&a)?).ok_or_else(overflow)?)
-            }
-            Function::DaysBetween => {
-                let days = i64::from(date_of(&b)?).checked_sub(i64::from(date_of(&a)?));
-                Value::Int(days.ok_or_else(overflow)?)
-            }
             Function::Identifier(kind) => {
                 self.fuel.draw(FUEL_TABLE.identifier)?;
                 self.fuel.draw_value(&a)?;
                 let form = canonical_identifier(kind, text_of(&a)?, date_of(&b)?);
                 form.map_or(Value::Null, Value::Text)
             }
-            Function::DateOf => {
-                let Value::Time(time) = &*a else { return unfit("timestamp", &a) };
-                Value::Date(literal::date_of(*time).ok_or_else(overflow)?)
-            }
+            Function::Calendar(function) => self.calendar(function, &a, &b)?,
             Function::ToText => return self.text(a),
         };
         Ok(Cow::Owned(value))
+    }
+
+    /// Dates and times.
+    fn calendar(&mut self, function: Calendar, a: &Value, b: &Value) -> Result<Value, RuleFailure> {
+        Ok(match function {
+            Calendar::AddDays => {
+                let days = i64::from(date_of(a)?).checked_add(int_of(b)?);
+                let days = days.and_then(|days| i32::try_from(days).ok());
+                let days = days.filter(|days| literal::date_in_range(*days));
+                Value::Date(days.ok_or_else(overflow)?)
+            }
+            Calendar::AddMonths => {
+                let date = literal::add_months(date_of(a)?, int_of(b)?);
+                Value::Date(date.ok_or_else(overflow)?)
+            }
+            Calendar::MonthsBetween => {
+                let months = literal::months_between(date_of(a)?, date_of(b)?);
+                Value::Int(months.ok_or_else(overflow)?)
+            }
+            Calendar::AddWorkdays => {
+                let count = int_of(b)?;
+                // Each working day costs looking at one, two or, over a festival, some more days.
+                self.fuel
+                    .draw(u64::try_from(count.clamp(0, literal::WORKDAYS_MAX)).unwrap_or(0))?;
+                Value::Date(literal::add_workdays(date_of(a)?, count).ok_or_else(overflow)?)
+            }
+            Calendar::NextWorkday => {
+                Value::Date(literal::next_workday(date_of(a)?).ok_or_else(overflow)?)
+            }
+            Calendar::DaysBetween => {
+                let days = i64::from(date_of(b)?).checked_sub(i64::from(date_of(a)?));
+                Value::Int(days.ok_or_else(overflow)?)
+            }
+            Calendar::AddHours => {
+                let Value::Time(time) = a else { return unfit("timestamp", a) };
+                Value::Time(literal::add_hours(*time, int_of(b)?).ok_or_else(overflow)?)
+            }
+            Calendar::DateOf => {
+                let Value::Time(time) = a else { return unfit("timestamp", a) };
+                Value::Date(literal::date_of(*time).ok_or_else(overflow)?)
+            }
+        })
     }
 
     /// Characters of a text (as in CEL), bytes, items or fields.

@@ -108,6 +108,7 @@ fn expressions_have_the_values_of_cel() {
         "add_workdays(date('2026-01-26'), 30) == date('2026-03-13')",
         "add_workdays(date('2026-09-29'), 5) == date('2026-10-12') && add_workdays(today, 0) == today",
         "next_workday(date('2015-03-01')) == date('2015-03-02')",
+        "add_hours(timestamp('2026-02-28T08:00:00+08:00'), 24) == timestamp('2026-03-01T08:00:00+08:00')",
         "months_between(date('2015-03-01'), date('2018-03-01')) == 36",
         "months_between(date('2015-03-01'), date('2018-02-28')) == 35",
         "months_between(date('2024-01-31'), date('2024-02-29')) == 1",
@@ -180,6 +181,8 @@ fn faults_of_data_have_their_codes() {
         ("add_days(today, 9223372036854775807)", "overflow"),
         ("add_workdays(today, 1001)", "overflow"),
         ("add_workdays(today, -1)", "overflow"),
+        ("add_hours(timestamp('1970-01-01T00:00:00Z'), -1)", "overflow"),
+        ("add_hours(timestamp('1970-01-01T00:00:00Z'), 9223372036854775807)", "overflow"),
         ("false || 1 / 0 == 1 || true", "division-by-zero"),
     ] {
         assert_eq!(eval(text), Err(code.to_owned()), "{text}");
