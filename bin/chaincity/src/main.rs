@@ -12,6 +12,7 @@ mod commands;
 mod connection;
 mod demo;
 mod exit;
+mod explain;
 mod failure;
 mod fault;
 mod folder;

@@ -6,6 +6,7 @@ mod call;
 mod completions;
 mod demo;
 mod export;
+mod explain;
 mod fsck;
 mod history;
 mod id;
@@ -62,6 +63,8 @@ pub(crate) enum Command {
     Query(Box<query::Arguments>),
     /// 查看记录的历史 · a record's versions
     History(Box<history::Arguments>),
+    /// 说明一条记录（及其差错）如何形成、由谁经办 · how a record, or an error in it, came about
+    Explain(Box<explain::Arguments>),
     /// 取得可离线核验的证明 · fetch proofs that can be verified offline
     Proof(Box<proof::Arguments>),
     /// 按国际标准导出登记簿 · export registers as objects of a standard, such as LADM (ISO 19152)
@@ -99,6 +102,7 @@ impl Command {
             Self::Mandate(arguments) => mandate::run(&arguments, output),
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
+            Self::Explain(arguments) => explain::run(&arguments, output),
             Self::Proof(arguments) => proof::run(&arguments, output),
             Self::Export(arguments) => export::run(&arguments, output),
             Self::Package(arguments) => package::run(&arguments, output),

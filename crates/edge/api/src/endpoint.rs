@@ -83,6 +83,8 @@ endpoints! {
     GetRecord = Get "/v1/records/{package}/{register}/{key}" Token "records" "A record: its current version, or the one of a past time";
     /// Versions of a record.
     GetHistory = Get "/v1/records/{package}/{register}/{key}/history" Token "records" "Every version of a record, newest first";
+    /// How a record came to be as it is.
+    ExplainRecord = Get "/v1/records/{package}/{register}/{key}/explanation" Token "records" "How a record came to be as it is: each version with author, rules, changes and source, oldest first";
     /// Proof of a record or of its absence.
     GetRecordProof = Get "/v1/records/{package}/{register}/{key}/proof" Token "records" "Proof of a record's current version or of its absence, as CBOR";
     /// The node's state.

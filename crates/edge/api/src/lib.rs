@@ -9,6 +9,7 @@
 
 pub mod block;
 pub mod endpoint;
+pub mod explain;
 pub mod json;
 pub mod openapi;
 pub mod package;

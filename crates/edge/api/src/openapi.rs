@@ -12,7 +12,9 @@ use utoipa::openapi::{
 
 use crate::endpoint::{Access, Endpoint, Method};
 use crate::transaction::WAIT_MS_MAX;
-use crate::{CBOR, COSE, ProblemBody, block, package, record, session, status, transaction};
+use crate::{
+    CBOR, COSE, ProblemBody, block, explain, package, record, session, status, transaction,
+};
 
 const JSON: &str = "application/json";
 const TEXT: &str = "text/plain";
@@ -74,6 +76,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
+    add::<explain::Explanation>(&mut all);
     add::<status::StatusInfo>(&mut all);
     add::<status::Validators>(&mut all);
     add::<status::Health>(&mut all);
@@ -263,6 +266,9 @@ fn shape(endpoint: Endpoint) -> Shape {
             let limit = bounded("limit", 1, record::LIMIT_MAX, "Most versions; 50 by default");
             (vec![before, limit], None, json::<record::History>(), &["404"][..])
         }
+        Endpoint::ExplainRecord => {
+            (explaining(), None, json::<explain::Explanation>(), &["404"][..])
+        }
         Endpoint::GetRecordProof => {
             let versions = bounded(
                 "versions",
@@ -308,6 +314,14 @@ fn shape(endpoint: Endpoint) -> Shape {
         }
     };
     Shape { query, request, answers, problems }
+}
+
+fn explaining() -> Vec<Parameter> {
+    vec![
+        parameter("at", time(), "RFC 3339 time: the record as it stood then"),
+        number("after", "Only versions above this number"),
+        bounded("limit", 1, explain::LIMIT_MAX, "Most versions; 50 by default"),
+    ]
 }
 
 fn select() -> Vec<Parameter> {

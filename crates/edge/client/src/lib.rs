@@ -26,6 +26,7 @@
 mod client;
 mod error;
 mod events;
+mod explain;
 mod input;
 mod proof;
 mod select;
@@ -36,6 +37,7 @@ mod transport;
 pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
 pub use events::Events;
+pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
 pub use select::Select;
 pub use submit::{Signed, call};
 

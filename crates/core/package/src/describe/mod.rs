@@ -52,8 +52,9 @@ pub(crate) fn written_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<Str
     out
 }
 
-/// Text for HTML and SVG.
-fn escape(text: &str) -> String {
+/// Text for HTML and SVG, fit for content and for attributes in double quotes.
+#[must_use]
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

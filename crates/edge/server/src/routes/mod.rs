@@ -2,6 +2,7 @@
 
 mod blocks;
 mod events;
+mod explain;
 mod node;
 mod packages;
 mod receipts;
@@ -54,6 +55,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::SelectRecords => get(records::select),
         Endpoint::GetRecord => get(records::record),
         Endpoint::GetHistory => get(records::history),
+        Endpoint::ExplainRecord => get(explain::explain),
         Endpoint::GetRecordProof => get(records::proof),
         Endpoint::GetStatus => get(node::status),
         Endpoint::GetValidators => get(node::validators),

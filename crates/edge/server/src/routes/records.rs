@@ -92,7 +92,7 @@ pub(crate) async fn history(
 }
 
 /// A height followed, 0 before the first block.
-fn height(followed: Option<Height>) -> u64 {
+pub(super) fn height(followed: Option<Height>) -> u64 {
     followed.map_or(0, |height| height.0)
 }
 
@@ -113,12 +113,12 @@ pub(crate) async fn proof(
     Ok(cbor(&shared.node.prove_record(key, versions).await?))
 }
 
-fn find(shared: &Shared, id: &str) -> Answer<Arc<Package>> {
+pub(super) fn find(shared: &Shared, id: &str) -> Answer<Arc<Package>> {
     let mut packages = shared.node.packages().into_iter();
     Ok(packages.find(|package| package.id == id).ok_or(Problem::NoSuchPackage)?)
 }
 
-fn register_of<'a>(package: &'a Package, name: &str) -> Answer<&'a Register> {
+pub(super) fn register_of<'a>(package: &'a Package, name: &str) -> Answer<&'a Register> {
     Ok(package.registers.get(name).ok_or(Problem::NoSuchRegister)?)
 }
 

@@ -20,6 +20,7 @@
 mod access;
 mod city;
 mod events;
+mod explaining;
 mod fake;
 mod limits;
 mod proofs;
