@@ -156,10 +156,16 @@ pub(super) fn approvals(
     let mut mandates = Vec::new();
     for key in keys {
         let (client, session) = connection.with_key(key).signed_in()?;
-        let (answer, _) = consent(&client, &session.member, act, APPROVE, HOURS)?;
         let member = session.member;
+        let given = consent(&client, &member, act, APPROVE, HOURS);
+        if !given.as_ref().is_ok_and(|(answer, _)| answer.is_applied()) {
+            output.heading(&format!(
+                "{member} 的同意未被接受 · its consent is not accepted: {}",
+                key.display()
+            ))?;
+        }
+        let (answer, _) = given?;
         let Some(mandate) = answer.first_key().filter(|_| answer.is_applied()) else {
-            output.heading(&format!("{member} 的同意未被接受 · its consent is not accepted"))?;
             return Ok(Err(answer));
         };
         output.heading(&format!("{member} 已同意 · consents: {mandate}"))?;
