@@ -53,6 +53,11 @@ impl Connection {
         }
     }
 
+    /// The same connection for another operator.
+    pub(crate) fn with_key(&self, key: &Path) -> Self {
+        Self { key: Some(key.to_owned()), ..self.clone() }
+    }
+
     /// The ledger, when it is told.
     ///
     /// # Errors
@@ -61,7 +66,17 @@ impl Connection {
         match (&self.ledger, &self.city) {
             (Some(ledger), _) => Ok(Some(*ledger)),
             (None, Some(city)) => {
-                Ok(Some(hash::ledger_id(&read_genesis(&city.join("genesis.cbor"))?)))
+                let genesis = city.join("genesis.cbor");
+                if !genesis.exists() {
+                    let dir = city.display();
+                    return Err(Failure::usage(
+                        format!("{dir} 中没有城市：以 --city 指明 init 或 demo 建立的目录"),
+                        format!(
+                            "no city is in {dir}: give --city a folder made by `init` or `demo`"
+                        ),
+                    ));
+                }
+                Ok(Some(hash::ledger_id(&read_genesis(&genesis)?)))
             }
             (None, None) => Ok(None),
         }

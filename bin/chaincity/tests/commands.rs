@@ -52,6 +52,8 @@ fn a_key_is_made_once_shown_and_never_overwritten() {
     let secret = text.lines().last().unwrap().strip_prefix("secret ").unwrap();
     assert!(shown.out.contains(&public) && !shown.out.contains(secret), "{}", shown.out);
 
+    assert_eq!(chaincity(&["key", "show", file, "--public"]).out, format!("{public}\n"));
+
     let again = chaincity(&["key", "new", file]);
     assert_eq!((again.code, again.out.as_str()), (3, ""));
     assert!(again.err.contains("clerk.key"), "{}", again.err);

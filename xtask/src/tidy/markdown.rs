@@ -27,7 +27,8 @@ pub(super) fn commands(text: &str) -> Vec<&str> {
     let mut block: Option<&str> = None;
     for line in text.lines() {
         if let Some(info) = line.trim_start().strip_prefix("```") {
-            block = if block.is_some() { None } else { Some(info.trim()) };
+            let language = info.split_whitespace().next().unwrap_or_default();
+            block = if block.is_some() { None } else { Some(language) };
         } else if matches!(block, Some("sh" | "bash" | "console")) {
             let command = line.split_once(" #").map_or(line, |(command, _)| command).trim();
             if !command.is_empty() && !command.starts_with('#') {
@@ -53,7 +54,7 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "# One\n\nSee `a/b` and [c](d.md).\n\n```sh\n# not a heading\n./run   # go\n\
-                        ```\n\n## Two\n";
+                        ```\n\n## Two\n\n```sh exit=1\n./test\n```\n";
 
     #[test]
     fn headings_are_outside_of_blocks() {
@@ -62,7 +63,7 @@ mod tests {
 
     #[test]
     fn commands_are_without_comments() {
-        assert_eq!(commands(TEXT), ["./run"]);
+        assert_eq!(commands(TEXT), ["./run", "./test"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! `chaincity call`: signs a transaction, submits it and shows its receipt, whose proof is checked.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chaincity_client::api::transaction::{ReceiptInfo, RejectionInfo, WAIT_MS_MAX};
@@ -12,6 +12,7 @@ use clap::Args;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 
+use super::mandate::approvals;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
@@ -34,6 +35,9 @@ pub(crate) struct Arguments {
     /// 使用的授意，可多次给出 · a mandate to use; may be given several times
     #[arg(long, value_name = "KEY")]
     mandate: Vec<String>,
+    /// 以此密钥代其成员同意本次调用（治理动作），可多次给出 · consent as this key's member first, for a governance action; may be given several times
+    #[arg(long, value_name = "KEYFILE")]
+    approve: Vec<PathBuf>,
     /// 办件编号 · the case it belongs to
     #[arg(long, value_name = "ID")]
     case: Option<String>,
@@ -42,7 +46,7 @@ pub(crate) struct Arguments {
     task: Option<String>,
     /// 多项调用：JSON 数组，各项含 package、action、input，可含 mandates、case、task ·
     /// several calls: a JSON array of objects with package, action, input, and perhaps mandates, case, task
-    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["package", "input", "mandate", "case", "task"])]
+    #[arg(long, value_name = "JSON|@FILE", conflicts_with_all = ["package", "input", "mandate", "approve", "case", "task"])]
     calls: Option<String>,
     /// 全部生效或全部不生效（默认） · all calls apply or none does (the default)
     #[arg(long, conflicts_with = "independent")]
@@ -108,9 +112,14 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let mut calls = Vec::new();
     for text in texts {
         let mut call = client.call_from_json(&text.package, &text.action, &text.input)?;
+        let mut mandates = text.mandates;
+        match approvals(&arguments.connection, &arguments.approve, &call, output)? {
+            Ok(given) => mandates.extend(given),
+            Err(refused) => return show(&refused, output),
+        }
         call.case = text.case;
         call.task = text.task;
-        call.mandates = (!text.mandates.is_empty()).then_some(text.mandates);
+        call.mandates = (!mandates.is_empty()).then_some(mandates);
         calls.push(call);
     }
     let mode = if arguments.independent { Mode::Independent } else { Mode::Atomic };
@@ -196,7 +205,7 @@ pub(super) fn execute(client: &Client, mode: Mode, calls: &[Call]) -> Result<Ans
     Ok(Answer { applied, rejections, receipt })
 }
 
-/// The texts of a code: the kernel's, or those of the action's guard.
+/// The texts of a code: the kernel's, those of the action's guard, or of a register's invariant.
 fn told(
     client: &Client,
     call: Option<&Call>,
@@ -207,9 +216,13 @@ fn told(
         (Some(reject), _) => Some((reject.zh().to_owned(), reject.en().to_owned())),
         (None, Some(call)) => client
             .package(&call.package)?
-            .and_then(|package| package.actions.get(&call.action).cloned())
-            .and_then(|action| action.guards.into_iter().find(|g| g.code == rejection.code))
-            .map(|guard| (guard.text.zh, guard.text.en)),
+            .and_then(|package| {
+                let guards = package.actions.get(&call.action).map(|action| &action.guards);
+                let invariants = package.registers.values().map(|register| &register.invariants);
+                let mut declared = guards.into_iter().chain(invariants).flatten();
+                declared.find(|declared| declared.code == rejection.code).cloned()
+            })
+            .map(|declared| (declared.text.zh, declared.text.en)),
         (None, None) => None,
     };
     let (zh, en) = texts.unwrap_or_default();
@@ -221,6 +234,11 @@ impl Answer {
     /// Whether everything applied.
     pub(super) const fn is_applied(&self) -> bool {
         self.applied
+    }
+
+    /// Whether it was rejected with this code.
+    pub(super) fn has_code(&self, code: Reject) -> bool {
+        self.rejections.iter().any(|told| told.code == code.code())
     }
 
     /// The key of the first record written or changed.

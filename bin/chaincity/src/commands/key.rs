@@ -28,6 +28,9 @@ enum Action {
     Show {
         /// 密钥文件 · the key's file
         file: PathBuf,
+        /// 只输出公钥，便于写入命令 · the public key alone, to put into a command
+        #[arg(long)]
+        public: bool,
     },
 }
 
@@ -44,16 +47,19 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 }
 
 fn attempt(action: &Action, output: &mut Output) -> Result<Exit, Failure> {
-    let (file, key) = match action {
+    let (file, key, bare) = match action {
         Action::New { file } => {
             let key = new_key();
             write_key(file, &key)?;
-            (file, key)
+            (file, key, false)
         }
-        Action::Show { file } => (file, read_key(file)?),
+        Action::Show { file, public } => (file, read_key(file)?, *public),
     };
     let shown = Shown { file: file.clone(), public: key.public_key().to_string() };
     output.record(&shown, |shown| {
+        if bare {
+            return shown.public.clone();
+        }
         format!("公钥 · public key: {}  ({})", shown.public, shown.file.display())
     })?;
     Ok(Exit::Ok)

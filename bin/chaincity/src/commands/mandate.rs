@@ -4,16 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 use chaincity_client::api::json::parse_time;
-use chaincity_client::{ClientError, call};
+use chaincity_client::{Client, ClientError, call};
 use chaincity_ledger::mandate_digest;
-use chaincity_types::wire::Mode;
+use chaincity_types::wire::{Call, Mode};
 use chaincity_types::{Timestamp, Value};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::call::{execute, read_input, show};
+use super::call::{Answer, execute, read_input, show};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
@@ -21,7 +22,11 @@ use crate::output::Output;
 
 /// The built-in package that keeps mandates.
 const GOVERNANCE: &str = "governance";
+/// The purpose of mandates for what concerns all members.
+pub(super) const APPROVE: &str = "approve";
 const HOUR_MS: u64 = 3_600_000;
+/// How long a mandate holds unless told otherwise.
+pub(super) const HOURS: u64 = 24;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -61,7 +66,7 @@ struct Give {
     #[arg(long, value_name = "ID")]
     case: Option<String>,
     /// 有效小时数 · hours for which it is valid
-    #[arg(long, value_name = "N", default_value_t = 24,
+    #[arg(long, value_name = "N", default_value_t = HOURS,
           value_parser = clap::value_parser!(u64).range(1..=8_760))]
     hours: u64,
     #[command(flatten)]
@@ -86,27 +91,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 fn attempt_give(give: &Give, output: &mut Output) -> Result<Exit, Failure> {
     let input = read_input(&give.input)?;
     let (client, session) = give.connection.signed_in()?;
-    let act = client.call_from_json(&give.package, &give.action, &input)?;
-    let now = client.status()?.time;
-    let now: Timestamp = parse_time(&now).ok_or_else(|| ClientError::Answer {
-        url: "status".to_owned(),
-        why: "a time that is none".to_owned(),
-    })?;
-    let expiry = now.plus_ms(give.hours.saturating_mul(HOUR_MS));
+    let mut act = client.call_from_json(&give.package, &give.action, &input)?;
+    act.case.clone_from(&give.case);
     let party = give.party.clone().unwrap_or(session.member);
-    let digest = mandate_digest(&act.input);
-    let mut fields = BTreeMap::from([
-        ("party".to_owned(), Value::Text(party.clone())),
-        ("package".to_owned(), Value::Text(give.package.clone())),
-        ("action".to_owned(), Value::Text(give.action.clone())),
-        ("purpose".to_owned(), Value::Text(give.purpose.clone())),
-        ("digest".to_owned(), Value::Bytes(digest.as_bytes().to_vec())),
-        ("expiry".to_owned(), Value::Time(expiry)),
-    ]);
-    if let Some(case) = &give.case {
-        fields.insert("case".to_owned(), Value::Text(case.clone()));
-    }
-    let answer = execute(&client, Mode::Atomic, &[call(GOVERNANCE, "mandate", fields)])?;
+    let (answer, expiry) = consent(&client, &party, &act, &give.purpose, give.hours)?;
     let Some(mandate) = answer.first_key().filter(|_| answer.is_applied()) else {
         return show(&answer, output);
     };
@@ -119,6 +107,71 @@ fn attempt_give(give: &Give, output: &mut Output) -> Result<Exit, Failure> {
         ]
     })?;
     Ok(Exit::Ok)
+}
+
+/// Gives a mandate of `party` for exactly this act; also tells until when it holds.
+///
+/// # Errors
+/// When it is refused at admission or not final in time.
+pub(super) fn consent(
+    client: &Client,
+    party: &str,
+    act: &Call,
+    purpose: &str,
+    hours: u64,
+) -> Result<(Answer, Timestamp), Failure> {
+    let now = client.status()?.time;
+    let now: Timestamp = parse_time(&now).ok_or_else(|| ClientError::Answer {
+        url: "status".to_owned(),
+        why: "a time that is none".to_owned(),
+    })?;
+    let expiry = now.plus_ms(hours.saturating_mul(HOUR_MS));
+    let digest = mandate_digest(&act.input);
+    let mut fields = BTreeMap::from([
+        ("party".to_owned(), Value::Text(party.to_owned())),
+        ("package".to_owned(), Value::Text(act.package.clone())),
+        ("action".to_owned(), Value::Text(act.action.clone())),
+        ("purpose".to_owned(), Value::Text(purpose.to_owned())),
+        ("digest".to_owned(), Value::Bytes(digest.as_bytes().to_vec())),
+        ("expiry".to_owned(), Value::Time(expiry)),
+    ]);
+    if let Some(case) = &act.case {
+        fields.insert("case".to_owned(), Value::Text(case.clone()));
+    }
+    let answer = execute(client, Mode::Atomic, &[call(GOVERNANCE, "mandate", fields)])?;
+    Ok((answer, expiry))
+}
+
+/// The consent of the members of these keys to one act, a mandate each; the inner error is the
+/// first that the ledger rejects.
+///
+/// # Errors
+/// When a key cannot be read, no node accepts it, or a mandate is not final in time.
+pub(super) fn approvals(
+    connection: &Connection,
+    keys: &[PathBuf],
+    act: &Call,
+    output: &mut Output,
+) -> Result<Result<Vec<String>, Answer>, Failure> {
+    let mut mandates = Vec::new();
+    for key in keys {
+        let (client, session) = connection.with_key(key).signed_in()?;
+        let member = session.member;
+        let given = consent(&client, &member, act, APPROVE, HOURS);
+        if !given.as_ref().is_ok_and(|(answer, _)| answer.is_applied()) {
+            output.heading(&format!(
+                "{member} 的同意未被接受 · its consent is not accepted: {}",
+                key.display()
+            ))?;
+        }
+        let (answer, _) = given?;
+        let Some(mandate) = answer.first_key().filter(|_| answer.is_applied()) else {
+            return Ok(Err(answer));
+        };
+        output.heading(&format!("{member} 已同意 · consents: {mandate}"))?;
+        mandates.push(mandate.to_owned());
+    }
+    Ok(Ok(mandates))
 }
 
 fn attempt_revoke(

@@ -1,8 +1,9 @@
-//! `chaincity package`: makes, checks, tests, describes and compares packages' folders, and encodes
-//! them for publication.
+//! `chaincity package`: makes, checks, tests, describes and compares packages' folders, encodes them
+//! and brings them into force.
 
 mod describe;
 mod new;
+mod publish;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,10 @@ enum Action {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// 代本成员同意发布 · consent for the key's member to its publication
+    Approve(Box<publish::Approve>),
+    /// 发布：由运行共识节点的成员过半数同意 · bring it into force, by consent of most members that run validators
+    Publish(Box<publish::Publish>),
 }
 
 #[derive(Debug, Args)]
@@ -161,8 +166,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Action::Docs { which, out } => described(which, page, out, output),
         Action::Graph { which, out } => described(which, graph, out, output),
         Action::Diff { old, new } => attempt_diff(old, new, output),
+        Action::Approve(arguments) => publish::approve(arguments, output),
+        Action::Publish(arguments) => publish::publish(arguments, output),
     };
-    settle(outcome, false, output)
+    let submitting = matches!(arguments.action, Action::Approve(_) | Action::Publish(_));
+    settle(outcome, submitting, output)
 }
 
 fn attempt_check(which: &Which, strict: bool, output: &mut Output) -> Result<Exit, Failure> {
@@ -203,6 +211,19 @@ fn show(problems: &[Problem], output: &mut Output) -> io::Result<()> {
         })?;
     }
     Ok(())
+}
+
+/// The package when it may be published, or its problems, shown.
+fn checked(which: &Which, output: &mut Output) -> Result<Option<Source>, Failure> {
+    let (source, problems) = match which.read()? {
+        Ok(source) => {
+            let problems = check(&source);
+            (Some(source), problems)
+        }
+        Err(problems) => (None, problems),
+    };
+    show(&problems, output)?;
+    Ok(source.filter(|_| !has_errors(&problems)))
 }
 
 /// The package, or its problems, shown.

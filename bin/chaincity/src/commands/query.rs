@@ -6,6 +6,7 @@ use chaincity_client::Select;
 use chaincity_client::api::record::{LIMIT_MAX, Record};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use serde_json::Value as Json;
 
 use crate::connection::Connection;
 use crate::exit::Exit;
@@ -150,9 +151,12 @@ pub(super) fn show(record: &Record, output: &mut Output) -> io::Result<()> {
             record.by.action,
             record.by.member
         )];
+        let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (name, value) in &record.fields {
-            let text = value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
-            lines.push(format!("    {name}: {text}"));
+            lines.push(format!("    {name}: {}", text(value)));
+        }
+        for (name, value) in &record.computed {
+            lines.push(format!("    {name}: {}  （计算所得 · computed）", text(value)));
         }
         lines.extend(record.reason.as_ref().map(|reason| format!("    事由 · reason: {reason}")));
         if let Some(corrects) = &record.corrects {
