@@ -8,7 +8,7 @@
 use minicbor::{Decode, Encode};
 
 /// Deepest nesting of arrays, maps and tags that [`decode`] accepts.
-pub const DEPTH_MAX: usize = 16;
+pub const DEPTH_MAX: usize = 20;
 
 /// Why bytes are not the canonical encoding of the wanted type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
