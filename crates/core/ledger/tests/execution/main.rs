@@ -17,6 +17,7 @@ mod desk;
 mod fuzz;
 mod golden;
 mod governance;
+mod hostile;
 mod language;
 mod rounds;
 mod scenarios;
