@@ -4,6 +4,8 @@
 //! Consensus runs none of this: a package that fails here may still run, so most findings are
 //! warnings.
 
+mod policy;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::is_kernel_code;
@@ -32,6 +34,7 @@ pub fn check(source: &Source) -> Vec<Problem> {
         protected(action, &source.doc, &mut found);
         inputs_used(action, &source.doc, &mut found);
     }
+    policy::policy(&source.doc, &mut found);
     if let Some(package) = &package {
         scenarios(source, package, &mut found);
     }
@@ -139,6 +142,11 @@ fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
     }
 }
 
+/// The organisation of a role: the first part of its name.
+fn organisation(role: &str) -> &str {
+    role.split('.').next().unwrap_or_default()
+}
+
 /// Registers into which an action inserts.
 fn written(action: &ActionDoc) -> Vec<&str> {
     let mut registers = Vec::new();
@@ -164,11 +172,10 @@ fn protected(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
             ("在 by 中列出角色，或要求授意", "name roles under `by`, or demand mandates"),
         ));
     }
-    let organisation = |role: &str| role.split('.').next().unwrap_or_default().to_owned();
-    let callers: BTreeSet<String> = action.by.iter().map(|role| organisation(role)).collect();
+    let callers: BTreeSet<&str> = action.by.iter().map(|role| organisation(role)).collect();
     let foreign = |register: &&RegisterDoc| {
         written(action).contains(&register.name.as_str())
-            && !callers.contains(&organisation(&register.steward))
+            && !callers.contains(organisation(&register.steward))
             && action.mandates.is_empty()
     };
     for register in doc.registers.iter().filter(foreign) {

@@ -195,7 +195,8 @@ fn calls_are_paid_for_when_they_are_planned() {
 
 #[test]
 fn reading_a_record_is_paid_by_its_size() {
-    let mut desk = install(&hostile("size(all) >= 0", "1", &looped("close: {record: list, reason: r}")));
+    let mut desk =
+        install(&hostile("size(all) >= 0", "1", &looped("close: {record: list, reason: r}")));
     let mut spent = Vec::new();
     for large in [0, 1_000] {
         let input = [("owner", "x".into()), ("of", ints(1)), ("l", ints(large))];
