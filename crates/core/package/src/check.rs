@@ -43,6 +43,22 @@ pub fn check(source: &Source) -> Vec<Problem> {
     found
 }
 
+/// What would keep a package from replacing `old`, whose records are stored: a node refuses to
+/// publish it.
+#[must_use]
+pub fn check_against(source: &Source, old: &PackageDoc) -> Vec<Problem> {
+    let breaking = |change: crate::describe::Change| {
+        let mend = (
+            "保留原样；新字段须为可选，索引和主键不能更改",
+            "keep it as it was; new fields are optional, indexes and keys stay",
+        );
+        let cause = (change.text.zh, change.text.en);
+        change.breaks.then(|| Problem::error("breaks-records", change.place, cause, mend))
+    };
+    let changes = crate::describe::diff(old, &source.doc).into_iter();
+    changes.filter_map(breaking).map(|problem| source.locate(problem)).collect()
+}
+
 /// Whether any of the problems is an error.
 #[must_use]
 pub fn has_errors(problems: &[Problem]) -> bool {
@@ -430,6 +446,22 @@ mod tests {
         };
         let (scenario, untested) = codes(SCENARIO);
         assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
+    }
+
+    #[test]
+    fn an_upgrade_that_breaks_stored_records_is_found_where_it_stands() {
+        let files = |register: &'static str| {
+            let files = [("package.yaml", PACKAGE), ("registers/item.yaml", register)];
+            crate::source::parse(&files).unwrap()
+        };
+        let old = files(REGISTER).doc;
+        assert!(check_against(&files(REGISTER), &old).is_empty());
+        let new = "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\n\
+            fields:\n  n: {type: text(3), zh: 数, en: Number}\n  m: int\n  o: int?\n";
+        let found = check_against(&files(new), &old);
+        let lines: Vec<u64> = found.iter().map(|p| p.location.as_ref().unwrap().line).collect();
+        assert_eq!(lines, [6, 7], "{found:#?}");
+        assert!(found.iter().all(|problem| problem.code == "breaks-records"));
     }
 
     #[test]

@@ -555,7 +555,8 @@ fn unpack(bytes: &[u8]) -> Result<Vec<u8>, DocumentError> {
         return Err(DocumentError::Packed);
     }
     miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(bytes, DOCUMENT_BYTES_MAX)
-        .map_err(|_| DocumentError::Packed)
+        .ok()
+        .ok_or(DocumentError::Packed)
 }
 
 /// Why bytes are no package document.

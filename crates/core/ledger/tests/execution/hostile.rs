@@ -87,7 +87,7 @@ fn call(action: &str, input: &[(&str, Value)]) -> Call {
 }
 
 fn ints(count: usize) -> Value {
-    Value::List((0..count as i64).map(Value::Int).collect())
+    Value::List((0..).take(count).map(Value::Int).collect())
 }
 
 fn fill(desk: &mut Desk, count: usize, large: usize) -> String {

@@ -4,6 +4,7 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
+    clippy::integer_division,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

@@ -32,10 +32,8 @@ pub(super) fn policy(doc: &PackageDoc, found: &mut Vec<Problem>) {
 /// What a rule without names always gives.
 fn constant(rule: &str) -> Option<bool> {
     let program = Program::compile(rule, &Names::new()).ok()?;
-    match program.run(&Environment::new(), &mut Fuel::for_call()).ok()? {
-        Value::Bool(value) => Some(value),
-        _ => None,
-    }
+    let value = program.run(&Environment::new(), &mut Fuel::for_call()).ok()?;
+    if let Value::Bool(value) = value { Some(value) } else { None }
 }
 
 fn constant_guards(place: &str, guards: &[GuardDoc], found: &mut Vec<Problem>) {

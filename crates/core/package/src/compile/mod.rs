@@ -268,9 +268,11 @@ impl Compiler {
                 continue;
             };
             let value = program.run(&Environment::new(), &mut fuel).map_err(|e| e.to_string());
-            let fits = |value: Value| match value {
-                Value::Null => Ok(value),
-                value => field.kind.check(&value, LAST_DAY).map_err(|e| e.to_string()),
+            let fits = |value: Value| {
+                if value == Value::Null {
+                    return Ok(value);
+                }
+                field.kind.check(&value, LAST_DAY).map_err(|e| e.to_string())
             };
             match value.and_then(fits) {
                 Ok(value) => {

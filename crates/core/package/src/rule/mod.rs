@@ -123,11 +123,8 @@ impl Program {
 pub(crate) fn condition(expr: &ast::Expr) -> Option<(&str, &ast::Expr, bool)> {
     let ast::ExprKind::Binary(op, left, right) = &expr.kind else { return None };
     let ast::ExprKind::Name(field) = &left.kind else { return None };
-    match op {
-        ast::BinaryOp::Eq => Some((field, right, false)),
-        ast::BinaryOp::In => Some((field, right, true)),
-        _ => None,
-    }
+    let listed = *op == ast::BinaryOp::In;
+    (listed || *op == ast::BinaryOp::Eq).then_some((field.as_str(), right.as_ref(), listed))
 }
 
 pub(crate) use ast::Expr;
