@@ -92,7 +92,10 @@ pub(crate) fn run(
     if frame.depth > DEPTH_MAX {
         return reject(Reject::CallDepth, format!("more than {DEPTH_MAX}"));
     }
-    draw(fuel, fuel::CALL)?;
+    // An action's call of another was paid for when it was planned.
+    if frame.depth == 0 {
+        draw(fuel, fuel::CALL)?;
+    }
     let package = session.package(&frame.call.package)?;
     let known = Arc::clone(&package);
     let Some(action) = known.actions.get(&frame.call.action) else {
@@ -124,26 +127,28 @@ fn call_others(
     calls: &[Call],
     fuel: &mut Fuel,
 ) -> Result<Applied, Halt> {
-    let before = session.layer.clone();
-    session.layer.absorb(applied.layer.clone());
+    // The writes are moved, never copied: a copy for each call would cost by the square.
+    session.calling.push(std::mem::take(&mut applied.layer));
+    let mut result = Ok(());
     for call in calls {
         let depth = frame.depth.saturating_add(1);
         let inner = Frame { call, intent: None, depth, ordinal: applied.ordinal, ..frame };
         match run(session, inner, fuel) {
             Ok(inner) => {
-                session.layer.absorb(inner.layer.clone());
-                applied.layer.absorb(inner.layer);
+                if let Some(layer) = session.calling.last_mut() {
+                    layer.absorb(inner.layer);
+                }
                 applied.events.extend(inner.events);
                 applied.ordinal = inner.ordinal;
             }
             Err(halt) => {
-                session.layer = before;
-                return Err(halt);
+                result = Err(halt);
+                break;
             }
         }
     }
-    session.layer = before;
-    Ok(applied)
+    applied.layer = session.calling.pop().unwrap_or_default();
+    result.map(|()| applied)
 }
 
 /// The calendar date in UTC+8, which has no daylight saving.

@@ -113,6 +113,8 @@ impl CallRun<'_, '_> {
         }
         let mut all = draft.fields.clone();
         all.extend(set.clone());
+        // The whole record is copied and checked anew, however little of it changes.
+        self.fuel.draw_fields(&all)?;
         let today = today(self.session.context.time);
         let all = fields::check_all(&declared.fields, &all, Reject::InvalidField, today)?;
         self.check_references(package, declared, set)?;
@@ -192,6 +194,7 @@ impl CallRun<'_, '_> {
             let Some(base) = self.session.get(key)? else {
                 return reject(Reject::NotFound, format!("register `{register}`"));
             };
+            self.fuel.draw_fields(&base.version.fields)?;
             let draft = Draft {
                 package: Arc::clone(package),
                 register: register.to_owned(),
@@ -380,6 +383,12 @@ impl Draft {
             index: index.name.clone(),
             values: values?,
         })
+    }
+
+    /// Whether a record with the draft's fields stands under these values of an index.
+    pub(crate) fn stands_under(&self, index: &Index, values: &[Value]) -> bool {
+        let found = index.fields.iter().map(|name| self.fields.get(name));
+        found.eq(values.iter().map(Some))
     }
 
     /// Adds what this draft changes in its register's indexes.

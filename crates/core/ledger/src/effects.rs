@@ -9,8 +9,9 @@ use chaincity_types::wire::{Call, Correction};
 use chaincity_types::{Reject, Value};
 
 use crate::call::{Binding, CallRun};
-use crate::fields;
 use crate::halt::{Halt, reject};
+use crate::session::draw;
+use crate::{fields, fuel};
 
 impl CallRun<'_, '_> {
     /// Drafts the effects in order.
@@ -100,6 +101,8 @@ impl CallRun<'_, '_> {
         input: &BTreeMap<String, Program>,
         mandates: Option<&Program>,
     ) -> Result<(), Halt> {
+        // Before it is kept, so that a loop cannot plan more calls than could ever run.
+        draw(&mut self.fuel, fuel::CALL)?;
         let input = self.evaluate(input)?;
         let mandates = match mandates {
             Some(rule) => Some(rule.run(&self.environment, &mut self.fuel)?),

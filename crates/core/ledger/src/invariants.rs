@@ -128,7 +128,7 @@ impl CallRun<'_, '_> {
         register: &Register,
         entry: &LogicalKey,
     ) -> Result<BTreeSet<String>, Halt> {
-        let LogicalKey::Index { index, .. } = entry else { return Ok(BTreeSet::new()) };
+        let LogicalKey::Index { index, values, .. } = entry else { return Ok(BTreeSet::new()) };
         let Some(index) = register.indexes.get(index) else { return Ok(BTreeSet::new()) };
         let drafts = u64::try_from(self.drafts.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_add(drafts))?;
@@ -143,7 +143,7 @@ impl CallRun<'_, '_> {
                 continue;
             }
             let live = draft.status == Status::Live;
-            if live && draft.entry(index, &draft.fields).as_ref() == Some(entry) {
+            if live && draft.stands_under(index, values) {
                 keys.insert(key.clone());
             } else {
                 keys.remove(key);

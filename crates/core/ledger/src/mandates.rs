@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::model::MandateRule;
 use chaincity_types::wire::Status;
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Digest, Reject, Value};
 
 use crate::call::CallRun;
 use crate::halt::{Halt, reject};
@@ -53,8 +53,13 @@ impl CallRun<'_, '_> {
         draw(&mut self.fuel, units)?;
         let records = self.session.get_all(&logical)?;
         let mut out = Vec::with_capacity(keys.len());
+        if keys.is_empty() {
+            return Ok(out);
+        }
+        // Once for all of them: the input may be large.
+        let digest = digests::mandate(&self.frame.call.input);
         for (key, record) in keys.into_iter().zip(records) {
-            match record.and_then(|record| self.usable(&key, &record)) {
+            match record.and_then(|record| self.usable(&key, &record, digest)) {
                 Some(named) => out.push(named),
                 None => return reject(Reject::MandateInvalid, "a named mandate does not fit"),
             }
@@ -62,7 +67,7 @@ impl CallRun<'_, '_> {
         Ok(out)
     }
 
-    fn usable(&self, key: &str, record: &Record) -> Option<Named> {
+    fn usable(&self, key: &str, record: &Record, digest: Digest) -> Option<Named> {
         let version = &record.version;
         let call = self.frame.call;
         let Some(Value::Time(expiry)) = version.fields.get("expiry") else {
@@ -74,7 +79,7 @@ impl CallRun<'_, '_> {
             && field_text(version, "package") == Some(call.package.as_str())
             && field_text(version, "action") == Some(call.action.as_str())
             && field_text(version, "case") == call.case.as_deref()
-            && field_bytes(version, "digest") == Some(digests::mandate(&call.input).as_bytes());
+            && field_bytes(version, "digest") == Some(digest.as_bytes());
         fits.then_some(Named {
             key: key.to_owned(),
             party: field_text(version, "party")?.to_owned(),

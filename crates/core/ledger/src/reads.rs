@@ -189,10 +189,13 @@ impl CallRun<'_, '_> {
         for (key, record) in keys.into_iter().zip(records) {
             let Some(record) = record else { continue };
             let seen = self.see_record(register, &key, Seen::of(&record))?;
-            let fits = |map: &BTreeMap<String, Value>| {
-                wanted.iter().all(|(name, value)| map.get(*name).unwrap_or(&Value::Null) == value)
-            };
-            if seen.as_map().is_some_and(fits) {
+            let mut fits = true;
+            for (name, value) in &wanted {
+                self.fuel.draw_value(value)?;
+                let found = seen.as_map().and_then(|map| map.get(*name));
+                fits = fits && found.unwrap_or(&Value::Null) == value;
+            }
+            if fits {
                 out.push((key, seen));
             }
         }
@@ -206,6 +209,8 @@ impl CallRun<'_, '_> {
         key: &str,
         seen: Seen<'_>,
     ) -> Result<Value, Halt> {
+        // Seeing a record copies it, however large it is.
+        self.fuel.draw_fields(seen.fields)?;
         let map = register.stored(key, seen.fields, (seen.status, seen.version, seen.began));
         let map = register.compute(map, &mut self.environment, &mut self.fuel)?;
         Ok(Value::Map(map))

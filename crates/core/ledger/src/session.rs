@@ -55,6 +55,8 @@ pub(crate) struct Session<'a> {
     block: &'a Layer,
     /// What the transaction wrote so far.
     pub(crate) layer: Layer,
+    /// What the calls wrote that are calling others now, the outermost first.
+    pub(crate) calling: Vec<Layer>,
     /// Keys that were asked for and are not known.
     pub(crate) missing: BTreeSet<LogicalKey>,
 }
@@ -66,12 +68,19 @@ impl<'a> Session<'a> {
         view: &'a dyn View,
         packages: &'a dyn Packages,
     ) -> Self {
-        Self { context, view, packages, block, layer: Layer::default(), missing: BTreeSet::new() }
+        let (layer, calling) = (Layer::default(), Vec::new());
+        Self { context, view, packages, block, layer, calling, missing: BTreeSet::new() }
+    }
+
+    /// What this block wrote under `key`.
+    fn written(&self, key: &LogicalKey) -> Option<&Arc<Record>> {
+        let calling = self.calling.iter().rev();
+        calling.chain([&self.layer, self.block]).find_map(|layer| layer.records.get(key))
     }
 
     /// The record under `key`, or a note that it must be fetched.
     pub(crate) fn get(&mut self, key: &LogicalKey) -> Result<Option<Arc<Record>>, Halt> {
-        if let Some(record) = self.layer.records.get(key).or_else(|| self.block.records.get(key)) {
+        if let Some(record) = self.written(key) {
             return Ok(Some(Arc::clone(record)));
         }
         match self.view.lookup(key) {
@@ -85,8 +94,7 @@ impl<'a> Session<'a> {
 
     /// Notes `key` as missing if it is unknown.
     pub(crate) fn probe(&mut self, key: &LogicalKey) {
-        let written = self.layer.records.contains_key(key) || self.block.records.contains_key(key);
-        if !written && matches!(self.view.lookup(key), Lookup::Unknown) {
+        if self.written(key).is_none() && matches!(self.view.lookup(key), Lookup::Unknown) {
             self.missing.insert(key.clone());
         }
     }

@@ -4,6 +4,8 @@
 //! Consensus runs none of this: a package that fails here may still run, so most findings are
 //! warnings.
 
+mod policy;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::compile::is_kernel_code;
@@ -32,12 +34,29 @@ pub fn check(source: &Source) -> Vec<Problem> {
         protected(action, &source.doc, &mut found);
         inputs_used(action, &source.doc, &mut found);
     }
+    policy::policy(&source.doc, &mut found);
     if let Some(package) = &package {
         scenarios(source, package, &mut found);
     }
     let mut found: Vec<_> = found.into_iter().map(|problem| source.locate(problem)).collect();
     found.sort_by_key(|problem| problem.severity);
     found
+}
+
+/// What would keep a package from replacing `old`, whose records are stored: a node refuses to
+/// publish it.
+#[must_use]
+pub fn check_against(source: &Source, old: &PackageDoc) -> Vec<Problem> {
+    let breaking = |change: crate::describe::Change| {
+        let mend = (
+            "保留原样；新字段须为可选，索引和主键不能更改",
+            "keep it as it was; new fields are optional, indexes and keys stay",
+        );
+        let cause = (change.text.zh, change.text.en);
+        change.breaks.then(|| Problem::error("breaks-records", change.place, cause, mend))
+    };
+    let changes = crate::describe::diff(old, &source.doc).into_iter();
+    changes.filter_map(breaking).map(|problem| source.locate(problem)).collect()
 }
 
 /// Whether any of the problems is an error.
@@ -139,6 +158,11 @@ fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
     }
 }
 
+/// The organisation of a role: the first part of its name.
+fn organisation(role: &str) -> &str {
+    role.split('.').next().unwrap_or_default()
+}
+
 /// Registers into which an action inserts.
 fn written(action: &ActionDoc) -> Vec<&str> {
     let mut registers = Vec::new();
@@ -164,11 +188,10 @@ fn protected(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
             ("在 by 中列出角色，或要求授意", "name roles under `by`, or demand mandates"),
         ));
     }
-    let organisation = |role: &str| role.split('.').next().unwrap_or_default().to_owned();
-    let callers: BTreeSet<String> = action.by.iter().map(|role| organisation(role)).collect();
+    let callers: BTreeSet<&str> = action.by.iter().map(|role| organisation(role)).collect();
     let foreign = |register: &&RegisterDoc| {
         written(action).contains(&register.name.as_str())
-            && !callers.contains(&organisation(&register.steward))
+            && !callers.contains(organisation(&register.steward))
             && action.mandates.is_empty()
     };
     for register in doc.registers.iter().filter(foreign) {
@@ -429,6 +452,22 @@ mod tests {
         };
         let (scenario, untested) = codes(SCENARIO);
         assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
+    }
+
+    #[test]
+    fn an_upgrade_that_breaks_stored_records_is_found_where_it_stands() {
+        let files = |register: &'static str| {
+            let files = [("package.yaml", PACKAGE), ("registers/item.yaml", register)];
+            crate::source::parse(&files).unwrap()
+        };
+        let old = files(REGISTER).doc;
+        assert!(check_against(&files(REGISTER), &old).is_empty());
+        let new = "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\n\
+            fields:\n  n: {type: text(3), zh: 数, en: Number}\n  m: int\n  o: int?\n";
+        let found = check_against(&files(new), &old);
+        let lines: Vec<u64> = found.iter().map(|p| p.location.as_ref().unwrap().line).collect();
+        assert_eq!(lines, [6, 7], "{found:#?}");
+        assert!(found.iter().all(|problem| problem.code == "breaks-records"));
     }
 
     #[test]

@@ -12,8 +12,6 @@ pub const DOCUMENT_BYTES_MAX: usize = 393_216;
 /// Largest package document as the ledger holds it, in bytes: it fits a version body.
 pub const PACKED_BYTES_MAX: usize = 61_440;
 
-/// Deepest nesting of its CBOR: that of effects within effects, as deep as they may lie.
-const DEPTH_MAX: usize = 24;
 /// Level of compression, of 10.
 const LEVEL: u8 = 9;
 
@@ -516,7 +514,7 @@ impl PackageDoc {
     /// When it is larger than [`PACKED_BYTES_MAX`], or than [`DOCUMENT_BYTES_MAX`] when unpacked,
     /// or holds no document.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, DocumentError> {
-        Ok(cbor::decode_nested(&unpack(bytes)?, DOCUMENT_BYTES_MAX, DEPTH_MAX)?)
+        Ok(cbor::decode(&unpack(bytes)?, DOCUMENT_BYTES_MAX)?)
     }
 
     /// How many bytes of CBOR the compressed bytes hold; what compiling costs follows from it.

@@ -13,6 +13,10 @@ pub const TEXT_MAX: u32 = 4_000;
 pub const BYTES_MAX: u32 = 16_384;
 /// Longest list that a field may hold.
 pub const LIST_MAX: u32 = 1_000;
+/// Most words of an enum: a value is compared with each.
+pub(crate) const WORDS_MAX: usize = 256;
+/// Longest name that rules see, in bytes: every copy of a record copies its fields' names.
+pub(crate) const NAME_BYTES_MAX: usize = 40;
 /// Deepest nesting of lists and maps in a field.
 const DEPTH_MAX: u32 = 5;
 
@@ -119,6 +123,9 @@ fn words(p: &mut Parser) -> Result<Vec<String>, RuleError> {
         if words.contains(&word) {
             return Err(RuleError::new(at, format!("`{word}` stands twice")));
         }
+        if words.len() >= WORDS_MAX {
+            return Err(RuleError::new(at, format!("more than {WORDS_MAX} words")));
+        }
         words.push(word);
         if !p.take_mark(",") {
             return Ok(words);
@@ -131,6 +138,9 @@ fn fields(p: &mut Parser, depth: u32) -> Result<BTreeMap<String, Field>, RuleErr
     loop {
         let at = p.at();
         let name = p.word()?;
+        if name.len() > NAME_BYTES_MAX {
+            return Err(RuleError::new(at, "a name of more than 40 characters"));
+        }
         p.expect_mark(":")?;
         let (kind, optional) = field(p, depth.saturating_add(1))?;
         let field = Field { kind, optional, title: Text::default() };

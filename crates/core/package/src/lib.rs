@@ -21,7 +21,7 @@ pub mod scenario;
 pub mod source;
 pub mod value;
 
-pub use check::{check, has_errors};
+pub use check::{check, check_against, has_errors};
 pub use compile::{
     ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, READ_DEPTH_MAX,
     READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,

@@ -113,7 +113,10 @@ impl FieldType {
                 keep(bytes.len() == 32, value, "is not 32 bytes")
             }
             (Self::Enum(words), Value::Text(word)) => {
-                keep(words.contains(word), value, &format!("is none of `{}`", words.join("`, `")))
+                if words.contains(word) {
+                    return Ok(value.clone());
+                }
+                Err(FieldProblem::new(format!("is none of `{}`", words.join("`, `"))))
             }
             (Self::Ref(_), Value::Text(key)) => keep(is_key(key), value, "is not a record key"),
             (Self::Subject, Value::Text(id)) => {

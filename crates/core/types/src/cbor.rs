@@ -8,7 +8,7 @@
 use minicbor::{Decode, Encode};
 
 /// Deepest nesting of arrays, maps and tags that [`decode`] accepts.
-pub const DEPTH_MAX: usize = 16;
+pub const DEPTH_MAX: usize = 20;
 
 /// Why bytes are not the canonical encoding of the wanted type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -21,8 +21,8 @@ pub enum CborError {
         /// Length allowed.
         max: usize,
     },
-    /// Nested deeper than is allowed.
-    #[error("nested too deeply")]
+    /// Nested deeper than [`DEPTH_MAX`].
+    #[error("nested deeper than {DEPTH_MAX} levels")]
     TooDeep,
     /// Not CBOR, a forbidden item (float, indefinite length), or not of the wanted shape.
     #[error("malformed: {0}")]
@@ -51,27 +51,16 @@ pub fn decode<T>(bytes: &[u8], max: usize) -> Result<T, CborError>
 where
     T: for<'b> Decode<'b, ()> + Encode<()>,
 {
-    decode_nested(bytes, max, DEPTH_MAX)
-}
-
-/// As [`decode`], for documents that nest deeper than messages do: at most `depth` levels.
-///
-/// # Errors
-/// As [`decode`].
-pub fn decode_nested<T>(bytes: &[u8], max: usize, depth: usize) -> Result<T, CborError>
-where
-    T: for<'b> Decode<'b, ()> + Encode<()>,
-{
     if bytes.len() > max {
         return Err(CborError::TooLong { len: bytes.len(), max });
     }
-    check_well_formed(bytes, depth)?;
+    check_well_formed(bytes)?;
     let value: T = minicbor::decode(bytes).map_err(|e| CborError::Malformed(e.to_string()))?;
     if encode(&value) == bytes { Ok(value) } else { Err(CborError::NotCanonical) }
 }
 
 /// Walks the items without building anything: depth, definite lengths, no floats, one item.
-fn check_well_formed(bytes: &[u8], depth: usize) -> Result<(), CborError> {
+fn check_well_formed(bytes: &[u8]) -> Result<(), CborError> {
     use minicbor::data::Type;
     let malformed = |e: minicbor::decode::Error| CborError::Malformed(e.to_string());
     let mut d = minicbor::Decoder::new(bytes);
@@ -123,7 +112,7 @@ fn check_well_formed(bytes: &[u8], depth: usize) -> Result<(), CborError> {
         let Some(items) = nested else {
             return Err(CborError::Malformed("indefinite length".into()));
         };
-        if open.len() >= depth {
+        if open.len() >= DEPTH_MAX {
             return Err(CborError::TooDeep);
         }
         open.push(items);

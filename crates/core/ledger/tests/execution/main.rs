@@ -4,6 +4,7 @@
     clippy::arithmetic_side_effects,
     clippy::as_conversions,
     clippy::indexing_slicing,
+    clippy::integer_division,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -17,6 +18,7 @@ mod desk;
 mod fuzz;
 mod golden;
 mod governance;
+mod hostile;
 mod language;
 mod rounds;
 mod scenarios;

@@ -12,6 +12,9 @@ use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};
 use crate::rule::{Expr, Names, Program, RuleError, Type, condition, is_name};
 
+/// Most reads that an action and its guard sets write down; the same read may stand in several.
+const READS_IN_SETS_MAX: usize = 256;
+
 /// What an action's rules see, and what stands behind the names.
 pub(super) struct Scope<'p> {
     pub(super) package: &'p Package,
@@ -91,7 +94,6 @@ impl Compiler {
         let mut guards = self.shared_guards(doc, whole, &mut reads, &mut scope);
         guards.extend(self.guards(&place, &doc.guards, &scope));
         self.bounded(&place, reads.len(), READS_MAX);
-        self.bounded(&place, guards.len(), GUARDS_MAX);
         Action {
             name: doc.name.clone(),
             title: text(&doc.title),
@@ -108,9 +110,15 @@ impl Compiler {
     }
 
     pub(super) fn program(&mut self, place: &str, rule: &str, names: &Names) -> Option<Program> {
-        match Program::compile(rule, names) {
-            Ok(program) => Some(program),
-            Err(error) => {
+        if self.parts == 0 {
+            return None;
+        }
+        let program = crate::rule::parse(rule)
+            .map(|expr| self.afford(place, &expr).then(|| Program::from_expr(&expr, names)));
+        match program {
+            Ok(Some(Ok(program))) => Some(program),
+            Ok(None) => None,
+            Err(error) | Ok(Some(Err(error))) => {
                 self.rule_error(place, &error);
                 None
             }
@@ -204,6 +212,15 @@ impl Compiler {
         scope: &mut Scope<'p>,
     ) -> Vec<Guard> {
         let mut out = Vec::new();
+        // Before anything is compiled: the sets are compiled anew for each action.
+        let (guards, lets) = (whole.guards_of(doc).count(), whole.reads_of(doc).count());
+        let place = format!("actions.{}", doc.name);
+        if doc.guards.len() > GUARDS_MAX
+            || !self.bounded(&place, guards, GUARDS_MAX)
+            || !self.bounded(&place, lets, READS_IN_SETS_MAX)
+        {
+            return out;
+        }
         for set in whole.sets_of(&doc.name) {
             let place = format!("guards.{}", set.name);
             let before = self.problems.len();
@@ -234,7 +251,10 @@ impl Compiler {
 
     /// Whether `name` can be given to something new.
     pub(super) fn new_name(&mut self, place: &str, name: &str, scope: &Scope<'_>) -> bool {
-        let free = is_name(name) && name != "this" && !scope.names.contains_key(name);
+        let free = is_name(name)
+            && name.len() <= crate::field::NAME_BYTES_MAX
+            && name != "this"
+            && !scope.names.contains_key(name);
         if !free {
             let name = crate::rule::short(name);
             self.report(Problem::error(
@@ -334,6 +354,9 @@ impl Compiler {
         wanted: &Type,
         names: &Names,
     ) -> Option<Program> {
+        if !self.afford(place, expr) {
+            return None;
+        }
         match Program::from_expr(expr, names) {
             Ok(program) if program.ty().fits(wanted) => Some(program),
             Ok(program) => {

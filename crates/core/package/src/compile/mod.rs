@@ -10,12 +10,12 @@ pub(crate) use action::record_type;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_types::Reject;
+use chaincity_types::{Reject, Value};
 
 use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, SequenceDoc, TextDoc};
 use crate::model::{Field, FieldType, Package, Parameter, Register, Sequence, SequencePart, Text};
 use crate::problem::Problem;
-use crate::rule::{Environment, Fuel, Names, RuleError, Type, is_name};
+use crate::rule::{Environment, Expr, Fuel, Names, RuleError, Type, is_name};
 
 /// Most roles of a package.
 pub const ROLES_MAX: usize = 64;
@@ -49,6 +49,18 @@ const DIGITS_MAX: u8 = 12;
 pub const MANDATES_MAX: usize = 8;
 /// Most provisions named as the legal basis of one action or guard set.
 const LAWS_MAX: usize = 32;
+/// Longest name of a role, parts and dots together: what a member's record can hold.
+const ROLE_BYTES_MAX: usize = 60;
+/// Most parts of all rules together, those of a guard set counted for each of its actions: it
+/// bounds how long compiling takes.
+pub(crate) const PARTS_MAX: usize = 200_000;
+/// Most parts of the types of a register's fields, or of an action's input, together: comparing
+/// two records' types looks at each.
+pub(crate) const FIELD_PARTS_MAX: usize = 1_000;
+/// What working out all parameters together may cost. Every call copies their values.
+const PARAMETER_FUEL: u64 = 4_096;
+/// The last day that parameters' values may name.
+const LAST_DAY: i32 = 2_932_896;
 /// Most problems reported at once.
 const PROBLEMS_MAX: usize = 100;
 
@@ -57,13 +69,15 @@ const PROBLEMS_MAX: usize = 100;
 /// # Errors
 /// Every problem found, at most a hundred, in the order of the document.
 pub fn compile(doc: &PackageDoc) -> Result<Package, Vec<Problem>> {
-    let mut compiler = Compiler { problems: Vec::new() };
+    let mut compiler = Compiler { problems: Vec::new(), parts: PARTS_MAX };
     let package = compiler.package(doc);
     if compiler.problems.is_empty() { Ok(package) } else { Err(compiler.problems) }
 }
 
 pub(crate) struct Compiler {
     problems: Vec<Problem>,
+    /// Parts of rules that may still be compiled.
+    parts: usize,
 }
 
 impl Compiler {
@@ -80,6 +94,16 @@ impl Compiler {
             (format!("规则有误：{error}"), error.to_string()),
             ("", ""),
         ));
+    }
+
+    /// Takes the parts of a rule from what may still be compiled; reported once when used up.
+    pub(crate) fn afford(&mut self, place: &str, expr: &Expr) -> bool {
+        let left = self.parts;
+        self.parts = left.saturating_sub(expr.id.saturating_add(1));
+        if self.parts == 0 && left > 0 {
+            self.bounded(place, PARTS_MAX.saturating_add(1), PARTS_MAX);
+        }
+        self.parts > 0
     }
 
     pub(crate) fn unknown(&mut self, place: &str, what: (&str, &str), name: &str) {
@@ -111,17 +135,21 @@ impl Compiler {
     /// Names of packages, registers, actions, codes: lower-case letters, digits, hyphens.
     pub(crate) fn check_id(&mut self, place: &str, id: &str) {
         if !is_id(id) {
-            let id = crate::rule::short(id);
-            self.report(Problem::error(
-                "bad-name",
-                place,
-                (format!("名称`{id}`不合规定"), format!("`{id}` cannot be a name")),
-                (
-                    "用小写字母开头，由小写字母、数字、连字符组成，至多40个字符",
-                    "use lower-case letters, digits and hyphens, a letter first, at most 40",
-                ),
-            ));
+            self.bad_name(place, id);
         }
+    }
+
+    fn bad_name(&mut self, place: &str, name: &str) {
+        let name = crate::rule::short(name);
+        self.report(Problem::error(
+            "bad-name",
+            place,
+            (format!("名称`{name}`不合规定"), format!("`{name}` cannot be a name")),
+            (
+                "用小写字母开头，由小写字母、数字、连字符组成，至多40个字符",
+                "use lower-case letters, digits and hyphens, a letter first, at most 40",
+            ),
+        ));
     }
 
     fn check_twice<'n>(&mut self, place: &str, names: impl Iterator<Item = &'n str>) {
@@ -178,6 +206,9 @@ impl Compiler {
         self.check_twice("actions", doc.actions.iter().map(|a| a.name.as_str()));
         for role in &doc.roles {
             let place = format!("roles.{}", role.name);
+            if role.name.len() > ROLE_BYTES_MAX {
+                self.bad_name(&place, &role.name);
+            }
             for part in role.name.split('.') {
                 self.check_id(&place, part);
             }
@@ -230,6 +261,7 @@ impl Compiler {
             .map(|p| FieldDoc { name: p.name.clone(), ty: p.ty.clone(), title: p.title.clone() })
             .collect();
         let mut fields = self.fields("parameters", &declared);
+        let mut fuel = Fuel { left: PARAMETER_FUEL };
         for parameter in &doc.parameters {
             let place = format!("parameters.{}", parameter.name);
             let Some(field) = fields.remove(&parameter.name) else { continue };
@@ -237,7 +269,14 @@ impl Compiler {
             let Some(program) = self.typed(&place, &parameter.value, &wanted, &Names::new()) else {
                 continue;
             };
-            match program.run(&Environment::new(), &mut Fuel::for_call()) {
+            let value = program.run(&Environment::new(), &mut fuel).map_err(|e| e.to_string());
+            let fits = |value: Value| {
+                if value == Value::Null {
+                    return Ok(value);
+                }
+                field.kind.check(&value, LAST_DAY).map_err(|e| e.to_string())
+            };
+            match value.and_then(fits) {
                 Ok(value) => {
                     package.parameters.insert(parameter.name.clone(), Parameter { field, value });
                 }
@@ -270,17 +309,27 @@ impl Compiler {
 
     pub(crate) fn fields(&mut self, place: &str, docs: &[FieldDoc]) -> BTreeMap<String, Field> {
         let mut fields = BTreeMap::new();
+        let mut parts = FIELD_PARTS_MAX;
         if !self.bounded(place, docs.len(), FIELDS_MAX) {
             return fields;
         }
         self.check_twice(place, docs.iter().map(|field| field.name.as_str()));
         for doc in docs {
-            let place = format!("{place}.{}", doc.name);
-            if !is_name(&doc.name) || doc.name.starts_with('_') {
-                self.check_id(&place, "");
+            let place = format!("{place}.{}", crate::rule::short(&doc.name));
+            if !is_name(&doc.name)
+                || doc.name.starts_with('_')
+                || doc.name.len() > crate::field::NAME_BYTES_MAX
+            {
+                self.bad_name(&place, &doc.name);
             }
             match crate::field::parse(&doc.ty) {
                 Ok((kind, optional)) => {
+                    let ty = Type::of_field(&kind, optional);
+                    let Some(rest) = ty.within(parts) else {
+                        self.bounded(&place, FIELD_PARTS_MAX.saturating_add(1), FIELD_PARTS_MAX);
+                        return fields;
+                    };
+                    parts = rest;
                     let field = Field { kind, optional, title: text(&doc.title) };
                     fields.insert(doc.name.clone(), field);
                 }

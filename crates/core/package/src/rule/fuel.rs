@@ -1,6 +1,8 @@
 //! Fuel: what a rule may cost. The table belongs to the protocol: a change of it is a change of
 //! the protocol number.
 
+use std::collections::BTreeMap;
+
 use chaincity_types::{Reject, Value};
 
 use super::RuleFailure;
@@ -43,12 +45,16 @@ impl Fuel {
         Self { left: Self::CALL_MAX }
     }
 
-    pub(super) fn draw(&mut self, units: u64) -> Result<(), RuleFailure> {
+    /// Draws `units`.
+    ///
+    /// # Errors
+    /// `out-of-fuel` when fewer are left; then none are.
+    pub fn draw(&mut self, units: u64) -> Result<(), RuleFailure> {
         let Some(left) = self.left.checked_sub(units) else {
             self.left = 0;
             return Err(RuleFailure {
                 code: Reject::OutOfFuel,
-                detail: "the rules of this call cost too much".to_owned(),
+                detail: "rules and values of this call cost too much".to_owned(),
             });
         };
         self.left = left;
@@ -61,13 +67,16 @@ impl Fuel {
 
     /// Draws for comparing or copying `value` whole. Stops as soon as the fuel is used up, so
     /// that measuring costs no more than it charges.
-    pub(super) fn draw_value(&mut self, value: &Value) -> Result<(), RuleFailure> {
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_value(&mut self, value: &Value) -> Result<(), RuleFailure> {
         self.draw(FUEL_TABLE.value)?;
         match value {
             Value::Text(text) => self.draw_bytes(text.len()),
             Value::Bytes(bytes) => self.draw_bytes(bytes.len()),
             Value::List(items) => items.iter().try_for_each(|item| self.draw_value(item)),
-            Value::Map(map) => map.values().try_for_each(|item| self.draw_value(item)),
+            Value::Map(map) => self.draw_fields(map),
             Value::Null
             | Value::Bool(_)
             | Value::Int(_)
@@ -75,6 +84,17 @@ impl Fuel {
             | Value::Date(_)
             | Value::Time(_) => Ok(()),
         }
+    }
+
+    /// The same for the fields of a record, names included.
+    ///
+    /// # Errors
+    /// As [`Self::draw`].
+    pub fn draw_fields(&mut self, fields: &BTreeMap<String, Value>) -> Result<(), RuleFailure> {
+        fields.iter().try_for_each(|(name, value)| {
+            self.draw_bytes(name.len())?;
+            self.draw_value(value)
+        })
     }
 }
 
