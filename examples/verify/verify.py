@@ -42,7 +42,7 @@ def canonical(data, what):
         value = cbor2.loads(
             data,
             semantic_decoders=AS_ON_THE_WIRE,
-            max_depth=16,
+            max_depth=20,
             allow_indefinite=False,
             allow_duplicate_keys=False,
         )

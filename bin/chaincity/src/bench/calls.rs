@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_ledger::scenario;
+use chaincity_ledger::scenario::{self, Rehearsal};
 
 use crate::fault::Fault;
 use crate::shipped;
@@ -19,7 +19,10 @@ const TIMES: u32 = 32;
 /// When a scenario of the package fails.
 pub(super) fn measure(package: &str) -> Result<BTreeMap<String, u64>, Fault> {
     let source = shipped::source(package)?;
-    let document = source.doc.to_bytes();
+    let told = |f: scenario::Failure, name: &str| {
+        Fault::other(format!("情景 {name}：{f}"), format!("scenario {name}: {f}"))
+    };
+    let rehearsal = Rehearsal::new(&source.doc.to_bytes()).map_err(|f| told(f, package))?;
     let mut taken: BTreeMap<String, Vec<Duration>> = BTreeMap::new();
     for claim in &source.scenarios {
         let mut watch = |action: &str, execute: &dyn Fn()| {
@@ -31,11 +34,7 @@ pub(super) fn measure(package: &str) -> Result<BTreeMap<String, u64>, Fault> {
             let once = begun.elapsed().checked_div(TIMES).unwrap_or_default();
             taken.entry(action.to_owned()).or_default().push(once);
         };
-        let ran = scenario::run_watched(&document, claim, &mut watch);
-        let name = &claim.name;
-        ran.map_err(|f| {
-            Fault::other(format!("情景 {name}：{f}"), format!("scenario {name}: {f}"))
-        })?;
+        rehearsal.run_watched(claim, &mut watch).map_err(|f| told(f, &claim.name))?;
     }
     let median = |mut times: Vec<Duration>| {
         times.sort_unstable();

@@ -8,7 +8,7 @@ mod publish;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chaincity_ledger::scenario;
+use chaincity_ledger::scenario::Rehearsal;
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::source::Source;
@@ -258,11 +258,12 @@ fn attempt_diff(old: &Path, new: &Path, output: &mut Output) -> Result<Exit, Fai
 
 fn attempt_test(which: &Which, only: Option<&str>, output: &mut Output) -> Result<Exit, Failure> {
     let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
-    let document = source.doc.to_bytes();
+    let rehearsal = Rehearsal::new(&source.doc.to_bytes())
+        .map_err(|f| Failure::usage(format!("应用包无法载入：{f}"), f.to_string()))?;
     let (mut passed, mut failed): (usize, usize) = (0, 0);
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));
     for scenario in source.scenarios.iter().filter(|scenario| wanted(&scenario.name)) {
-        let failure = scenario::run(&document, scenario).err();
+        let failure = rehearsal.run(scenario).err();
         let count = if failure.is_none() { &mut passed } else { &mut failed };
         *count = count.saturating_add(1);
         let line = ScenarioLine {

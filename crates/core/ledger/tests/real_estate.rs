@@ -8,6 +8,7 @@
 
 use std::path::Path;
 
+use chaincity_ledger::scenario::Rehearsal;
 use chaincity_package::source;
 
 fn files() -> Vec<(String, String)> {
@@ -29,12 +30,12 @@ fn every_scenario_of_the_real_estate_package_holds() {
     let files = files();
     let pairs: Vec<_> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
     let source = source::parse(&pairs).unwrap();
-    let document = source.doc.to_bytes();
+    let rehearsal = Rehearsal::new(&source.doc.to_bytes()).unwrap();
     let failures: Vec<String> = source
         .scenarios
         .iter()
         .filter_map(|scenario| {
-            let failure = chaincity_ledger::scenario::run(&document, scenario).err()?;
+            let failure = rehearsal.run(scenario).err()?;
             let at = &scenario.location;
             Some(format!("{}:{}: {}: {failure}", at.file, at.line, scenario.name))
         })

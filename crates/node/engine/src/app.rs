@@ -133,7 +133,7 @@ impl<M: Machine> App<M> {
 }
 
 /// State sync compares the operations alone, so the canonical root is ours to compare.
-fn roots_agree<E: Runtime>(header: &Header, sealed: &Sealed<E>) -> bool {
+pub(crate) fn roots_agree<E: Runtime>(header: &Header, sealed: &Sealed<E>) -> bool {
     to_engine(header.state_root) == sealed.root()
         && to_engine(header.operations_root) == sealed.ops_root()
         && header.operations_start == sealed.sync_boundary().as_u64()

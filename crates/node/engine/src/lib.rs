@@ -5,9 +5,9 @@
 //! It calls up through the [`Machine`] trait only, and knows nothing of transactions, packages or
 //! history. No other crate names commonware.
 //!
-//! Three ways to drive a machine: [`Engine`] over sockets, on threads of its own; [`sim`], whole
-//! clusters on virtual time; [`StandIn`], one block after another without consensus. A [`Handle`]
-//! asks a running node from any executor.
+//! Four ways to drive a machine: [`Engine`] over sockets, on threads of its own; [`sim`], whole
+//! clusters on virtual time; [`StandIn`], one block after another without consensus; [`replay()`],
+//! final blocks once more. A [`Handle`] asks a running node from any executor.
 //!
 //! # What is durable when
 //! Votes are flushed before they are sent; a restarted validator does not contradict itself. A
@@ -47,6 +47,7 @@ mod erased;
 mod handle;
 mod machine;
 mod node;
+mod replay;
 pub mod sim;
 mod standin;
 mod state;
@@ -61,6 +62,7 @@ pub use config::{Config, EPOCH_LENGTH_MIN, Limits, NodeKey, Pace, Place, genesis
 pub use handle::{EngineError, Handle, Heads, StateProofs};
 pub use machine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
 pub use node::GOSSIP_BYTES_MAX;
+pub use replay::{ReplayError, replay};
 pub use standin::{StandIn, StandInError, VirtualClock};
 pub use status::Status;
 pub use tcp::{Engine, Thread};

@@ -58,6 +58,11 @@ impl VirtualClock {
         Self(Arc::new(AtomicU64::new(time.0)))
     }
 
+    /// Sets the clock, back as well.
+    pub fn set(&self, time: Timestamp) {
+        self.0.store(time.0, Ordering::Release);
+    }
+
     /// Moves the clock on.
     pub fn advance_ms(&self, ms: u64) {
         self.0.fetch_add(ms, Ordering::AcqRel);

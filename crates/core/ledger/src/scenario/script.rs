@@ -1,0 +1,446 @@
+//! What a scenario says, apart from any ledger: whose calls come when, what must become of them,
+//! and what must hold in the end. Whoever has a ledger plays it by this.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
+
+use chaincity_package::model::{FieldType, Package, Register};
+use chaincity_package::scenario::{Assertion, Scenario, StatusText, Step};
+use chaincity_package::{json, literal};
+use chaincity_types::wire::{
+    Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
+    Receipt, Status,
+};
+use chaincity_types::{Timestamp, Value};
+use serde_json::{Map, Value as Json};
+
+use crate::governance;
+use crate::view::Record;
+
+/// 2026-09-01T01:00:00Z: nine in the morning in Loudi, a Tuesday.
+const BEGIN: Timestamp = Timestamp(1_788_224_400_000);
+/// From one step to the next, unless it says when.
+pub const STEP_MS: u64 = 1_000;
+/// How long a mandate holds.
+const MANDATE_MS: u64 = 3_600_000;
+
+/// Why a scenario failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// Which part, such as `when[2]`, counted from 0.
+    pub at: String,
+    /// What was expected.
+    pub expected: String,
+    /// What was found.
+    pub found: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: expected {}, found {}", self.at, self.expected, self.found)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+pub(super) fn fail<T>(
+    at: &str,
+    expected: impl Into<String>,
+    found: impl Into<String>,
+) -> Result<T, Failure> {
+    Err(Failure { at: at.to_owned(), expected: expected.into(), found: found.into() })
+}
+
+/// Current records by logical key.
+pub type Records = BTreeMap<LogicalKey, Arc<Record>>;
+
+/// A scenario while it is being played.
+#[derive(Debug)]
+pub struct Script<'a> {
+    scenario: &'a Scenario,
+    package: Arc<Package>,
+    /// Keys written by named steps: step → register → keys in order.
+    written: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+}
+
+impl<'a> Script<'a> {
+    /// The scenario of this package, from its beginning.
+    #[must_use]
+    pub const fn new(package: Arc<Package>, scenario: &'a Scenario) -> Self {
+        Self { scenario, package, written: BTreeMap::new() }
+    }
+
+    /// When the ledger begins: on an ordinary morning, or just before a first step that lies
+    /// earlier.
+    #[must_use]
+    pub fn begin(&self) -> Timestamp {
+        let first = self.scenario.given.iter().chain(&self.scenario.when).next();
+        let at = first.and_then(|step| step.at.as_deref()).and_then(literal::time);
+        at.map_or(BEGIN, |at| Timestamp(at.0.saturating_sub(STEP_MS)).min(BEGIN))
+    }
+
+    /// A genesis document with the scenario's people, their keys by name, and these nodes.
+    #[must_use]
+    pub fn genesis(
+        &self,
+        document: &[u8],
+        nodes: Vec<GenesisNode>,
+        key_of: &dyn Fn(&str) -> Vec<u8>,
+    ) -> Genesis {
+        let mut roles: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for node in &nodes {
+            roles.entry(&node.node.member).or_default();
+        }
+        for person in self.scenario.people.values() {
+            roles.entry(&person.member).or_default().extend(person.roles.iter().cloned());
+        }
+        let member = |(id, roles): (&str, BTreeSet<String>)| GenesisMember {
+            id: id.to_owned(),
+            name_zh: id.to_owned(),
+            name_en: id.to_owned(),
+            roles: roles.into_iter().collect(),
+        };
+        let operators = self.scenario.people.iter().map(|(name, person)| GenesisOperator {
+            key: key_of(name),
+            member: person.member.clone(),
+            roles: person.roles.clone(),
+            subject: person.subject.clone(),
+        });
+        Genesis {
+            protocol: PROTOCOL,
+            name_zh: "情景".to_owned(),
+            name_en: "scenario".to_owned(),
+            time: self.begin(),
+            epoch_blocks: 1_000,
+            members: roles.into_iter().map(member).collect(),
+            operators: operators.collect(),
+            nodes,
+            packages: vec![document.to_vec().into()],
+        }
+    }
+
+    /// The steps in order, each with its place, such as `given[0]`.
+    pub fn steps(&self) -> impl Iterator<Item = (String, &'a Step)> + use<'a> {
+        let parts = [("given", &self.scenario.given), ("when", &self.scenario.when)];
+        parts.into_iter().flat_map(|(part, steps)| {
+            steps.iter().enumerate().map(move |(i, step)| (format!("{part}[{i}]"), step))
+        })
+    }
+
+    /// When a step comes, if its turn is at `turn`.
+    ///
+    /// # Errors
+    /// When it should come before the step before.
+    pub fn time(at: &str, step: &Step, turn: Timestamp) -> Result<Timestamp, Failure> {
+        let Some(text) = &step.at else { return Ok(turn) };
+        match literal::time(text) {
+            Some(time) if time >= turn => Ok(time),
+            Some(_) => fail(at, "a time after the step before", text.clone()),
+            None => fail(at, "a time in RFC 3339", text.clone()),
+        }
+    }
+
+    /// The call of a step, with record keys in the place of references, without mandates.
+    ///
+    /// # Errors
+    /// When the step is not of its form, or names what no step before wrote.
+    pub fn call(&self, at: &str, step: &Step) -> Result<Call, Failure> {
+        if !self.scenario.people.contains_key(&step.by) {
+            return fail(at, format!("a person named `{}`", step.by), "none");
+        }
+        let package = self.package(step.package.as_deref());
+        let Some(action) = package.actions.get(&step.action) else {
+            return fail(at, format!("an action `{}`", step.action), "none");
+        };
+        let resolved = self.resolve(at, &Json::Object(step.input.clone()))?;
+        let empty = Map::new();
+        let input = match json::to_fields(&action.input, resolved.as_object().unwrap_or(&empty)) {
+            Ok(input) => input,
+            Err(problem) => return fail(at, "an input of the declared form", problem.to_string()),
+        };
+        Ok(Call {
+            package: package.id.clone(),
+            action: step.action.clone(),
+            input,
+            case: None,
+            task: None,
+            mandates: None,
+        })
+    }
+
+    /// The calls that give a step's mandates beforehand for exactly its arguments, and who makes
+    /// each, `now`.
+    ///
+    /// # Errors
+    /// When one is to come from nobody.
+    pub fn mandates(
+        &self,
+        at: &str,
+        step: &'a Step,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Vec<(&'a str, Call)>, Failure> {
+        let digest = crate::mandate_digest(&call.input);
+        let mut calls = Vec::new();
+        for mandate in &step.mandates {
+            let Some(person) = self.scenario.people.get(&mandate.by) else {
+                return fail(at, format!("a person named `{}`", mandate.by), "none");
+            };
+            let party = person.subject.as_ref().unwrap_or(&person.member);
+            let fields = [
+                ("party", Value::Text(party.clone())),
+                ("package", Value::Text(call.package.clone())),
+                ("action", Value::Text(call.action.clone())),
+                ("purpose", Value::Text(mandate.purpose.clone())),
+                ("digest", Value::Bytes(digest.as_bytes().to_vec())),
+                ("expiry", Value::Time(now.plus_ms(MANDATE_MS))),
+            ];
+            let given = Call {
+                package: governance::ID.to_owned(),
+                action: "mandate".to_owned(),
+                input: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+                case: None,
+                task: None,
+                mandates: None,
+            };
+            calls.push((mandate.by.as_str(), given));
+        }
+        Ok(calls)
+    }
+
+    /// The key of the mandate that a receipt says was given.
+    ///
+    /// # Errors
+    /// When it was not accepted.
+    pub fn mandate(at: &str, receipt: &Receipt) -> Result<String, Failure> {
+        let event = receipt.entries.first().and_then(|entry| entry.events.first());
+        match event {
+            Some(event) => Ok(event.key.clone()),
+            None => fail(at, "a mandate that is accepted", outcome_of(receipt)),
+        }
+    }
+
+    /// Compares what became of a step with what it expects, and notes the keys that it wrote.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn compare(&mut self, at: &str, step: &Step, receipt: &Receipt) -> Result<(), Failure> {
+        Self::compare_outcome(at, step, &outcome_of(receipt))?;
+        let package = &self.package(step.package.as_deref()).id;
+        let all = receipt.entries.iter().flat_map(|entry| &entry.events);
+        if let Some(wanted) = &step.events {
+            let own = all.clone().filter(|event| event.package == *package);
+            let kinds = own.map(|event| event.kind.as_str());
+            let kinds: Vec<_> = kinds.filter(|kind| !KERNEL_EVENTS.contains(kind)).collect();
+            if *wanted != kinds {
+                return fail(at, format!("events {wanted:?}"), format!("{kinds:?}"));
+            }
+        }
+        if let Some(name) = &step.name {
+            let keys = self.written.entry(name.clone()).or_default();
+            for event in all.filter(|event| KERNEL_EVENTS.contains(&event.kind.as_str())) {
+                let keys = keys.entry(event.register.clone()).or_default();
+                if !keys.contains(&event.key) {
+                    keys.push(event.key.clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares `applied`, or a code with or without detail, with what a step expects.
+    ///
+    /// # Errors
+    /// When it expects another.
+    pub fn compare_outcome(at: &str, step: &Step, found: &str) -> Result<(), Failure> {
+        let wanted = step.code.as_deref().unwrap_or(APPLIED);
+        if wanted == found.split(' ').next().unwrap_or_default() {
+            return Ok(());
+        }
+        fail(at, format!("`{wanted}`"), format!("`{found}`"))
+    }
+
+    /// Checks everything that must hold in the end, among these records, at this time.
+    ///
+    /// # Errors
+    /// The first thing that does not hold.
+    pub fn check(&self, records: &Records, now: Timestamp) -> Result<(), Failure> {
+        for (i, assertion) in self.scenario.then.iter().enumerate() {
+            self.check_one(&format!("then[{i}]"), assertion, records, now)?;
+        }
+        Ok(())
+    }
+
+    /// The package that a step or an assertion names; else the scenario's own.
+    fn package(&self, named: Option<&str>) -> Arc<Package> {
+        if named == Some(governance::ID) {
+            governance::package()
+        } else {
+            Arc::clone(&self.package)
+        }
+    }
+
+    /// Puts record keys in the place of texts such as `$sale.right.2`.
+    fn resolve(&self, at: &str, json: &Json) -> Result<Json, Failure> {
+        Ok(match json {
+            Json::String(text) => Json::String(self.resolve_text(at, text)?),
+            Json::Array(items) => Json::Array(
+                items.iter().map(|item| self.resolve(at, item)).collect::<Result<_, _>>()?,
+            ),
+            Json::Object(map) => {
+                let mut out = Map::new();
+                for (name, item) in map {
+                    out.insert(name.clone(), self.resolve(at, item)?);
+                }
+                Json::Object(out)
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) => json.clone(),
+        })
+    }
+
+    fn resolve_text(&self, at: &str, text: &str) -> Result<String, Failure> {
+        let Some(reference) = text.strip_prefix('$') else {
+            return Ok(text.to_owned());
+        };
+        let mut parts = reference.split('.');
+        let (step, register) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+        let place = parts.next().map_or(Some(1_usize), |n| n.parse().ok());
+        let key = place
+            .and_then(|n| n.checked_sub(1))
+            .and_then(|n| self.written.get(step)?.get(register)?.get(n));
+        match key {
+            Some(key) => Ok(key.clone()),
+            None => fail(at, format!("a record `{text}`"), "none"),
+        }
+    }
+
+    fn check_one(
+        &self,
+        at: &str,
+        assertion: &Assertion,
+        records: &Records,
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let package = self.package(assertion.package.as_deref());
+        let Some(register) = package.registers.get(&assertion.register) else {
+            return fail(at, format!("a register `{}`", assertion.register), "none");
+        };
+        let now = match &assertion.at {
+            None => now,
+            Some(text) => match literal::time(text) {
+                Some(time) => time,
+                None => return fail(at, "a time in RFC 3339", text.clone()),
+            },
+        };
+        let mut wanted: BTreeMap<&String, Value> = BTreeMap::new();
+        for (name, json) in &assertion.fields {
+            let computed = || register.computed.iter().find(|c| c.name == *name).map(|c| &c.field);
+            let Some(field) = register.fields.get(name).or_else(computed) else {
+                return fail(at, format!("a field `{name}`"), "none");
+            };
+            wanted.insert(name, self.wanted_value(at, &field.kind, json)?);
+        }
+        // The first field that is not as wanted, and what it is.
+        let unfit = |key: &str, record: &Record| {
+            let mut fields = record.version.fields.clone();
+            match register.computed_at(&package, key, &record.version, now) {
+                Ok(computed) => fields.extend(computed),
+                Err(failure) => return Some((String::new(), failure.to_string())),
+            }
+            wanted.iter().find_map(|(name, value)| {
+                let found = fields.get(*name).unwrap_or(&Value::Null);
+                let text = |value| json::from_value(value).to_string();
+                (found != value).then(|| (format!("`{name}` {}", text(value)), text(found)))
+            })
+        };
+        let Some(key) = &assertion.key else {
+            let count = records
+                .iter()
+                .filter_map(|(key, record)| Some((own_key(key, &package.id, register)?, record)))
+                .filter(|(key, r)| r.version.status == Status::Live && unfit(key, r).is_none())
+                .count();
+            let wanted = assertion.count.unwrap_or(1);
+            let found = u64::try_from(count).unwrap_or(u64::MAX);
+            return if wanted == found {
+                Ok(())
+            } else {
+                fail(at, format!("{wanted} records"), found.to_string())
+            };
+        };
+        let key = self.resolve_text(at, key)?;
+        let record = records.get(&LogicalKey::Record {
+            package: package.id.clone(),
+            register: assertion.register.clone(),
+            key: key.clone(),
+        });
+        check_status(at, assertion.status, record)?;
+        let Some(record) = record else {
+            return Ok(());
+        };
+        if let Some(wanted) = assertion.version
+            && wanted != record.head.version
+        {
+            return fail(at, format!("version {wanted}"), record.head.version.to_string());
+        }
+        match unfit(&key, record) {
+            None => Ok(()),
+            Some((wanted, found)) => fail(at, wanted, found),
+        }
+    }
+
+    fn wanted_value(&self, at: &str, kind: &FieldType, json: &Json) -> Result<Value, Failure> {
+        if json.is_null() {
+            return Ok(Value::Null);
+        }
+        match json::to_value(kind, &self.resolve(at, json)?) {
+            Ok(value) => Ok(value),
+            Err(problem) => fail(at, "a value of the field's type", problem.to_string()),
+        }
+    }
+}
+
+/// The key of a record of this register.
+fn own_key<'k>(key: &'k LogicalKey, package: &str, of: &Register) -> Option<&'k str> {
+    let LogicalKey::Record { package: found, register, key } = key else { return None };
+    (found == package && *register == of.name).then_some(key)
+}
+
+/// What stands for success in messages.
+const APPLIED: &str = "applied";
+/// Events that the kernel raises for each record written.
+const KERNEL_EVENTS: [&str; 3] = ["inserted", "updated", "closed"];
+
+/// `applied`, or the reject code and its detail.
+fn outcome_of(receipt: &Receipt) -> String {
+    match receipt.entries.first().map(|entry| &entry.outcome) {
+        Some(Outcome::Applied) => APPLIED.to_owned(),
+        Some(Outcome::Rejected { code, detail, .. }) => match detail {
+            Some(detail) => format!("{code} ({detail})"),
+            None => code.clone(),
+        },
+        None => "nothing".to_owned(),
+    }
+}
+
+fn check_status(
+    at: &str,
+    wanted: Option<StatusText>,
+    record: Option<&Arc<Record>>,
+) -> Result<(), Failure> {
+    let found = match record.map(|record| record.version.status) {
+        Some(Status::Live) => StatusText::Live,
+        Some(Status::Closed) => StatusText::Closed,
+        None => StatusText::Absent,
+    };
+    let wanted = match wanted {
+        Some(wanted) => wanted,
+        None if found == StatusText::Absent => StatusText::Live,
+        None => return Ok(()),
+    };
+    if wanted == found {
+        Ok(())
+    } else {
+        fail(at, format!("{wanted:?}").to_lowercase(), format!("{found:?}").to_lowercase())
+    }
+}
