@@ -8,6 +8,7 @@
 
 mod availability;
 mod city;
+mod explain;
 mod joining;
 mod load;
 mod membership;

@@ -16,7 +16,7 @@ use crate::load::{Load, register};
 const FUND: &str = "fund";
 
 /// An act that concerns all members: the court and the bank consent, the registry calls.
-fn govern(city: &City, action: &str, input: &Value) {
+pub(crate) fn govern(city: &City, action: &str, input: &Value) {
     let file = city.file(&format!("{action}.json"));
     fs::write(&file, input.to_string()).unwrap();
     let input = format!("@{file}");
