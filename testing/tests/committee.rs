@@ -184,6 +184,54 @@ fn a_node_joins_by_snapshot_and_fetches_all_history_under_load() {
     });
 }
 
+/// Asserts that the city decides nothing more while validator 1 is down, or that it does.
+async fn decides_without_1(city: &mut City, decides: bool) -> Result<(), String> {
+    city.crash(1).await?;
+    city.pass(3_000).await?;
+    let before = city.height();
+    city.pass(20_000).await?;
+    assert_eq!(city.height() > Height(before.0 + 2), decides, "from {before} to {}", city.height());
+    city.start(1).await?;
+    city.reach(Height(city.height().0 + 2), 120_000).await
+}
+
+/// What was final in the last ten minutes it cannot tell from what is new.
+#[test]
+fn a_validator_that_joined_by_snapshot_votes_only_once_it_holds_the_replay_window() {
+    run(105, |sim| async {
+        let mut city = City::found(sim, plan(105), &[0, 1, 2, 3]).await?;
+        let (mut client, mut board) = (Client::new(&city, 105), Board::of(&city));
+        client.request(1).await?;
+        board.add_node(&city.keys, 4).await?;
+        let replayed = {
+            let api = city.doors.at(0).unwrap();
+            let heights = 1..=city.height().0;
+            let found = heights.filter_map(|height| api.block(Height(height)).unwrap());
+            found.filter_map(|held| held.block.transactions.last().cloned()).last().unwrap()
+        };
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        let bundle = city.doors.at(2).unwrap().trust_bundle().map_err(|e| e.to_string())?;
+        city.join_bare(4, &bundle).await?;
+        city.reach(Height(1), 120_000).await?;
+        board.set_committee(&city.keys, &[1, 2, 3, 4]).await?;
+        // Two epochs on, the snapshot alone is no reason any more to be silent.
+        city.reach(epochs_on(city.height(), 1), 300_000).await?;
+        assert!(validates(&city, 4), "it is of the committee");
+        let api = city.doors.at(4).unwrap();
+        assert!(api.status().history_from > Some(Height(1)), "{:?}", api.status());
+        decides_without_1(&mut city, false).await?;
+
+        city.backfill(4);
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        assert_eq!(api.status().history_from, Some(Height(1)));
+        decides_without_1(&mut city, true).await?;
+        let refused = api.submit(replayed.to_vec()).await.unwrap_err();
+        assert_eq!(refused.code.code(), "duplicate");
+        client.courier.receipts.extend(board.0.receipts);
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
 #[test]
 fn with_one_of_four_down_from_the_start_service_goes_on() {
     run(103, |sim| async {
