@@ -13,6 +13,7 @@
 
 use std::cell::Cell;
 
+use chaincity_crypto::cose;
 use chaincity_engine::sim::{Simulation, Weather, simulate_from};
 use chaincity_ledger::governance::APPROVE;
 use chaincity_ledger::mandate_digest;
@@ -21,7 +22,7 @@ use chaincity_testing::sim::city::{BEGIN, City, Plan};
 use chaincity_testing::sim::client::{Client, Courier, governance_call};
 use chaincity_testing::sim::keys::{KeyRing, administrator, member};
 use chaincity_testing::workload::mandate_key;
-use chaincity_types::wire::Call;
+use chaincity_types::wire::{Call, EXPIRY_AHEAD_MAX_MS, Mode, PROTOCOL, Transaction};
 use chaincity_types::{Height, Value};
 use futures::future::try_join;
 
@@ -180,6 +181,63 @@ fn a_node_joins_by_snapshot_and_fetches_all_history_under_load() {
         city.crash(4).await?;
         city.start(4).await?;
         assert_eq!(city.doors.at(4).unwrap().status().history_from, Some(Height(1)));
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
+/// The call, signed for as long as a transaction may wait.
+fn lasting(city: &City, (by, call): (String, Call)) -> Vec<u8> {
+    let transaction = Transaction {
+        ledger: city.ledger,
+        protocol: PROTOCOL,
+        expiry: city.sim.now().plus_ms(EXPIRY_AHEAD_MAX_MS - 5_000),
+        mode: Mode::Atomic,
+        calls: vec![call],
+        intent: None,
+    };
+    cose::sign_transaction(&transaction, &city.keys.named(&by))
+}
+
+/// Asserts that the city decides nothing more while validator 1 is down, or that it does.
+async fn decides_without_1(city: &mut City, decides: bool) -> Result<(), String> {
+    city.crash(1).await?;
+    city.pass(3_000).await?;
+    let before = city.height();
+    city.pass(20_000).await?;
+    assert_eq!(city.height() > Height(before.0 + 2), decides, "from {before} to {}", city.height());
+    city.start(1).await?;
+    city.reach(Height(city.height().0 + 2), 120_000).await
+}
+
+/// What was final in the last ten minutes it cannot tell from what is new.
+#[test]
+fn a_validator_that_joined_by_snapshot_votes_only_once_it_holds_the_replay_window() {
+    run(105, |sim| async {
+        let mut city = City::found(sim, plan(105), &[0, 1, 2, 3]).await?;
+        let (mut client, mut board) = (Client::new(&city, 105), Board::of(&city));
+        board.add_node(&city.keys, 4).await?;
+        let replayed = lasting(&city, client.stranger(city.sim.now()));
+        let id = city.doors.at(0).unwrap().submit(replayed.clone()).await.unwrap();
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        let bundle = city.doors.at(2).unwrap().trust_bundle().map_err(|e| e.to_string())?;
+        assert!(city.doors.at(0).unwrap().receipt(&id).unwrap().is_some(), "it is final");
+        city.join_bare(4, &bundle).await?;
+        city.reach(Height(1), 120_000).await?;
+        board.set_committee(&city.keys, &[1, 2, 3, 4]).await?;
+        // Two epochs on, the snapshot alone is no reason any more to be silent.
+        city.reach(epochs_on(city.height(), 1), 300_000).await?;
+        assert!(validates(&city, 4), "it is of the committee");
+        let api = city.doors.at(4).unwrap();
+        assert!(api.status().history_from > Some(Height(1)), "{:?}", api.status());
+        decides_without_1(&mut city, false).await?;
+
+        city.backfill(4);
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        assert_eq!(api.status().history_from, Some(Height(1)));
+        decides_without_1(&mut city, true).await?;
+        let refused = api.submit(replayed).await.unwrap_err();
+        assert_eq!(refused.code.code(), "duplicate");
+        client.courier.receipts.extend(board.0.receipts);
         checks::everything(&mut city, &mut client).await
     });
 }

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use chaincity_crypto::{cose, hash, tree};
-use chaincity_engine::Finality;
+use chaincity_engine::{Finality, Machine as _};
 use chaincity_history::HistoryStore as _;
 use chaincity_pipeline::NodeApi as _;
 use chaincity_testing::city::Actor;
@@ -417,8 +417,13 @@ fn a_node_that_joined_proposes_no_transactions_before_it_knows_what_is_final() {
     let bad = desk.block(&place, &[bad], 1);
     let judge = |block: &Block| desk.judged(&joined, &place, block, Finality::Candidate);
     // It goes on for ever, since a later snapshot may leave a gap: what is there comes at once.
+    // So until then consensus is not let ask it, nor for blocks that it has not reached.
+    let tip = desk.tip().height;
+    assert!(!joined.can_judge(tip) && desk.pipeline().can_judge(tip));
+    assert!(!desk.pipeline().can_judge(tip.next()));
     assert!(joined.backfill(desk.clock()).now_or_never().is_none());
     assert_eq!(store.complete_from(), Some(Height(1)));
+    assert!(joined.can_judge(tip));
     assert!(judge(&good).is_some());
     assert!(judge(&bad).is_none());
     assert!(desk.proposed(&joined, &place).transactions.is_empty(), "it left the pool");

@@ -4,6 +4,9 @@
 //! While the snapshot is sought, epochs may pass (a node that was just registered is let in by its
 //! peers only when the next one begins), so the committees are asked for again until it is found.
 //!
+//! A node that stopped before its snapshot was complete goes on joining, whatever blocks it had
+//! executed above the snapshot already: it may meet epochs whose committees it has not seen.
+//!
 //! A node that lost its engine folder joins in the same way and keeps its history. What it has
 //! voted is lost with the folder, so it must begin in an epoch not before any in which it may have
 //! voted, and the engine lets it sign nothing in that epoch.
@@ -55,11 +58,14 @@ impl Joining {
         pipeline: &Pipeline,
     ) -> Result<Option<Self>, Fault> {
         let tip = history.tip();
-        if tip.is_some() && chaincity_engine::holds_state(&config.engine()) {
+        let begun = snapshot_begun(config)?;
+        let holds_state = chaincity_engine::holds_state(&config.engine());
+        if tip.is_some() && holds_state && !begun {
             return Ok(None);
         }
         let Some(url) = config.join.as_deref() else {
-            return if tip.is_none() { Ok(None) } else { Err(refusal::engine_missing(config)) };
+            let goes_on = tip.is_none() || begun;
+            return if goes_on { Ok(None) } else { Err(refusal::engine_missing(config)) };
         };
         let mut builder = Client::builder(hash::ledger_id(genesis)).node(url);
         if let Some(path) = &config.join_authorities {
@@ -107,6 +113,15 @@ impl Joining {
         })?;
         Ok(started)
     }
+}
+
+/// Whether the node stopped while it fetched a snapshot, perhaps with blocks above it in its history.
+///
+/// # Errors
+/// When the engine's folder cannot be read.
+pub(crate) fn snapshot_begun(config: &NodeConfig) -> Result<bool, Fault> {
+    let engine = config.engine();
+    chaincity_engine::snapshot_under_way(&engine).map_err(Fault::io(&engine))
 }
 
 /// A node that the ledger does not know is told what is missing.

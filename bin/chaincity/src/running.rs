@@ -85,7 +85,9 @@ impl Running {
             .map_err(|error| refusal::history_damaged(config, &chain(&error)))?;
         let place = place(config, &genesis, &key)?;
         let mut engine_config = engine_config(config, &genesis, &key)?;
+        let begun = crate::joining::snapshot_begun(config)?;
         let joining = Joining::prepare(config, &genesis, key, &*history, &pipeline)?;
+        let by_snapshot = begun || joining.is_some();
         engine_config.sync_epoch = joining.as_ref().map(Joining::epoch);
         let (engine, handle) =
             Engine::new(engine_config, place).map_err(Fault::form(&config.data))?;
@@ -94,7 +96,10 @@ impl Running {
         together::renew(config, &*history)?;
         let node = Node::new(pipeline.clone(), Arc::new(handle.clone()), clock.clone());
         let api: Arc<dyn NodeApi> = Arc::new(node);
-        let engine = start_engine(config, engine, &handle, &pipeline, &*history)?;
+        let engine = launch(config, engine, &pipeline)?;
+        if !by_snapshot {
+            check_state(config, &handle, &*history)?;
+        }
         if let Some(joining) = joining {
             joining.store(true, Ordering::Release);
         }
@@ -119,24 +124,25 @@ impl Running {
     }
 }
 
-/// Starts the engine, and refuses a state that is not of the blocks in the history.
-fn start_engine(
+/// Starts the engine.
+fn launch(config: &NodeConfig, engine: Engine, pipeline: &Pipeline) -> Result<Thread, Fault> {
+    engine.start(pipeline.clone()).map_err(|error| match error {
+        EngineError::Damaged(_) => refusal::engine_damaged(config, &error),
+        EngineError::Failed(_) => refusal::engine_failed(config, &error),
+        EngineError::Stopped
+        | EngineError::NotReady
+        | EngineError::Config(_)
+        | EngineError::Address(_) => Fault::form(&config.engine())(error),
+    })
+}
+
+/// Refuses a state that is not of the blocks in the history. A node that fetches a snapshot has
+/// none yet, however long its history is.
+fn check_state(
     config: &NodeConfig,
-    engine: Engine,
     handle: &Handle,
-    pipeline: &Pipeline,
     history: &dyn HistoryStore,
-) -> Result<Thread, Fault> {
-    let thread = match engine.start(pipeline.clone()) {
-        Ok(thread) => thread,
-        Err(error @ EngineError::Damaged(_)) => {
-            return Err(refusal::engine_damaged(config, &error));
-        }
-        Err(error @ EngineError::Failed(_)) => {
-            return Err(refusal::engine_failed(config, &error));
-        }
-        Err(error) => return Err(Fault::form(&config.engine())(error)),
-    };
+) -> Result<(), Fault> {
     let status = handle.status();
     let behind = history.tip().unwrap_or_default().0.saturating_sub(status.opened_at.0);
     if status.snapshot == Height(0) && behind > BLOCKS_AHEAD {
@@ -144,8 +150,8 @@ fn start_engine(
         return Err(refusal::not_together(config, &detail));
     }
     // What a snapshot covers, history need not hold.
-    if status.syncing || status.opened_at <= status.snapshot {
-        return Ok(thread);
+    if status.opened_at <= status.snapshot {
+        return Ok(());
     }
     let (root, _) = futures::executor::block_on(handle.heads(Vec::new()))
         .map_err(|error| refusal::engine_failed(config, &error))?;
@@ -154,7 +160,7 @@ fn start_engine(
         let damaged = |error: HistoryError| refusal::history_damaged(config, &chain(&error));
         let Some(block) = history.block(height).map_err(damaged)? else { break };
         if block.block.header.state_root == root {
-            return Ok(thread);
+            return Ok(());
         }
     }
     let detail = format!("no block from {} on in the history has the state", status.opened_at);

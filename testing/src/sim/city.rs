@@ -71,6 +71,7 @@ impl Doors {
 /// One node, up or down.
 struct CityNode {
     history: Arc<MemoryStore>,
+    pipeline: Option<Pipeline>,
     up: bool,
     /// Highest height that it ever showed as final.
     shown: Height,
@@ -160,7 +161,9 @@ impl City {
     /// # Errors
     /// When it does not start, or no longer shows what it has shown.
     pub async fn start(&mut self, node: usize) -> Result<(), Failure> {
-        self.start_from(node, None).await
+        self.start_from(node, None).await?;
+        self.backfill(node);
+        Ok(())
     }
 
     /// Starts a new node with nothing but a trust bundle: it fetches a snapshot, and what came
@@ -169,7 +172,27 @@ impl City {
     /// # Errors
     /// See [`City::start`].
     pub async fn join(&mut self, node: usize, bundle: &TrustBundle) -> Result<(), Failure> {
+        self.join_bare(node, bundle).await?;
+        self.backfill(node);
+        Ok(())
+    }
+
+    /// As [`City::join`], but nothing from before the snapshot is fetched until
+    /// [`City::backfill`].
+    ///
+    /// # Errors
+    /// See [`City::start`].
+    pub async fn join_bare(&mut self, node: usize, bundle: &TrustBundle) -> Result<(), Failure> {
         self.start_from(node, Some(bundle)).await
+    }
+
+    /// Lets a node that is up fetch what its history lacks.
+    pub fn backfill(&mut self, node: usize) {
+        let pipeline = self.nodes.get(&node).and_then(|at| at.pipeline.clone());
+        if let Some(pipeline) = pipeline {
+            let clock = self.sim.clock();
+            self.sim.beside(node, async move { pipeline.backfill(clock).await });
+        }
     }
 
     async fn start_from(
@@ -198,12 +221,11 @@ impl City {
             self.sim.start(node, config, build).await
         };
         started.map_err(|error| format!("node {node} does not start: {error}"))?;
-        let (gossip, backfill) = (pipeline.clone(), pipeline);
-        let (tick, tock) = (self.sim.clock(), self.sim.clock());
+        let (gossip, tick) = (pipeline.clone(), self.sim.clock());
         self.sim.beside(node, async move { gossip.gossip(tick).await });
-        self.sim.beside(node, async move { backfill.backfill(tock).await });
         if let Some(at) = self.nodes.get_mut(&node) {
             at.up = true;
+            at.pipeline = Some(pipeline);
         }
         if let Some(api) = api.filter(|_| !equivocates) {
             self.doors.with(|doors| doors.insert(node, api));
@@ -236,6 +258,7 @@ impl City {
             let left = at.history.after_power_cut();
             at.history = Arc::new(left.map_err(|error| format!("node {node}: {error}"))?);
             at.up = false;
+            at.pipeline = None;
         }
         Ok(())
     }
@@ -365,6 +388,7 @@ impl City {
 
 impl CityNode {
     fn new() -> Self {
-        Self { history: Arc::new(MemoryStore::new()), up: false, shown: Height(0) }
+        let history = Arc::new(MemoryStore::new());
+        Self { history, pipeline: None, up: false, shown: Height(0) }
     }
 }

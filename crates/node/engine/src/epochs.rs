@@ -215,6 +215,7 @@ where
         S: Sender<PublicKey = PublicKey>,
     {
         let Start { epoch, floor } = start;
+        self.abstain_if_blind(epoch);
         let scheme = self.scheme(epoch).await;
         self.track(epoch);
         self.forget(epoch).await;
@@ -256,6 +257,16 @@ where
         let certificates = channels.certificates.register(epoch.get()).await.ok()?;
         let resolver = channels.resolver.register(epoch.get()).await.ok()?;
         Some(engine.start(votes, certificates, resolver))
+    }
+
+    /// A machine that cannot judge the blocks of an epoch follows it, to its end.
+    fn abstain_if_blind(&self, epoch: Epoch) {
+        let before = epoch.previous().and_then(|before| self.epocher.last(before));
+        let before = before.map_or(0, Height::get);
+        if !self.machine.can_judge(chaincity_types::Height(before)) {
+            warn!(%epoch, "not all blocks are held that voting needs: abstaining in this epoch");
+            self.committees.abstain_through(Some(epoch.get()));
+        }
     }
 
     fn partition(&self, epoch: Epoch) -> String {

@@ -82,6 +82,7 @@ trait Erased: Send + Sync {
     fn certified(&self, height: Height, certificate: Vec<u8>);
     fn equivocated(&self, validator: Vec<u8>, evidence: Vec<u8>);
     fn committee(&self, epoch: u64) -> Option<Committee>;
+    fn can_judge(&self, height: Height) -> bool;
     fn followers(&self) -> Vec<Vec<u8>>;
     fn serve(&self, key: ContentKey) -> Option<Bytes>;
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
@@ -129,6 +130,10 @@ impl<M: Machine> Erased for M {
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
         Machine::committee(self, epoch)
+    }
+
+    fn can_judge(&self, height: Height) -> bool {
+        Machine::can_judge(self, height)
     }
 
     fn followers(&self) -> Vec<Vec<u8>> {
@@ -201,6 +206,10 @@ impl Machine for AnyMachine {
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
         self.0.committee(epoch)
+    }
+
+    fn can_judge(&self, height: Height) -> bool {
+        self.0.can_judge(height)
     }
 
     fn followers(&self) -> Vec<Vec<u8>> {

@@ -57,6 +57,7 @@ mod watch;
 
 pub use check::{
     Condition, Finding, RUN_FILE, Report, StateContent, fsck, holds_state, read_state,
+    snapshot_under_way,
 };
 pub use config::{Config, EPOCH_LENGTH_MIN, Limits, NodeKey, Pace, Place, genesis_header};
 pub use handle::{EngineError, Handle, Heads, StateProofs};

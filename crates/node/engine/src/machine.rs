@@ -105,6 +105,10 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// The committee of an epoch, once the block before its first is persisted.
     fn committee(&self, epoch: u64) -> Option<Committee>;
 
+    /// Whether the machine holds whatever blocks it needs to judge those above `height`, the last
+    /// of an epoch. Asked when the next epoch begins: if not, the node signs nothing in it.
+    fn can_judge(&self, height: Height) -> bool;
+
     /// Nodes that may connect besides the committee: observers and candidates (public keys).
     fn followers(&self) -> Vec<Vec<u8>>;
 

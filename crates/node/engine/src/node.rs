@@ -187,7 +187,8 @@ impl<M: Machine> Node<M> {
         let mut plan =
             SyncPlan::<E, Scheme, Variant>::init(context.child("plan"), format!("{storage}chain"))
                 .await;
-        // A node that stopped while it fetched a snapshot asks for one of that epoch or later.
+        // A node that stopped while it fetched a snapshot asks for no other of that epoch: who
+        // vouches for a newer floor may be of an epoch whose committee only execution tells it.
         let begun = plan.floor().map(|floor| floor.proposal.round.epoch().get());
         let sync_epoch = config.sync_epoch.max(begun).unwrap_or_default();
         let (probe_actor, probe) = Probe::new(probe::Config {
@@ -202,7 +203,7 @@ impl<M: Machine> Node<M> {
         probe_actor.start(channels.probe);
         let syncing = plan.should_sync(config.sync_epoch.is_some());
         status.set_syncing(syncing);
-        if syncing {
+        if syncing && begun != Some(sync_epoch) {
             track_for_probe(&mut manager, &committees, sync_epoch);
             if let Ok(floor) = probe.subscribe().await {
                 info!(round = ?floor.proposal.round, "fetching a snapshot");

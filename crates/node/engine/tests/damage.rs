@@ -27,6 +27,7 @@ use std::time::{Duration, Instant};
 
 use chaincity_engine::{
     Condition, Engine, EngineError, Handle, Place, Report, Thread, fsck, holds_state, read_state,
+    snapshot_under_way,
 };
 use chaincity_types::Digest;
 use chaincity_types::wire::Head;
@@ -162,6 +163,9 @@ fn a_byte_changed_after_a_stop_is_found_and_refused() {
     assert!(report.is_clean() && report.torn.is_empty(), "{report:?}");
     assert_eq!(report.condition, Condition::Stopped);
     assert!(report.files > 20 && holds_state(folder), "{report:?}");
+    // It executed since genesis, and that is noted like a snapshot that is complete.
+    assert!(folder.join("chainstate_sync_metadata").is_dir());
+    assert!(!snapshot_under_way(folder).unwrap());
     let (mut count, mut started) = (0, BTreeSet::new());
     for path in files(folder) {
         let whole = fs::read(&path).unwrap();

@@ -14,6 +14,7 @@
 mod common;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use chaincity_crypto::finality::Certificate;
@@ -263,6 +264,66 @@ fn a_node_restarts_right_after_its_snapshot() {
         cluster.restart(3, toy, None).await;
         cluster.reach(&[0, 1, 2, 3], 5 * EPOCH).await;
         cluster.assert_same(&[0, 1, 2, 3], 5 * EPOCH);
+    });
+}
+
+/// The power of a node that fetched a snapshot from height `asked` on is cut so long after the
+/// first block that it shows.
+fn cut_after_the_first_block(asked: u64, cut_ms: u64) {
+    simulate(12, Weather::default(), |sim| async move {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], asked).await;
+        cluster.sim.crash(3).await;
+        cluster.sim.wipe(3);
+        let toy = Toy::new(&[0b1111]);
+        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
+        cluster.restart(3, toy, Some(2)).await;
+        cluster.first_block(3).await;
+        cluster.sim.pass_ms(cut_ms).await;
+        cluster.sim.crash(3).await;
+        let toy = cluster.toys[3].restarted();
+        cluster.restart(3, toy, None).await;
+        cluster.reach(&[0, 1, 2, 3], 5 * EPOCH).await;
+        cluster.assert_same(&[0, 1, 2, 3], 5 * EPOCH);
+        assert!(cluster.handles[3].status().validator, "it votes again");
+    });
+}
+
+/// Blocks after the snapshot are executed and shown before the snapshot is noted as complete. A
+/// node cut off in between asked for a newer one, of epochs whose committees it did not know.
+#[test]
+fn a_power_cut_right_after_the_first_block_of_a_snapshot_is_survived() {
+    for asked in [2 * EPOCH - 2, 2 * EPOCH, 2 * EPOCH + 1] {
+        for cut_ms in [0, 1, 2, 3, 5, 8, 13, 21, 34, 50] {
+            cut_after_the_first_block(asked, cut_ms);
+        }
+    }
+}
+
+#[test]
+fn a_node_that_cannot_judge_blocks_signs_nothing_until_the_epoch_in_which_it_can() {
+    simulate(14, Weather::default(), |sim| async {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], EPOCH - 3).await;
+        cluster.toys[3].judges.store(false, Ordering::SeqCst);
+        cluster.reach(&[0, 1, 2, 3], EPOCH + 1).await;
+        let status = cluster.handles[3].status();
+        assert_eq!((status.epoch, status.validator), (1, false));
+        // Able again, it still follows to the end of the epoch: two of four decide nothing.
+        cluster.toys[3].judges.store(true, Ordering::SeqCst);
+        cluster.sim.crash(0).await;
+        cluster.sim.pass_ms(3_000).await;
+        let stopped = cluster.toys[1].height();
+        cluster.sim.pass_ms(20_000).await;
+        assert_eq!(cluster.toys[1].height(), stopped, "it signed nothing");
+        let toy = cluster.toys[0].restarted();
+        cluster.restart(0, toy, None).await;
+        cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 1).await;
+        let status = cluster.handles[3].status();
+        assert_eq!((status.epoch, status.validator), (2, true));
+        cluster.sim.crash(0).await;
+        cluster.reach(&[1, 2, 3], 2 * EPOCH + 6).await;
+        cluster.assert_same(&[1, 2, 3], 2 * EPOCH + 6);
     });
 }
 

@@ -378,7 +378,8 @@ impl Machine for Pipeline {
         let opened = self.open_block(&block).map_err(refuse).ok()?;
         if finality == Finality::Candidate {
             // What this node does not know yet (see [`Ancestors::whole`]) it cannot wait for here:
-            // the engine finalizes nothing while a block is being judged.
+            // the engine finalizes nothing while a block is being judged. It casts no vote either:
+            // see [`Machine::can_judge`].
             let ancestors = self.ancestors(&parent).ids;
             self.check_transactions(ancestors, &block, &opened.transactions)
                 .map_err(refuse)
@@ -444,6 +445,10 @@ impl Machine for Pipeline {
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
         self.inner.shared().committees.get(&epoch).cloned()
+    }
+
+    fn can_judge(&self, height: Height) -> bool {
+        self.holds_window(height)
     }
 
     fn followers(&self) -> Vec<Vec<u8>> {

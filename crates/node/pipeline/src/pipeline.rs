@@ -378,6 +378,17 @@ impl Pipeline {
         Ancestors { ids, whole }
     }
 
+    /// Whether the replay window is whole for blocks above `height`, which history reaches.
+    ///
+    /// The newest block held may not be settled yet; whether it has a gap below shows by the one
+    /// settled before it.
+    pub(crate) fn holds_window(&self, height: Height) -> bool {
+        let held = self.inner.store.tip().unwrap_or_default();
+        let tip = self.tip().header.time;
+        let shared = self.inner.shared();
+        held >= height && shared.newest().next() >= held && shared.window.covers(tip)
+    }
+
     /// Makes a final block durable: history first, then what is derived from it.
     pub(crate) fn store_final(&self, block: &Block) -> Result<(), NodeError> {
         let inner = &*self.inner;

@@ -3,7 +3,8 @@
 //! INVARIANT: holds the id of every final transaction whose expiry lies after the tip's time, once
 //! it *covers* the tip. A transaction may expire at most ten minutes after the block that holds it,
 //! so the blocks of the last ten minutes suffice to rebuild the window. A node that joined by
-//! snapshot lacks them at first; it gets them by backfilling.
+//! snapshot lacks them at first; it gets them by backfilling, and signs nothing in an epoch that begins
+//! before it has them ([`Machine::can_judge`](chaincity_engine::Machine::can_judge)).
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -28,6 +28,9 @@ const HOLD: &str = ".hold";
 pub const RUN_FILE: &str = "run";
 /// Files that are not sealed.
 const OWN: [&str; 5] = [HOLD, RUN_FILE, "run.new", seal::NAME, seal::DRAFT];
+/// Where the library notes how far a snapshot is: a key of one byte, then one of these, then more.
+const SNAPSHOT: &str = "chainstate_sync_metadata";
+const SNAPSHOT_BEGUN: u8 = 0;
 /// Most findings kept.
 const FINDINGS_MAX: usize = 100;
 
@@ -125,6 +128,16 @@ pub fn holds_state(folder: &Path) -> bool {
     ["blocks-key", "state-log-blobs"].iter().any(|partition| folder.join(partition).is_dir())
 }
 
+/// Whether the node that used the folder stopped while it fetched a snapshot: it fetches on, even
+/// when it had executed and shown blocks above the snapshot already.
+///
+/// # Errors
+/// When a file cannot be read.
+pub fn snapshot_under_way(folder: &Path) -> io::Result<bool> {
+    let entry = walk::newer_copy(&folder.join(SNAPSHOT))?.unwrap_or_default();
+    Ok(entry.get(1) == Some(&SNAPSHOT_BEGUN))
+}
+
 /// Before the storage is opened: refuses a folder that is damaged, and takes the seal away, since
 /// what comes now is no longer what was sealed.
 pub(crate) fn unseal(folder: &Path) -> Result<(), EngineError> {
@@ -203,4 +216,49 @@ fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use commonware_runtime::{Runner as _, Supervisor as _, tokio};
+    use commonware_storage::metadata::{Config, Metadata};
+    use commonware_utils::sequence::FixedBytes;
+
+    use super::*;
+
+    /// Notes these in the place where the library notes how far a snapshot is.
+    fn note(folder: &Path, values: &'static [[u8; 3]]) {
+        let config = tokio::Config::new().with_storage_directory(folder);
+        tokio::Runner::new(config).start(|context| async move {
+            let config = Config { partition: SNAPSHOT.into(), codec_config: () };
+            let mut store: Metadata<_, FixedBytes<1>, FixedBytes<3>> =
+                Metadata::init(context.child("test"), config).await.unwrap();
+            for value in values {
+                let value = FixedBytes::new(*value);
+                store = store.put_sync(FixedBytes::new([0xc0]), value).await.unwrap();
+            }
+        });
+    }
+
+    #[test]
+    fn the_newer_whole_note_says_whether_a_snapshot_is_under_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path();
+        assert!(!snapshot_under_way(folder).unwrap(), "nothing was begun");
+        note(folder, &[[SNAPSHOT_BEGUN, 7, 7]]);
+        assert!(snapshot_under_way(folder).unwrap());
+        note(folder, &[[SNAPSHOT_BEGUN, 8, 8], [1, 0, 9]]);
+        assert!(!snapshot_under_way(folder).unwrap(), "it is complete");
+        // The newer copy torn: the older one counts, as for the library.
+        let copies = files(folder).unwrap();
+        let of_completion = |file: &&PathBuf| {
+            let bytes = fs::read(folder.join(file)).unwrap();
+            bytes.get(4_096 + 9) == Some(&1)
+        };
+        let newer = folder.join(copies.iter().find(of_completion).unwrap());
+        let mut bytes = fs::read(&newer).unwrap();
+        bytes.pop();
+        fs::write(&newer, bytes).unwrap();
+        assert!(snapshot_under_way(folder).unwrap());
+    }
 }

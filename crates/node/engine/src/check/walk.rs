@@ -78,6 +78,31 @@ pub(super) fn check(folder: &Path, files: &[PathBuf], report: &mut Report) -> io
     Ok(())
 }
 
+/// The keys and values of the newer whole copy in a folder of two copies, if there is one.
+pub(super) fn newer_copy(partition: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut newest: Option<(u64, Vec<u8>)> = None;
+    for name in COPIES {
+        let mut file = match File::open(partition.join(name)) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        file.seek(SeekFrom::Start(HEADER_BYTES))?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        if !checksum_at_end(&bytes) {
+            continue;
+        }
+        bytes.truncate(bytes.len().saturating_sub(CRC_BYTES));
+        let Some((version, held)) = bytes.split_first_chunk() else { continue };
+        let version = u64::from_be_bytes(*version);
+        if newest.as_ref().is_none_or(|(newest, _)| *newest < version) {
+            newest = Some((version, held.to_vec()));
+        }
+    }
+    Ok(newest.map(|(_, held)| held))
+}
+
 /// What lies behind a file's header.
 enum Form {
     /// Pages with so many bytes of content.

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -58,6 +59,8 @@ pub(crate) struct Toy {
     pub(crate) schedule: Arc<Vec<u64>>,
     pub(crate) followers: u64,
     pub(crate) lies: bool,
+    /// Whether it says that it can judge blocks.
+    pub(crate) judges: Arc<AtomicBool>,
 }
 
 impl Toy {
@@ -68,6 +71,7 @@ impl Toy {
             schedule: Arc::new(schedule.to_vec()),
             followers: 0xff,
             lies: false,
+            judges: Arc::new(AtomicBool::new(true)),
         };
         {
             let mut disk = toy.disk.lock().unwrap();
@@ -185,6 +189,10 @@ impl Machine for Toy {
     fn committee(&self, epoch: u64) -> Option<Committee> {
         let members = *self.disk.lock().unwrap().committees.get(&epoch)?;
         Some(committee(epoch, members))
+    }
+
+    fn can_judge(&self, _: Height) -> bool {
+        self.judges.load(Ordering::SeqCst)
     }
 
     fn followers(&self) -> Vec<Vec<u8>> {
