@@ -22,6 +22,8 @@ use serde_json::Value;
 const READY: &str = "press Ctrl-C to end";
 /// How long the demo may take until then.
 const DEMO: Duration = Duration::from_secs(300);
+/// How long the shell may live, whatever hangs in it.
+const SHELL: Duration = Duration::from_secs(1_200);
 /// How long a block's commands may take.
 const COMMAND: Duration = Duration::from_secs(120);
 /// Pause between two looks at the demo.
@@ -101,7 +103,7 @@ impl Desk {
         fs::write(&run, "#!/bin/sh\nexec target/debug/chaincity demo \"$@\"\n").unwrap();
         fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
         let mut shell = Command::new("timeout")
-            .arg(DEMO.as_secs().to_string())
+            .arg(SHELL.as_secs().to_string())
             .args(["bash", "-c", "exec 2>&1; exec bash"])
             .current_dir(dir.path())
             .stdin(Stdio::piped())
