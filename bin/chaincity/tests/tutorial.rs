@@ -6,7 +6,7 @@
 //! print, `…` standing for anything), `yaml` (a file), `diff` (a change of one). The name of the
 //! file is the line above.
 
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::fs::{self, File};
@@ -225,7 +225,7 @@ impl Desk {
         let file = block.file();
         let side = |other: char| -> String {
             let lines = block.text.lines().filter(|line| !line.starts_with(other));
-            lines.map(|line| format!("{}\n", &line[1..])).collect()
+            lines.map(|line| format!("{}\n", line.get(1..).unwrap())).collect()
         };
         let (old, new) = (side('+'), side('-'));
         let text = fs::read_to_string(self.path(file)).unwrap();
@@ -254,8 +254,8 @@ fn matches(wanted: &str, line: &str) -> bool {
     let (middle, last) = rest.rsplit_once('…').unwrap_or(("", rest));
     let Some(mut line) = line.strip_prefix(first) else { return false };
     for part in middle.split('…') {
-        let Some(at) = line.find(part) else { return false };
-        line = &line[at + part.len()..];
+        let Some((_, after)) = line.split_once(part) else { return false };
+        line = after;
     }
     line.ends_with(last)
 }
