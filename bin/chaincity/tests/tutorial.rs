@@ -6,7 +6,7 @@
 //! print, `…` standing for anything), `yaml` (a file), `diff` (a change of one). The name of the
 //! file is the line above.
 
-#![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+#![allow(clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use std::fs::{self, File};
@@ -22,6 +22,8 @@ use serde_json::Value;
 const READY: &str = "press Ctrl-C to end";
 /// How long the demo may take until then.
 const DEMO: Duration = Duration::from_secs(300);
+/// How long the shell may live, whatever hangs in it.
+const SHELL: Duration = Duration::from_secs(1_200);
 /// How long a block's commands may take.
 const COMMAND: Duration = Duration::from_secs(120);
 /// Pause between two looks at the demo.
@@ -101,7 +103,7 @@ impl Desk {
         fs::write(&run, "#!/bin/sh\nexec target/debug/chaincity demo \"$@\"\n").unwrap();
         fs::set_permissions(&run, fs::Permissions::from_mode(0o755)).unwrap();
         let mut shell = Command::new("timeout")
-            .arg(DEMO.as_secs().to_string())
+            .arg(SHELL.as_secs().to_string())
             .args(["bash", "-c", "exec 2>&1; exec bash"])
             .current_dir(dir.path())
             .stdin(Stdio::piped())
@@ -223,7 +225,7 @@ impl Desk {
         let file = block.file();
         let side = |other: char| -> String {
             let lines = block.text.lines().filter(|line| !line.starts_with(other));
-            lines.map(|line| format!("{}\n", &line[1..])).collect()
+            lines.map(|line| format!("{}\n", line.get(1..).unwrap())).collect()
         };
         let (old, new) = (side('+'), side('-'));
         let text = fs::read_to_string(self.path(file)).unwrap();
@@ -252,8 +254,8 @@ fn matches(wanted: &str, line: &str) -> bool {
     let (middle, last) = rest.rsplit_once('…').unwrap_or(("", rest));
     let Some(mut line) = line.strip_prefix(first) else { return false };
     for part in middle.split('…') {
-        let Some(at) = line.find(part) else { return false };
-        line = &line[at + part.len()..];
+        let Some((_, after)) = line.split_once(part) else { return false };
+        line = after;
     }
     line.ends_with(last)
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chaincity_ledger::memory::{MemoryLedger, PackageCache};
 use chaincity_ledger::{BlockContext, BlockRun, SignedCall, Step};
 use chaincity_package::model::Package;
-use chaincity_package::source::{self, Source};
+use chaincity_package::source::Source;
 use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
     Transaction, Validator, Version,
