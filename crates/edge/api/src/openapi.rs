@@ -270,12 +270,8 @@ fn shape(endpoint: Endpoint) -> Shape {
             (explaining(), None, json::<explain::Explanation>(), &["404"][..])
         }
         Endpoint::GetRecordProof => {
-            let versions = bounded(
-                "versions",
-                0,
-                record::PROOF_VERSIONS_MAX,
-                "Add up to so many older versions",
-            );
+            let most = record::PROOF_VERSIONS_MAX;
+            let versions = bounded("versions", 0, most, "Add up to so many older versions");
             (vec![versions], None, vec![("200", CBOR, binary())], &["404"][..])
         }
         Endpoint::GetStatus => (Vec::new(), None, json::<status::StatusInfo>(), &[][..]),
