@@ -73,3 +73,15 @@ fn the_real_estate_package_passes_every_check() {
     let lines: Vec<_> = problems.iter().map(ToString::to_string).collect();
     assert!(problems.is_empty(), "{}", lines.join("\n"));
 }
+
+#[test]
+fn the_export_to_ladm_fits_the_package() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages/real-estate");
+    let text = std::fs::read_to_string(root.join("exports/ladm.yaml")).unwrap();
+    let package = real_estate().compile().unwrap();
+    let export = chaincity_package::export::compile("exports/ladm.yaml", &text, &package);
+    let export = export.unwrap_or_else(|problems| panic!("{problems:#?}"));
+    for register in ["unit", "right", "mortgage", "seal", "easement", "residence", "notice"] {
+        assert!(export.registers().contains(register), "{register}");
+    }
+}
