@@ -82,6 +82,74 @@ slices! {
     four_validators_a_replay_and_the_stand_in_come_to_the_same_content_4: 3
 }
 
+/// A scenario without times, of which a version with a leap of hours still holds in memory.
+fn leaping() -> (Play, Scenario) {
+    for play in packages().unwrap() {
+        for scenario in &play.scenarios {
+            let mut steps = scenario.given.iter().chain(&scenario.when);
+            if scenario.when.is_empty() || steps.any(|step| step.at.is_some()) {
+                continue;
+            }
+            let mut later = scenario.clone();
+            later.when[0].at = Some("2026-09-01T05:00:00Z".to_owned());
+            if chaincity_ledger::scenario::run(&play.document, &later).is_ok() {
+                return (play, later);
+            }
+        }
+    }
+    panic!("no scenario allows a leap");
+}
+
+#[test]
+fn a_leap_of_hours_is_crossed_by_a_block_a_minute_everywhere() {
+    let (play, scenario) = leaping();
+    assert_eq!(reach(&play, &scenario), Reach::Cluster);
+    stand_in::perform(&play, &scenario).unwrap();
+    let recording = cluster::perform(&play, &scenario).unwrap();
+    assert!(recording.blocks.len() > 4 * 60 - 2, "{}", recording.blocks.len());
+    recording.replay().unwrap();
+    recording.again().unwrap();
+}
+
+#[test]
+fn a_wrong_code_and_a_wrong_count_are_noticed_on_both() {
+    let (play, scenario) = leaping();
+    let fails = |scenario: &Scenario, wanted: &str| {
+        for failure in [
+            stand_in::perform(&play, scenario).unwrap_err(),
+            cluster::perform(&play, scenario).unwrap_err(),
+        ] {
+            assert!(failure.contains(wanted), "{failure}");
+        }
+    };
+    let mut wrong = scenario.clone();
+    wrong.when[0].at = None;
+    wrong.when[0].code = Some("no-such-code".to_owned());
+    fails(&wrong, "when[0]: expected `no-such-code`");
+    let with =
+        play.scenarios.iter().find(|s| !s.then.is_empty() && reach(&play, s) == Reach::Cluster);
+    let mut wrong = with.unwrap().clone();
+    wrong.then.truncate(1);
+    wrong.then[0].key = None;
+    wrong.then[0].status = None;
+    wrong.then[0].version = None;
+    wrong.then[0].fields.clear();
+    wrong.then[0].count = Some(9_999);
+    fails(&wrong, "then[0]: expected 9999 records");
+}
+
+#[test]
+fn content_that_differs_from_the_cluster_s_is_noticed_on_the_stand_in() {
+    let (play, mut scenario) = leaping();
+    scenario.when[0].at = None;
+    let mut recording = cluster::perform(&play, &scenario).unwrap();
+    let full = recording.blocks.iter().position(|block| !block.transactions.is_empty()).unwrap();
+    recording.again().unwrap();
+    recording.blocks.truncate(full);
+    let failure = recording.again().unwrap_err();
+    assert!(failure.starts_with("the stand-in has the content"), "{failure}");
+}
+
 fn some_recording() -> Recording {
     let schedule = Schedule { equivocator: None, events: Vec::new(), end_ms: 2_000 };
     record(300, &schedule).unwrap().1

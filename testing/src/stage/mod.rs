@@ -49,7 +49,8 @@ const SEED: u64 = 0;
 pub struct Play {
     /// The package's name.
     pub name: String,
-    document: Vec<u8>,
+    /// Its document.
+    pub document: Vec<u8>,
     package: Arc<Package>,
     /// Its scenarios.
     pub scenarios: Vec<Scenario>,
