@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chaincity_engine::sim::{Simulation, Weather, simulate_from};
+use chaincity_ledger::scenario::Script;
 use chaincity_package::scenario::Scenario;
 use chaincity_pipeline::NodeApi;
 use chaincity_types::wire::Genesis;
@@ -12,10 +13,10 @@ use crate::recording::Recording;
 use crate::sim::Failure;
 use crate::sim::city::{City, Plan};
 use crate::stage::{MINUTE_MS, Play, SEED, Settled, Stage, VALIDATORS, play};
-use chaincity_ledger::scenario::Script;
 
-/// How far a scenario may leap ahead in all: a day and a half takes two thousand empty blocks.
-pub const LEAP_MS: u64 = 36 * 3_600_000;
+/// How far a scenario may leap ahead in all: six hours take 360 empty blocks, which four
+/// validators make in some 20 virtual seconds. A day would make a step later than half a minute.
+pub const LEAP_MS: u64 = 6 * 3_600_000;
 /// A step may come so much later than the scenario says, since consensus takes its time.
 const LATE_MS: u64 = 30_000;
 /// Virtual time within which a transaction is final.
