@@ -205,7 +205,15 @@ impl Desk {
             address: "localhost:1".into(),
         };
         let nodes = vec![GenesisNode { node, validator: true }];
-        let genesis = Arc::new(city::genesis(BEGIN, nodes, vec![document], &public));
+        let mut desk = Self::before(city::genesis(BEGIN, nodes, vec![document], &public));
+        desk.step();
+        desk
+    }
+
+    /// A ledger of this genesis whose first block is still to come.
+    #[must_use]
+    pub fn before(genesis: Genesis) -> Self {
+        let genesis = Arc::new(genesis);
         let store = Arc::new(MemoryStore::new());
         let history: Arc<dyn HistoryStore> = Arc::<MemoryStore>::clone(&store);
         let pipeline = Pipeline::open(Arc::clone(&genesis), public("node"), history);
@@ -217,9 +225,7 @@ impl Desk {
         let orderer: Arc<dyn Orderer> = Arc::<Alone>::clone(&alone);
         let node = Node::new(pipeline.clone(), orderer, chain.clock());
         let packages = PackageCache::default();
-        let mut desk = Self { genesis, store, pipeline, node, chain, alone, packages, count: 0 };
-        desk.step();
-        desk
+        Self { genesis, store, pipeline, node, chain, alone, packages, count: 0 }
     }
 
     /// The same node started again on its history: a pipeline that remembers nothing else.

@@ -1,9 +1,12 @@
 //! What the tests share: the naive model ledger, the workload generator, the city they play in,
-//! a node's desk, and the simulator that plays whole cities on virtual time.
+//! a node's desk, the simulator that plays whole cities on virtual time, and the stage that plays
+//! packages' scenarios on both.
 
 pub mod audit;
 pub mod city;
 pub mod desk;
 pub mod model;
+pub mod recording;
 pub mod sim;
+pub mod stage;
 pub mod workload;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use chaincity_crypto::hash;
 use chaincity_engine::sim::{SimClock, Simulation, Weather};
-use chaincity_engine::{Config, Handle, Limits, NodeKey, Pace};
+use chaincity_engine::{Config, Handle, Limits, Machine as _, NodeKey, Pace};
 use chaincity_history::{HistoryStore, MemoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline, genesis_header};
 use chaincity_types::wire::{Genesis, TrustBundle};
-use chaincity_types::{Digest, Height, Timestamp};
+use chaincity_types::{Digest, Height, Timestamp, cbor};
+use minicbor::bytes::ByteVec;
 
 use crate::sim::Failure;
 use crate::sim::keys::{self, KeyRing};
@@ -71,6 +73,7 @@ impl Doors {
 /// One node, up or down.
 struct CityNode {
     history: Arc<MemoryStore>,
+    /// Its machine, while it is up.
     pipeline: Option<Pipeline>,
     up: bool,
     /// Highest height that it ever showed as final.
@@ -111,10 +114,16 @@ impl City {
     pub fn new(sim: Simulation, plan: Plan) -> Result<Self, Failure> {
         let keys = KeyRing::new(plan.seed);
         let genesis = keys::genesis(keys, BEGIN, plan.validators, plan.epoch_blocks)?;
+        Ok(Self::of(sim, plan, genesis))
+    }
+
+    /// A city with a genesis of its own, none of whose nodes is up yet.
+    #[must_use]
+    pub fn of(sim: Simulation, plan: Plan, genesis: Genesis) -> Self {
         let ledger = hash::ledger_id(&genesis);
-        Ok(Self {
+        Self {
             sim,
-            keys,
+            keys: KeyRing::new(plan.seed),
             genesis: Arc::new(genesis),
             ledger,
             doors: Doors::default(),
@@ -122,7 +131,7 @@ impl City {
             nodes: BTreeMap::new(),
             finals: BTreeMap::new(),
             division: Vec::new(),
-        })
+        }
     }
 
     /// A city with these nodes up and the genesis block final.
@@ -238,7 +247,7 @@ impl City {
         let small = NonZeroUsize::new(1_024).unwrap_or(NonZeroUsize::MIN);
         Ok(Config {
             genesis: genesis_header(&self.genesis),
-            epoch_length: NonZeroU64::new(self.plan.epoch_blocks).unwrap_or(NonZeroU64::MIN),
+            epoch_length: NonZeroU64::new(self.genesis.epoch_blocks).unwrap_or(NonZeroU64::MIN),
             key: key.map_err(|error| error.to_string())?,
             sync_epoch,
             pace: Pace::default(),
@@ -261,6 +270,15 @@ impl City {
             at.pipeline = None;
         }
         Ok(())
+    }
+
+    /// Lets every node that is up hear of a transaction from a peer, who need not have run it dry.
+    pub fn hear(&self, transaction: &[u8]) {
+        let batch = vec![ByteVec::from(transaction.to_vec())];
+        let message = Bytes::from(cbor::encode(&batch));
+        for pipeline in self.nodes.values().filter_map(|node| node.pipeline.as_ref()) {
+            pipeline.on_gossip(Vec::new(), message.clone());
+        }
     }
 
     /// Leaves links only within these groups.
@@ -388,7 +406,6 @@ impl City {
 
 impl CityNode {
     fn new() -> Self {
-        let history = Arc::new(MemoryStore::new());
-        Self { history, pipeline: None, up: false, shown: Height(0) }
+        Self { history: Arc::new(MemoryStore::new()), pipeline: None, up: false, shown: Height(0) }
     }
 }

@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use chaincity_engine::sim::{Simulation, Weather, simulate_from};
 use futures::future::try_join;
 
+use crate::recording::Recording;
 use crate::sim::city::{BEGIN, City, Plan};
 use crate::sim::client::Client;
 use crate::sim::schedule::{Event, Schedule, VALIDATORS};
@@ -52,11 +53,19 @@ pub fn play(seed: u64) -> Result<Report, Failure> {
 /// # Errors
 /// What does not hold, with the seed.
 pub fn play_with(seed: u64, schedule: &Schedule) -> Result<Report, Failure> {
+    record(seed, schedule).map(|(report, _)| report)
+}
+
+/// Plays a run and keeps what the city decided.
+///
+/// # Errors
+/// What does not hold, with the seed.
+pub fn record(seed: u64, schedule: &Schedule) -> Result<(Report, Recording), Failure> {
     let run = AssertUnwindSafe(|| {
         simulate_from(BEGIN, seed, Weather::default(), |sim| scenario(sim, seed, schedule))
     });
     let failed = match catch_unwind(run) {
-        Ok(Ok(report)) => return Ok(report),
+        Ok(Ok(done)) => return Ok(done),
         Ok(Err(failure)) => failure,
         Err(panic) => {
             let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -67,7 +76,11 @@ pub fn play_with(seed: u64, schedule: &Schedule) -> Result<Report, Failure> {
     Err(format!("seed {seed}: {failed}\n{}", schedule.words().join("\n")))
 }
 
-async fn scenario(sim: Simulation, seed: u64, schedule: &Schedule) -> Result<Report, Failure> {
+async fn scenario(
+    sim: Simulation,
+    seed: u64,
+    schedule: &Schedule,
+) -> Result<(Report, Recording), Failure> {
     let plan = Plan {
         seed,
         validators: VALIDATORS,
@@ -79,7 +92,7 @@ async fn scenario(sim: Simulation, seed: u64, schedule: &Schedule) -> Result<Rep
     let mut client = Client::new(&city, seed);
     try_join(suffer(&mut city, schedule), work(&mut client, schedule.end_ms)).await?;
     checks::everything(&mut city, &mut client).await?;
-    Ok(Report {
+    let report = Report {
         height: city.height().0,
         requests: client.tally.values().sum(),
         transactions: client.courier.receipts.len(),
@@ -88,7 +101,8 @@ async fn scenario(sim: Simulation, seed: u64, schedule: &Schedule) -> Result<Rep
         accused: city.accused().len(),
         took_ms: city.sim.now().since_ms(BEGIN),
         fingerprint: city.sim.fingerprint(),
-    })
+    };
+    Ok((report, Recording::take(&mut city).await?))
 }
 
 /// Makes requests until the last fault is over, and a few at least.
