@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::model::Package;
-use chaincity_types::{Timestamp, Value};
 use chaincity_types::wire::{LogicalKey, Status, Version};
+use chaincity_types::{Timestamp, Value};
 
 use crate::model::Model;
 use crate::workload::Keys;

@@ -91,7 +91,10 @@ impl Model {
         demand(kind_fits(kind, &new), "co-ownership-mismatch")?;
         let fact = |name: &str| case.given.get(name) != entry.facts.get(name);
         let other = case.has("co_ownership") && stated != was;
-        demand(fact("holders") || fact("basis") || fact("certificate") || other, "correction-empty")?;
+        demand(
+            fact("holders") || fact("basis") || fact("certificate") || other,
+            "correction-empty",
+        )?;
         check_named(case, &entry)?;
         for name in ["holders", "basis", "certificate"] {
             self.put("right", number, name, case.given.get(name).cloned());

@@ -23,8 +23,8 @@ mod titles;
 mod transfers;
 mod units;
 
-use case::Case;
 pub use case::Asked;
+use case::Case;
 pub use days::day_of;
 pub use request::{Fact, Facts, Fault, Holder, Named, Operation, Request};
 
@@ -102,7 +102,9 @@ impl Model {
     pub fn asked(&mut self, request: &Request, now_ms: u64) -> Vec<Asked> {
         let mut asked = Vec::new();
         // Always an error: it stops at the mandates, before anything is written.
-        drop(self.decide(request, None, now_ms, &mut asked));
+        if self.decide(request, None, now_ms, &mut asked).is_ok() {
+            self.undo();
+        }
         asked
     }
 
@@ -145,8 +147,7 @@ impl Model {
         demand(may, "not-authorised")?;
         self.check_named_entries(given)?;
         let by = request.by;
-        let mut case =
-            Case { by, given, named, asked: Vec::new(), now_ms, today: day_of(now_ms) };
+        let mut case = Case { by, given, named, asked: Vec::new(), now_ms, today: day_of(now_ms) };
         let ruling = rule(self, &mut case);
         *asked = case.asked;
         ruling?;

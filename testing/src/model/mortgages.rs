@@ -7,8 +7,16 @@ use super::request::Fact;
 use super::{Entry, Model, Ruling, demand};
 
 const OF_MORTGAGE: &[&str] = &[
-    "unit", "mortgagee", "kind", "amount", "from", "to", "transfer_banned", "basis",
-    "basis_digest", "certificate",
+    "unit",
+    "mortgagee",
+    "kind",
+    "amount",
+    "from",
+    "to",
+    "transfer_banned",
+    "basis",
+    "basis_digest",
+    "certificate",
 ];
 
 impl Model {
@@ -34,8 +42,8 @@ impl Model {
         self.enter("mortgage", facts);
         // 预告抵押 turns into the mortgage that it promised.
         for (number, notice) in notices {
-            let promised = text(&notice.facts, "kind") == "mortgage"
-                && text(&notice.facts, "holder") == bank;
+            let promised =
+                text(&notice.facts, "kind") == "mortgage" && text(&notice.facts, "holder") == bank;
             if promised {
                 self.end("notice", number);
             }
@@ -123,8 +131,7 @@ impl Model {
         let most = int(&entry.facts, "amount");
         demand(int(case.given, "claim") <= most, "claim-too-large")?;
         demand(case.day("fixed") <= Some(case.today), "fixed-in-future")?;
-        for (name, from) in [("claim", "claim"), ("claim_fixed", "fixed"), ("claim_fact", "fact")]
-        {
+        for (name, from) in [("claim", "claim"), ("claim_fixed", "fixed"), ("claim_fact", "fact")] {
             self.put("mortgage", number, name, case.given.get(from).cloned());
         }
         Ok(())

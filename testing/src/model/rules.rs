@@ -104,9 +104,8 @@ pub(super) fn kind_fits(kind: &str, holders: &[Holder]) -> bool {
 
 /// A GB/T 37346 number of the kinds that the tests use: parcel, then a house or nothing on it.
 pub(super) fn is_unit_number(number: &str) -> bool {
-    let digits = |text: Option<&str>| {
-        text.is_some_and(|text| text.chars().all(|c| c.is_ascii_digit()))
-    };
+    let digits =
+        |text: Option<&str>| text.is_some_and(|text| text.chars().all(|c| c.is_ascii_digit()));
     let fixture = (number.get(19..20), number.get(20..24), number.get(24..28));
     number.len() == 28
         && digits(number.get(..12))

@@ -169,13 +169,18 @@ impl Model {
         let more = Term::between(old.saturating_add(1), new);
         let renewals = int(&entry.facts, "renewals").saturating_add(1);
         let had = term(&entry);
-        self.put_all("seal", number, [
-            ("to", Fact::Day(new)),
-            ("months", Fact::Int(had.months.saturating_add(more.months))),
-            ("days", Fact::Int(had.days.saturating_add(more.days))),
-            ("renewals", Fact::Int(renewals)),
-            ("renewal_document", case.text("document").into()),
-        ].into());
+        self.put_all(
+            "seal",
+            number,
+            [
+                ("to", Fact::Day(new)),
+                ("months", Fact::Int(had.months.saturating_add(more.months))),
+                ("days", Fact::Int(had.days.saturating_add(more.days))),
+                ("renewals", Fact::Int(renewals)),
+                ("renewal_document", case.text("document").into()),
+            ]
+            .into(),
+        );
         let unit = text(&entry.facts, "unit").to_owned();
         let order = int(&entry.facts, "order");
         let mut behind = self.queue(case, &unit);

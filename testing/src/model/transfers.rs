@@ -128,9 +128,8 @@ impl Model {
         demand(!is_among(&after, &deceased), "deceased-remains")?;
         check_new_holders(case, &after)?;
         let joint = text(&old.1.facts, "co_ownership") == "joint";
-        let keeps = |h: &Holder| {
-            after.iter().any(|o| o.subject == h.subject && (joint || at_least(o, h)))
-        };
+        let keeps =
+            |h: &Holder| after.iter().any(|o| o.subject == h.subject && (joint || at_least(o, h)));
         let others = before.iter().filter(|h| h.subject != deceased);
         demand(others.into_iter().all(keeps), "share-of-another")?;
         self.pass_title(case, &old, &after);
@@ -178,12 +177,7 @@ impl Model {
 
     /// An executing court passes its own seal, what waits behind that, and what was served after
     /// its own notice.
-    fn check_execution(
-        &self,
-        case: &Case<'_>,
-        unit: &str,
-        seals: &[(usize, Entry)],
-    ) -> Ruling {
+    fn check_execution(&self, case: &Case<'_>, unit: &str, seals: &[(usize, Entry)]) -> Ruling {
         let court = case.has("court").then(|| case.text("court"));
         let served = time(case.given, "served");
         let passes = |entry: &Entry| {

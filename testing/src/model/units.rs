@@ -9,16 +9,25 @@ use super::{Entry, Model, Ruling, demand};
 
 /// What passes of each kind of entry; certificates are issued anew.
 const BURDENS: &[(&str, &[&str])] = &[
-    ("mortgage", &[
-        "mortgagee", "kind", "amount", "rank", "from", "to", "transfer_banned", "basis",
-        "basis_digest", "claim", "claim_fixed", "claim_fact",
-    ]),
-    ("residence", &[
-        "person", "conditions", "from", "to", "basis", "basis_digest", "will_digest",
-    ]),
-    ("notice", &[
-        "kind", "holder", "obligor", "price", "registrable", "basis", "basis_digest",
-    ]),
+    (
+        "mortgage",
+        &[
+            "mortgagee",
+            "kind",
+            "amount",
+            "rank",
+            "from",
+            "to",
+            "transfer_banned",
+            "basis",
+            "basis_digest",
+            "claim",
+            "claim_fixed",
+            "claim_fact",
+        ],
+    ),
+    ("residence", &["person", "conditions", "from", "to", "basis", "basis_digest", "will_digest"]),
+    ("notice", &["kind", "holder", "obligor", "price", "registrable", "basis", "basis_digest"]),
     ("easement", &["content", "from", "to", "basis", "basis_digest"]),
 ];
 

@@ -64,12 +64,16 @@ impl Workload {
         let unit = self.unit();
         let served = self.served(now_ms);
         let authority = self.court().member();
-        let mut request = ask(Actor::Registrar, "hold", [
-            ("unit", unit.into()),
-            ("authority", authority.into()),
-            ("document", "（2026）湘1302执1号".into()),
-            ("served", served.clone()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "hold",
+            [
+                ("unit", unit.into()),
+                ("authority", authority.into()),
+                ("document", "（2026）湘1302执1号".into()),
+                ("served", served.clone()),
+            ],
+        );
         if let (true, Fact::Time(served)) = (self.random.once_in(2), served) {
             let hours = self.random.pick(&[0, 3, 12, 72]).unwrap_or(3);
             let until = served.saturating_add(HOUR.saturating_mul(hours));
@@ -86,7 +90,8 @@ impl Workload {
         texts: &[(&'static str, &str)],
     ) -> Request {
         let number = self.some(register);
-        let mut request = ask(Actor::Registrar, action, [(register, Fact::Entry(register, number))]);
+        let mut request =
+            ask(Actor::Registrar, action, [(register, Fact::Entry(register, number))]);
         for (name, text) in texts {
             let text = if self.random.once_in(6) { "" } else { text };
             request.operation.given.insert(name, text.into());
@@ -102,11 +107,15 @@ impl Workload {
     ) -> Request {
         let number = self.some(register);
         let cause = self.random.pick(causes).unwrap_or_default();
-        let mut request = ask(Actor::Registrar, action, [
-            (register, Fact::Entry(register, number)),
-            ("cause", cause.into()),
-            ("basis", "注销申请".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            action,
+            [
+                (register, Fact::Entry(register, number)),
+                ("cause", cause.into()),
+                ("basis", "注销申请".into()),
+            ],
+        );
         if register != "objection" && self.random.once_in(2) {
             request.operation.given.insert("basis_digest", Fact::Digest);
         }
@@ -125,12 +134,16 @@ impl Workload {
         let from = today.saturating_add(self.random.pick(&[0, 0, 0, 0, -2, -20, 1]).unwrap_or(0));
         let notice = self.some("notice");
         let notice = self.facts("notice", notice);
-        let mut request = ask(self.court(), "seal", [
-            ("document", "（2026）湘1302执1号".into()),
-            ("served", self.served(now_ms)),
-            ("from", Fact::Day(from)),
-            ("to", Fact::Day(from.saturating_add(days))),
-        ]);
+        let mut request = ask(
+            self.court(),
+            "seal",
+            [
+                ("document", "（2026）湘1302执1号".into()),
+                ("served", self.served(now_ms)),
+                ("from", Fact::Day(from)),
+                ("to", Fact::Day(from.saturating_add(days))),
+            ],
+        );
         let debtor = match self.random.below(4) {
             0 => Some(self.owner(&unit)),
             1 if !notice.is_empty() => {
@@ -187,20 +200,28 @@ impl Workload {
     fn objection(&mut self) -> Request {
         let unit = self.unit();
         let matter = self.random.pick(&["登记错误", "登记错误", "另有约定"]).unwrap_or_default();
-        ask(Actor::Registrar, "register-objection", [
-            ("unit", unit.into()),
-            ("applicant", self.citizen().into()),
-            ("matter", matter.into()),
-        ])
+        ask(
+            Actor::Registrar,
+            "register-objection",
+            [
+                ("unit", unit.into()),
+                ("applicant", self.citizen().into()),
+                ("matter", matter.into()),
+            ],
+        )
     }
 
     fn lawsuit(&mut self) -> Request {
         let number = self.some("objection");
-        ask(Actor::Registrar, "file-lawsuit", [
-            ("objection", Fact::Entry("objection", number)),
-            ("lawsuit", "（2026）湘1302民初1号".into()),
-            ("lawsuit_digest", Fact::Digest),
-        ])
+        ask(
+            Actor::Registrar,
+            "file-lawsuit",
+            [
+                ("objection", Fact::Entry("objection", number)),
+                ("lawsuit", "（2026）湘1302民初1号".into()),
+                ("lawsuit_digest", Fact::Digest),
+            ],
+        )
     }
 
     fn notice(&mut self, today: i32) -> Request {
@@ -211,14 +232,18 @@ impl Workload {
             "mortgage" => self.bank().to_owned(),
             _ => self.citizen(),
         };
-        let mut request = ask(Actor::Registrar, "register-notice", [
-            ("unit", unit.as_str().into()),
-            ("kind", kind.into()),
-            ("holder", holder.into()),
-            ("obligor", self.owner(&unit).into()),
-            ("price", Fact::Money(1_000)),
-            ("basis", "预售合同".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "register-notice",
+            [
+                ("unit", unit.as_str().into()),
+                ("kind", kind.into()),
+                ("holder", holder.into()),
+                ("obligor", self.owner(&unit).into()),
+                ("price", Fact::Money(1_000)),
+                ("basis", "预售合同".into()),
+            ],
+        );
         if self.random.once_in(3) {
             let day = today.saturating_sub(self.random.pick(&[0, 60, 85]).unwrap_or(0));
             request.operation.given.insert("registrable", Fact::Day(day));
@@ -229,22 +254,30 @@ impl Workload {
     fn registrable(&mut self, today: i32) -> Request {
         let number = self.some("notice");
         let days = self.random.pick(&[1, 0, -50, -88]).unwrap_or(0);
-        ask(Actor::Registrar, "mark-registrable", [
-            ("notice", Fact::Entry("notice", number)),
-            ("registrable", Fact::Day(today.saturating_add(days))),
-        ])
+        ask(
+            Actor::Registrar,
+            "mark-registrable",
+            [
+                ("notice", Fact::Entry("notice", number)),
+                ("registrable", Fact::Day(today.saturating_add(days))),
+            ],
+        )
     }
 
     fn residence(&mut self, today: i32) -> Request {
         let unit = self.unit();
         let from = today.saturating_add(self.random.pick(&[0, 0, 3]).unwrap_or(0));
-        let mut request = ask(Actor::Registrar, "register-residence", [
-            ("unit", unit.into()),
-            ("person", self.citizen().into()),
-            ("conditions", "无偿".into()),
-            ("from", Fact::Day(from)),
-            ("basis", "居住权合同".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "register-residence",
+            [
+                ("unit", unit.into()),
+                ("person", self.citizen().into()),
+                ("conditions", "无偿".into()),
+                ("from", Fact::Day(from)),
+                ("basis", "居住权合同".into()),
+            ],
+        );
         let given = &mut request.operation.given;
         if self.random.once_in(2) {
             let days = self.random.pick(&[5, 30, -1]).unwrap_or(5);
@@ -261,14 +294,18 @@ impl Workload {
         let dominant = if self.random.once_in(10) { unit.clone() } else { self.unit() };
         let from = today.saturating_add(self.random.pick(&[0, 0, 3]).unwrap_or(0));
         let days = self.random.pick(&[5, 50, 500, -1]).unwrap_or(5);
-        ask(Actor::Registrar, "register-easement", [
-            ("unit", unit.into()),
-            ("dominant", dominant.into()),
-            ("content", "通行".into()),
-            ("from", Fact::Day(from)),
-            ("to", Fact::Day(from.saturating_add(days))),
-            ("basis", "地役权合同".into()),
-        ])
+        ask(
+            Actor::Registrar,
+            "register-easement",
+            [
+                ("unit", unit.into()),
+                ("dominant", dominant.into()),
+                ("content", "通行".into()),
+                ("from", Fact::Day(from)),
+                ("to", Fact::Day(from.saturating_add(days))),
+                ("basis", "地役权合同".into()),
+            ],
+        )
     }
 
     fn burden_change(
@@ -278,10 +315,11 @@ impl Workload {
         today: i32,
     ) -> Request {
         let number = self.some(register);
-        let mut request = ask(Actor::Registrar, action, [
-            (register, Fact::Entry(register, number)),
-            ("basis", "变更协议".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            action,
+            [(register, Fact::Entry(register, number)), ("basis", "变更协议".into())],
+        );
         let given = &mut request.operation.given;
         if self.random.once_in(2) {
             let days = self.random.pick(&[10, 100, -40]).unwrap_or(10);
@@ -310,13 +348,17 @@ impl Workload {
         let late = i32::from(self.random.once_in(8));
         let number = if self.random.once_in(5) { 1 } else { self.made };
         let by = self.random.pick(&[Actor::Clerk, Actor::Importer]).unwrap_or(Actor::Clerk);
-        ask(by, "record-sale", [
-            ("number", format!("sale-{number}").into()),
-            ("unit", unit.into()),
-            ("date", Fact::Day(today.saturating_add(late))),
-            ("price", Fact::Money(5_000)),
-            ("currency", "CNY".into()),
-        ])
+        ask(
+            by,
+            "record-sale",
+            [
+                ("number", format!("sale-{number}").into()),
+                ("unit", unit.into()),
+                ("date", Fact::Day(today.saturating_add(late))),
+                ("price", Fact::Money(5_000)),
+                ("currency", "CNY".into()),
+            ],
+        )
     }
 
     /// The version to name, a reason and a legal basis; each wrong now and then.
@@ -339,11 +381,15 @@ impl Workload {
         let reason = self.random.pick(&["录入错误", "录入错误", "录入错误", "录入错误", "", " "]);
         let basis = self.random.pick(&["民法典 220", "民法典 220", "民法典 220", ""]);
         let facts = entry.map(|entry| entry.facts).unwrap_or_default();
-        let mut request = ask(Actor::Registrar, action, [
-            ("version", Fact::Int(version.saturating_add(off))),
-            ("reason", reason.unwrap_or_default().into()),
-            ("legal_basis", basis.unwrap_or_default().into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            action,
+            [
+                ("version", Fact::Int(version.saturating_add(off))),
+                ("reason", reason.unwrap_or_default().into()),
+                ("legal_basis", basis.unwrap_or_default().into()),
+            ],
+        );
         let named = match register {
             "unit" if facts.is_empty() => "no-such-unit".into(),
             "unit" => text(&facts, "number").into(),

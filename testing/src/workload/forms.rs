@@ -173,13 +173,17 @@ impl Workload {
         let (number, kind) = self.new_number();
         let bare = matches!(&number, Fact::Text(number) if number.ends_with("W00000000"));
         let holders = self.holders();
-        let mut request = ask(Actor::Registrar, "first-registration", [
-            ("number", number),
-            ("number_kind", kind),
-            ("location", self.location()),
-            ("holders", holders.clone().into()),
-            ("basis", "合同".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "first-registration",
+            [
+                ("number", number),
+                ("number_kind", kind),
+                ("location", self.location()),
+                ("holders", holders.clone().into()),
+                ("basis", "合同".into()),
+            ],
+        );
         self.state_kind(&mut request, &holders);
         let given = &mut request.operation.given;
         if bare || self.random.once_in(30) {
@@ -200,15 +204,19 @@ impl Workload {
             _ => &[],
         };
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        let mut request = ask(Actor::Importer, "import-unit", [
-            ("number", number),
-            ("number_kind", kind),
-            ("location", self.location()),
-            ("use", "住宅".into()),
-            ("holders", self.holders().into()),
-            ("basis", "旧系统".into()),
-            ("source", "旧系统".into()),
-        ]);
+        let mut request = ask(
+            Actor::Importer,
+            "import-unit",
+            [
+                ("number", number),
+                ("number_kind", kind),
+                ("location", self.location()),
+                ("use", "住宅".into()),
+                ("holders", self.holders().into()),
+                ("basis", "旧系统".into()),
+                ("source", "旧系统".into()),
+            ],
+        );
         if self.random.once_in(2) {
             request.operation.given.insert("quality", Fact::Texts(flags));
         }
@@ -228,12 +236,16 @@ impl Workload {
         }
         let mixed = kinds.first().is_some_and(|first| kinds.iter().any(|kind| kind != first));
         let kind = if mixed { "other".into() } else { kinds.pop().unwrap_or("other".into()) };
-        ask(Actor::Registrar, "split-unit", [
-            ("unit", unit.into()),
-            ("number_kind", kind),
-            ("into", Fact::Parts(parts)),
-            ("basis", "分割协议".into()),
-        ])
+        ask(
+            Actor::Registrar,
+            "split-unit",
+            [
+                ("unit", unit.into()),
+                ("number_kind", kind),
+                ("into", Fact::Parts(parts)),
+                ("basis", "分割协议".into()),
+            ],
+        )
     }
 
     /// Mostly of units of the same holders.
@@ -258,26 +270,34 @@ impl Workload {
             _ => {}
         }
         let (number, kind) = self.new_number();
-        ask(Actor::Registrar, "merge-units", [
-            ("units", Fact::Texts(units)),
-            ("number", number),
-            ("number_kind", kind),
-            ("location", self.location()),
-            ("basis", "合并申请".into()),
-        ])
+        ask(
+            Actor::Registrar,
+            "merge-units",
+            [
+                ("units", Fact::Texts(units)),
+                ("number", number),
+                ("number_kind", kind),
+                ("location", self.location()),
+                ("basis", "合并申请".into()),
+            ],
+        )
     }
 
     fn resurvey(&mut self) -> Request {
         let unit = self.unit();
         let (number, kind) = self.new_number();
-        ask(Actor::Registrar, "resurvey-unit", [
-            ("unit", unit.into()),
-            ("number", number),
-            ("number_kind", kind),
-            ("location", self.location()),
-            ("use", "住宅".into()),
-            ("basis", "测绘成果".into()),
-        ])
+        ask(
+            Actor::Registrar,
+            "resurvey-unit",
+            [
+                ("unit", unit.into()),
+                ("number", number),
+                ("number_kind", kind),
+                ("location", self.location()),
+                ("use", "住宅".into()),
+                ("basis", "测绘成果".into()),
+            ],
+        )
     }
 
     fn transfer(&mut self) -> Request {
@@ -292,12 +312,16 @@ impl Workload {
             to = vec![Holder { subject: text(&notice, "holder").to_owned(), n: 1, d: 1 }];
         }
         let price = if self.random.once_in(30) { -1 } else { 88_000_000 };
-        let mut request = ask(Actor::Registrar, "transfer", [
-            ("unit", unit.into()),
-            ("to", to.clone().into()),
-            ("basis", "买卖合同".into()),
-            ("price", Fact::Money(price)),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "transfer",
+            [
+                ("unit", unit.into()),
+                ("to", to.clone().into()),
+                ("basis", "买卖合同".into()),
+                ("price", Fact::Money(price)),
+            ],
+        );
         self.state_kind(&mut request, &to);
         if self.random.once_in(6) {
             request.operation.given.insert("ban_lifted", true.into());
@@ -333,12 +357,16 @@ impl Workload {
         if self.random.once_in(10) {
             holders = self.holders();
         }
-        let mut request = ask(Actor::Registrar, "transfer-share", [
-            ("unit", unit.into()),
-            ("seller", seller.into()),
-            ("holders", holders.into()),
-            ("basis", "份额转让合同".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "transfer-share",
+            [
+                ("unit", unit.into()),
+                ("seller", seller.into()),
+                ("holders", holders.into()),
+                ("basis", "份额转让合同".into()),
+            ],
+        );
         if !self.random.once_in(5) {
             request.operation.given.insert("preemption_digest", Fact::Digest);
         }
@@ -356,14 +384,18 @@ impl Workload {
             }
         }
         let cause = self.random.pick(&["inheritance", "bequest"]).unwrap_or("bequest");
-        let mut request = ask(Actor::Registrar, "transfer-by-inheritance", [
-            ("unit", unit.into()),
-            ("deceased", deceased.into()),
-            ("cause", cause.into()),
-            ("holders", holders.clone().into()),
-            ("basis", "公证书".into()),
-            ("basis_digest", Fact::Digest),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "transfer-by-inheritance",
+            [
+                ("unit", unit.into()),
+                ("deceased", deceased.into()),
+                ("cause", cause.into()),
+                ("holders", holders.clone().into()),
+                ("basis", "公证书".into()),
+                ("basis_digest", Fact::Digest),
+            ],
+        );
         self.state_kind(&mut request, &holders);
         request
     }
@@ -376,13 +408,17 @@ impl Workload {
             unit = text(&seal, "unit").to_owned();
         }
         let to = self.holders();
-        let mut request = ask(Actor::Registrar, "transfer-by-judgment", [
-            ("unit", unit.into()),
-            ("to", to.clone().into()),
-            ("document", "（2026）湘1302执9号".into()),
-            ("document_digest", Fact::Digest),
-            ("served", self.served(now_ms)),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "transfer-by-judgment",
+            [
+                ("unit", unit.into()),
+                ("to", to.clone().into()),
+                ("document", "（2026）湘1302执9号".into()),
+                ("document_digest", Fact::Digest),
+                ("served", self.served(now_ms)),
+            ],
+        );
         self.state_kind(&mut request, &to);
         let given = &mut request.operation.given;
         if !self.random.once_in(3) {
@@ -398,13 +434,17 @@ impl Workload {
     fn renaming(&mut self) -> Request {
         let unit = self.unit();
         let old = self.owner(&unit);
-        ask(Actor::Registrar, "change-name", [
-            ("unit", unit.into()),
-            ("old", old.into()),
-            ("new", self.citizen().into()),
-            ("basis", "更名证明".into()),
-            ("basis_digest", Fact::Digest),
-        ])
+        ask(
+            Actor::Registrar,
+            "change-name",
+            [
+                ("unit", unit.into()),
+                ("old", old.into()),
+                ("new", self.citizen().into()),
+                ("basis", "更名证明".into()),
+                ("basis_digest", Fact::Digest),
+            ],
+        )
     }
 
     fn right_change(&mut self, today: i32) -> Request {
@@ -423,12 +463,16 @@ impl Workload {
             _ if joint => "joint",
             _ => "shares",
         };
-        let mut request = ask(Actor::Registrar, "change-right", [
-            ("unit", unit.into()),
-            ("holders", holders.into()),
-            ("co_ownership", kind.into()),
-            ("basis", "变更协议".into()),
-        ]);
+        let mut request = ask(
+            Actor::Registrar,
+            "change-right",
+            [
+                ("unit", unit.into()),
+                ("holders", holders.into()),
+                ("co_ownership", kind.into()),
+                ("basis", "变更协议".into()),
+            ],
+        );
         let given = &mut request.operation.given;
         match self.random.below(8) {
             0 => drop(given.remove("co_ownership")),
@@ -447,12 +491,16 @@ impl Workload {
     fn waiver(&mut self) -> Request {
         let unit = self.unit();
         let cause = self.random.pick(&["lost", "waived", "expropriated"]).unwrap_or("lost");
-        ask(Actor::Registrar, "waive-right", [
-            ("unit", unit.into()),
-            ("cause", cause.into()),
-            ("basis", "注销申请".into()),
-            ("basis_digest", Fact::Digest),
-        ])
+        ask(
+            Actor::Registrar,
+            "waive-right",
+            [
+                ("unit", unit.into()),
+                ("cause", cause.into()),
+                ("basis", "注销申请".into()),
+                ("basis_digest", Fact::Digest),
+            ],
+        )
     }
 
     fn banker(&mut self, bank: &str) -> Actor {
@@ -470,14 +518,18 @@ impl Workload {
         let by = self.banker(bank);
         let amount = self.random.pick(&[50_000_000, 50_000_000, 100_000_000, 0, -5, 1]);
         let kind = self.random.pick(&["general", "maximum"]).unwrap_or("general");
-        let mut request = ask(by, "mortgage", [
-            ("unit", unit.into()),
-            ("mortgagee", bank.into()),
-            ("kind", kind.into()),
-            ("amount", Fact::Money(amount.unwrap_or(1))),
-            ("transfer_banned", self.random.once_in(6).into()),
-            ("basis", "抵押合同".into()),
-        ]);
+        let mut request = ask(
+            by,
+            "mortgage",
+            [
+                ("unit", unit.into()),
+                ("mortgagee", bank.into()),
+                ("kind", kind.into()),
+                ("amount", Fact::Money(amount.unwrap_or(1))),
+                ("transfer_banned", self.random.once_in(6).into()),
+                ("basis", "抵押合同".into()),
+            ],
+        );
         let given = &mut request.operation.given;
         if self.random.once_in(2) {
             let days = self.random.pick(&[3_650, 3_650, -1]).unwrap_or(1);
@@ -495,13 +547,13 @@ impl Workload {
         let number = self.some("mortgage");
         let entry = self.facts("mortgage", number);
         let by = self.banker(text(&entry, "mortgagee"));
-        let mut request = ask(by, "change-mortgage", [
-            ("mortgage", Fact::Entry("mortgage", number)),
-            ("basis", "变更协议".into()),
-        ]);
-        let same = |m: &crate::model::Entry| {
-            m.live && text(&m.facts, "unit") == text(&entry, "unit")
-        };
+        let mut request = ask(
+            by,
+            "change-mortgage",
+            [("mortgage", Fact::Entry("mortgage", number)), ("basis", "变更协议".into())],
+        );
+        let same =
+            |m: &crate::model::Entry| m.live && text(&m.facts, "unit") == text(&entry, "unit");
         let all = self.model.entries("mortgage").iter().enumerate();
         let partners: Vec<usize> = all.filter(|(_, m)| same(m)).map(|(n, _)| n).collect();
         let given = &mut request.operation.given;
@@ -528,11 +580,15 @@ impl Workload {
         let number = self.some("mortgage");
         let entry = self.facts("mortgage", number);
         let by = self.banker(text(&entry, "mortgagee"));
-        let mut request = ask(by, "transfer-mortgage", [
-            ("mortgage", Fact::Entry("mortgage", number)),
-            ("to", self.bank().into()),
-            ("basis", "债权转让协议".into()),
-        ]);
+        let mut request = ask(
+            by,
+            "transfer-mortgage",
+            [
+                ("mortgage", Fact::Entry("mortgage", number)),
+                ("to", self.bank().into()),
+                ("basis", "债权转让协议".into()),
+            ],
+        );
         if self.random.once_in(3) {
             request.operation.given.insert("agreed", true.into());
             request.operation.given.insert("basis_digest", Fact::Digest);
@@ -546,18 +602,26 @@ impl Workload {
         let by = self.banker(text(&entry, "mortgagee"));
         let claim = self.random.pick(&[1, 30_000_000, 50_000_000, 90_000_000_000]).unwrap_or(1);
         let late = i32::from(self.random.once_in(8));
-        ask(by, "confirm-claim", [
-            ("mortgage", Fact::Entry("mortgage", number)),
-            ("claim", Fact::Money(claim)),
-            ("fixed", Fact::Day(today.saturating_add(late))),
-            ("fact", "债权确定".into()),
-        ])
+        ask(
+            by,
+            "confirm-claim",
+            [
+                ("mortgage", Fact::Entry("mortgage", number)),
+                ("claim", Fact::Money(claim)),
+                ("fixed", Fact::Day(today.saturating_add(late))),
+                ("fact", "债权确定".into()),
+            ],
+        )
     }
 
     fn release(&mut self) -> Request {
         let number = self.some("mortgage");
         let entry = self.facts("mortgage", number);
         let by = self.banker(text(&entry, "mortgagee"));
-        ask(by, "release", [("mortgage", Fact::Entry("mortgage", number)), ("basis", "结清".into())])
+        ask(
+            by,
+            "release",
+            [("mortgage", Fact::Entry("mortgage", number)), ("basis", "结清".into())],
+        )
     }
 }
