@@ -10,7 +10,7 @@ impl Model {
         let (_, title) = self.title(&unit)?;
         let (_, dominant) = self.title(case.text("dominant"))?;
         let users = holders(&dominant.facts);
-        case.consents(vec![
+        case.consents(&[
             of_holders(&holders(&title.facts), "serve"),
             of_holders(&users, "use"),
             self.risk_accepted(case, &unit, users.iter().map(|h| h.subject.as_str())),
@@ -37,7 +37,7 @@ impl Model {
         let unit = text(&entry.facts, "unit").to_owned();
         let (_, title) = self.title(&unit)?;
         let (_, dominant) = self.title(text(&entry.facts, "dominant"))?;
-        case.consents(vec![
+        case.consents(&[
             of_holders(&holders(&title.facts), "serve"),
             of_holders(&holders(&dominant.facts), "use"),
         ])?;
@@ -54,7 +54,7 @@ impl Model {
         let (_, title) = self.title(text(&entry.facts, "unit"))?;
         let (_, dominant) = self.title(text(&entry.facts, "dominant"))?;
         // Whom it serves gives it up; the other side ends it for abuse (民法典 384).
-        case.consents(vec![match case.text("cause") {
+        case.consents(&[match case.text("cause") {
             "waived" => of_holders(&holders(&dominant.facts), "waive"),
             "abuse" => of_holders(&holders(&title.facts), "end"),
             _ => Vec::new(),
@@ -77,7 +77,7 @@ impl Model {
         let willed = case.has("will_digest");
         let owners =
             if willed { Vec::new() } else { of_holders(&holders(&title.facts), "residence") };
-        case.consents(vec![
+        case.consents(&[
             owners,
             vec![(person.clone(), "reside")],
             self.risk_accepted(case, &unit, std::iter::once(person.as_str())),
@@ -96,7 +96,7 @@ impl Model {
         let (_, title) = self.title(&unit)?;
         let person = text(&entry.facts, "person").to_owned();
         let owners = of_holders(&holders(&title.facts), "residence");
-        case.consents(vec![owners, vec![(person, "reside")]])?;
+        case.consents(&[owners, vec![(person, "reside")]])?;
         self.free_of(case, &[&unit], &[Block::Hold, Block::Seal])?;
         demand(state("residence", &entry, case.now_ms) != Some("ended"), "residence-ended")?;
         self.put_all("residence", number, take(case.given, &["conditions", "to", "basis"]));
@@ -108,7 +108,7 @@ impl Model {
         let entry = self.get("residence", number)?;
         let waived = case.text("cause") == "waived";
         let asked = waived.then(|| (text(&entry.facts, "person").to_owned(), "waive"));
-        case.consents(vec![asked.into_iter().collect()])?;
+        case.consents(&[asked.into_iter().collect()])?;
         let over = state("residence", &entry, case.now_ms) == Some("ended");
         demand(case.text("cause") != "term" || over, "residence-stands")?;
         let proved = case.has("basis_digest");

@@ -120,7 +120,7 @@ impl Case<'_> {
     }
 
     /// Each party's consent, once; none that nobody asked for, none for another act.
-    pub(super) fn consents(&mut self, asked: Vec<Vec<Asked>>) -> Ruling {
+    pub(super) fn consents(&mut self, asked: &[Vec<Asked>]) -> Ruling {
         let asked = asked.concat();
         let Some(named) = self.named else {
             self.asked = asked;

@@ -14,7 +14,7 @@ impl Model {
         for register in &named {
             self.get(register, case.entry(register))?;
         }
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(named.len() == 1, "one-entry")?;
         let register = named.first().copied().unwrap_or("right");
         let entry = self.get(register, case.entry(register))?;
@@ -57,7 +57,7 @@ impl Model {
     pub(super) fn void_certificate(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("certificate");
         self.get("certificate", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(!case.text("reason").is_empty(), "reason-missing")?;
         self.put("certificate", number, "void_reason", case.given.get("reason").cloned());
         self.end("certificate", number);
@@ -66,7 +66,7 @@ impl Model {
 
     /// A sale as it was reported: it changes no right, and may be of a unit that is no more.
     pub(super) fn record_sale(&mut self, case: &mut Case<'_>) -> Ruling {
-        case.consents(vec![])?;
+        case.consents(&[])?;
         let number = case.text("number");
         let known = |sale: &super::Entry| text(&sale.facts, "number") == number;
         demand(!self.entries("transaction").iter().any(known), "sale-exists")?;

@@ -29,7 +29,7 @@ impl Model {
         fields: &[&'static str],
     ) -> Ruling {
         let entry = self.get(register, number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         check_explained(case)?;
         let new = take(case.given, fields);
         let differs = new.iter().any(|(name, fact)| entry.facts.get(name) != Some(fact));
@@ -76,7 +76,7 @@ impl Model {
     pub(super) fn correct_right(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("right");
         let entry = self.get("right", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         check_explained(case)?;
         let new = holders(case.given);
         let stated = case.text("co_ownership");

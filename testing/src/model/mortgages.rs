@@ -26,7 +26,7 @@ impl Model {
         let (_, title) = self.title(&unit)?;
         let notices = self.standing(case, "notice", &unit);
         let others = notices.iter().map(|(_, n)| n).filter(|n| text(&n.facts, "holder") != bank);
-        case.consents(vec![
+        case.consents(&[
             of_holders(&holders(&title.facts), "mortgage"),
             case.of_bank(&bank, "mortgage"),
             self.risk_accepted(case, &unit, std::iter::once(bank.as_str())),
@@ -83,7 +83,7 @@ impl Model {
             of_entries(after, "mortgagee", "consent-amount"),
             of_entries(passed, "mortgagee", "consent-rank"),
         ];
-        case.consents(asked)?;
+        case.consents(&asked)?;
         self.free_of(case, &[&unit], &[Block::Seal, Block::Hold])?;
         demand(!case.has("amount") || int(case.given, "amount") > 0, "amount-not-positive")?;
         demand(case.term_runs("from", "to"), "term-reversed")?;
@@ -103,7 +103,7 @@ impl Model {
         let entry = self.get("mortgage", number)?;
         let unit = text(&entry.facts, "unit").to_owned();
         let (from, to) = (text(&entry.facts, "mortgagee").to_owned(), case.text("to").to_owned());
-        case.consents(vec![case.of_bank(&from, "assign"), case.of_bank(&to, "acquire")])?;
+        case.consents(&[case.of_bank(&from, "assign"), case.of_bank(&to, "acquire")])?;
         self.free_of(case, &[&unit], &[Block::Seal, Block::Hold])?;
         // 民法典 421: it stays until the claim is fixed, unless the parties agreed otherwise.
         let fixed = text(&entry.facts, "kind") == "general" || entry.facts.contains_key("claim");
@@ -122,7 +122,7 @@ impl Model {
         let number = case.entry("mortgage");
         let entry = self.get("mortgage", number)?;
         let (_, title) = self.title(text(&entry.facts, "unit"))?;
-        case.consents(vec![
+        case.consents(&[
             of_holders(&holders(&title.facts), "confirm"),
             case.of_bank(text(&entry.facts, "mortgagee"), "confirm"),
         ])?;
@@ -140,7 +140,7 @@ impl Model {
     pub(super) fn release(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("mortgage");
         let entry = self.get("mortgage", number)?;
-        case.consents(vec![case.of_bank(text(&entry.facts, "mortgagee"), "release")])?;
+        case.consents(&[case.of_bank(text(&entry.facts, "mortgagee"), "release")])?;
         self.put("mortgage", number, "release_basis", case.given.get("basis").cloned());
         self.end("mortgage", number);
         Ok(())

@@ -10,7 +10,7 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let (_, title) = self.title(&unit)?;
         let applicant = case.text("applicant").to_owned();
-        case.consents(vec![vec![(applicant.clone(), "object")]])?;
+        case.consents(&[vec![(applicant.clone(), "object")]])?;
         let holds = holders(&title.facts).iter().any(|h| h.subject == applicant);
         demand(!holds, "objector-is-holder")?;
         // 细则 83: not again on the same ground, lapsed or not.
@@ -28,7 +28,7 @@ impl Model {
     pub(super) fn file_lawsuit(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("objection");
         let entry = self.get("objection", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         let stands = state("objection", &entry, case.now_ms) == Some("effective");
         demand(stands, "objection-lapsed")?;
         let mut filed = take(case.given, &["lawsuit", "lawsuit_digest"]);
@@ -56,7 +56,7 @@ impl Model {
         let entry = self.get(register, number)?;
         let cause = case.text("cause");
         let asked = (cause == given_up).then(|| (text(&entry.facts, whose).to_owned(), purpose));
-        case.consents(vec![asked.into_iter().collect()])?;
+        case.consents(&[asked.into_iter().collect()])?;
         let ended = state(register, &entry, case.now_ms) == Some("ended");
         let cause = case.text("cause");
         let code = if register == "notice" { "notice-stands" } else { "objection-stands" };
@@ -76,7 +76,7 @@ impl Model {
             true => Vec::new(),
             false => self.noticed(case, &unit, &|other| other == holder),
         };
-        case.consents(vec![
+        case.consents(&[
             vec![(obligor.clone(), "notice")],
             vec![(holder.clone(), "notice")],
             others,
@@ -100,7 +100,7 @@ impl Model {
     pub(super) fn mark_registrable(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("notice");
         let entry = self.get("notice", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(!entry.facts.contains_key("registrable"), "registrable-known")?;
         demand(case.day("registrable") <= Some(case.today), "registrable-in-future")?;
         self.put_all("notice", number, take(case.given, &["registrable"]));

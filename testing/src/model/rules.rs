@@ -67,7 +67,15 @@ pub(super) fn check_form(given: &Facts) -> Ruling {
         Fact::Holders(holders) => holders.iter().all(|h| 0 < h.n && h.n <= h.d),
         Fact::Money(amount) => *amount >= 0,
         Fact::Text(text) => text.chars().count() <= 300,
-        _ => true,
+        Fact::Int(_)
+        | Fact::Day(_)
+        | Fact::Time(_)
+        | Fact::Yes(_)
+        | Fact::Digest
+        | Fact::Papers(_)
+        | Fact::Texts(_)
+        | Fact::Parts(_)
+        | Fact::Entry(..) => true,
     };
     demand(given.values().all(fits), "invalid-input")
 }

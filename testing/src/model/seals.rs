@@ -20,7 +20,7 @@ fn to(seal: &Entry) -> i32 {
 
 impl Model {
     pub(super) fn hold(&mut self, case: &mut Case<'_>) -> Ruling {
-        case.consents(vec![])?;
+        case.consents(&[])?;
         self.unit(case.text("unit"))?;
         let served = time(case.given, "served").unwrap_or(u64::MAX);
         demand(served <= case.now_ms, "served-in-future")?;
@@ -34,7 +34,7 @@ impl Model {
     pub(super) fn end_hold(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("hold");
         self.get("hold", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(!case.text("reason").is_empty(), "reason-missing")?;
         self.put("hold", number, "end_reason", case.given.get("reason").cloned());
         self.end("hold", number);
@@ -62,7 +62,7 @@ impl Model {
         let unit = case.text("unit").to_owned();
         self.unit(&unit)?;
         let officer = case.has("second_officer").then(|| case.text("second_officer").to_owned());
-        case.consents(vec![officer.into_iter().map(|officer| (officer, "seal")).collect()])?;
+        case.consents(&[officer.into_iter().map(|officer| (officer, "seal")).collect()])?;
         let (Some(from), Some(until)) = (case.day("from"), case.day("to")) else {
             return Err("invalid-input");
         };
@@ -137,7 +137,7 @@ impl Model {
     pub(super) fn unseal(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("seal");
         let entry = self.get("seal", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(text(&entry.facts, "authority") == case.by.member(), "not-sealing-authority")?;
         let unit = text(&entry.facts, "unit").to_owned();
         let queue = self.queue(case, &unit);
@@ -158,7 +158,7 @@ impl Model {
     pub(super) fn renew_seal(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("seal");
         let entry = self.get("seal", number)?;
-        case.consents(vec![])?;
+        case.consents(&[])?;
         demand(text(&entry.facts, "authority") == case.by.member(), "not-sealing-authority")?;
         let stands = state("seal", &entry, case.now_ms);
         demand(stands != Some("ended"), "seal-ended")?;

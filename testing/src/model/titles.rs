@@ -20,7 +20,7 @@ const OF_RIGHT: &[&str] = &["use_from", "use_to", "holders", "basis", "basis_dig
 
 impl Model {
     pub(super) fn first_registration(&mut self, case: &mut Case<'_>) -> Ruling {
-        case.consents(vec![])?;
+        case.consents(&[])?;
         let number = case.text("number").to_owned();
         let holders = holders(case.given);
         let kind = case.text("co_ownership");
@@ -50,7 +50,7 @@ impl Model {
     }
 
     pub(super) fn import_unit(&mut self, case: &mut Case<'_>) -> Ruling {
-        case.consents(vec![])?;
+        case.consents(&[])?;
         let number = case.text("number").to_owned();
         let holders = holders(case.given);
         demand(!self.units.contains_key(&number), "unit-exists")?;
@@ -71,7 +71,7 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let (number, title) = self.title(&unit)?;
         let (old, new) = (case.text("old").to_owned(), case.text("new").to_owned());
-        case.consents(vec![vec![(old.clone(), "rename")]])?;
+        case.consents(&[vec![(old.clone(), "rename")]])?;
         let mut holders = holders(&title.facts);
         demand(holders.iter().any(|h| h.subject == old), "not-a-holder")?;
         demand(!holders.iter().any(|h| h.subject == new), "holder-twice")?;
@@ -96,7 +96,7 @@ impl Model {
         let (number, title) = self.title(&unit)?;
         let old = holders(&title.facts);
         let notices = self.noticed(case, &unit, &|_| false);
-        case.consents(vec![of_holders(&old, "change"), notices])?;
+        case.consents(&[of_holders(&old, "change"), notices])?;
         self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
         let new = holders(case.given);
         let kind = case.text("co_ownership");
@@ -125,7 +125,7 @@ impl Model {
         let taken = case.text("cause") == "expropriated";
         let waive = if taken { Vec::new() } else { of_holders(&holders(&title.facts), "waive") };
         let burdens = self.burdened(case, &[&unit]);
-        case.consents(vec![vec![waive], burdens].concat())?;
+        case.consents(&[[waive].to_vec(), burdens].concat())?;
         self.free_of(case, &[&unit], &[Block::Hold, Block::Objection, Block::Seal])?;
         self.put("right", number, "end_basis", case.given.get("basis").cloned());
         self.put("right", number, "basis_digest", case.given.get("basis_digest").cloned());

@@ -57,7 +57,7 @@ impl Model {
         let old = self.title(&unit)?;
         let to = shares(case.given, "to");
         let (banned, lifted) = self.banned(case, &unit);
-        case.consents(vec![
+        case.consents(&[
             of_holders(&holders(&old.1.facts), "transfer"),
             of_holders(&to, "acquire"),
             self.risk_accepted(case, &unit, to.iter().map(|h| h.subject.as_str())),
@@ -91,7 +91,7 @@ impl Model {
         let gain = who_gains(&before, &after);
         let seller = case.text("seller").to_owned();
         let (banned, lifted) = self.banned(case, &unit);
-        case.consents(vec![
+        case.consents(&[
             vec![(seller.clone(), "transfer")],
             of_holders(&gain, "acquire"),
             self.risk_accepted(case, &unit, gain.iter().map(|h| h.subject.as_str())),
@@ -121,7 +121,7 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let old = self.title(&unit)?;
         let (before, after) = (holders(&old.1.facts), holders(case.given));
-        case.consents(vec![of_holders(&who_gains(&before, &after), "inherit")])?;
+        case.consents(&[of_holders(&who_gains(&before, &after), "inherit")])?;
         self.free_of(case, &[&unit], &[Block::Hold, Block::Seal])?;
         let deceased = case.text("deceased").to_owned();
         demand(is_among(&before, &deceased), "not-a-holder")?;
@@ -146,7 +146,7 @@ impl Model {
         let to = shares(case.given, "to");
         let court = case.text("court").to_owned();
         let executes = case.has("court");
-        case.consents(if executes {
+        case.consents(&if executes {
             vec![vec![(court.clone(), "execute")]]
         } else {
             let risk = self.risk_accepted(case, &unit, to.iter().map(|h| h.subject.as_str()));

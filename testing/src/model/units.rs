@@ -119,7 +119,7 @@ impl Model {
         let old = self.unit(&unit)?;
         let (_, title) = self.title(&unit)?;
         let owners = of_holders(&holders(&title.facts), "split");
-        case.consents(vec![vec![owners], self.burdened(case, &[&unit])].concat())?;
+        case.consents(&[[owners].to_vec(), self.burdened(case, &[&unit])].concat())?;
         let blocks = [Block::Hold, Block::Objection, Block::Areas, Block::Holders, Block::Seal];
         self.free_of(case, &[&unit], &blocks)?;
         let Some(Fact::Parts(parts)) = case.given.get("into").cloned() else {
@@ -146,7 +146,7 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let old = self.unit(&unit)?;
         let (_, title) = self.title(&unit)?;
-        case.consents(vec![of_holders(&holders(&title.facts), "survey")])?;
+        case.consents(&[of_holders(&holders(&title.facts), "survey")])?;
         let blocks = [Block::Hold, Block::Objection, Block::Holders, Block::Seal];
         self.free_of(case, &[&unit], &blocks)?;
         let number = case.text("number").to_owned();
@@ -178,7 +178,7 @@ impl Model {
         let owners = titles.first().map(|title| holders(&title.facts)).unwrap_or_default();
         let one = titles.iter().all(|title| holders(&title.facts) == owners);
         let asked = if one { of_holders(&owners, "merge") } else { Vec::new() };
-        case.consents(vec![vec![asked], self.burdened(case, &units)].concat())?;
+        case.consents(&[[asked].to_vec(), self.burdened(case, &units)].concat())?;
         let blocks = [Block::Hold, Block::Objection, Block::Areas, Block::Holders, Block::Seal];
         self.free_of(case, &units, &blocks)?;
         demand(titles.len() >= 2, "merge-too-few")?;
