@@ -3,8 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_types::Value;
+use chaincity_package::model::Package;
 use chaincity_types::wire::{LogicalKey, Status, Version};
+use chaincity_types::{Timestamp, Value};
 
 use crate::model::Model;
 use crate::workload::Keys;
@@ -18,11 +19,8 @@ pub type Records<'a> = BTreeMap<&'a LogicalKey, &'a Version>;
 /// The first difference, in words.
 pub fn check(records: &Records<'_>, model: &Model, keys: &Keys) -> Result<(), String> {
     let audit = Audit { records };
-    audit.units(model)?;
-    audit.rights(model, keys)?;
-    audit.mortgages(model, keys)?;
-    audit.seals(model, keys)?;
-    audit.whole(model, keys)
+    audit.entries(model, keys)?;
+    audit.whole(model)
 }
 
 struct Audit<'a> {
@@ -62,55 +60,28 @@ impl Audit<'_> {
         found.ok_or_else(|| format!("{register} {name} is missing"))
     }
 
-    fn units(&self, model: &Model) -> Result<(), String> {
-        for (number, unit) in &model.units {
-            let version = self.record("unit", number)?;
-            same(number, &text(version, "location")?, &unit.location.as_str())?;
-            same(number, &version.version, &unit.version)?;
-        }
-        Ok(())
-    }
-
-    fn rights(&self, model: &Model, keys: &Keys) -> Result<(), String> {
-        same("rights", &keys.rights.len(), &model.rights.len())?;
-        for (right, key) in model.rights.iter().zip(&keys.rights) {
-            let version = self.record("right", key)?;
-            same(key, &text(version, "unit")?, &right.unit.as_str())?;
-            same(key, &text(version, "basis")?, &right.basis.as_str())?;
-            same(key, &(is_live(version), version.version), &(right.live, right.version))?;
-            let wanted: Vec<String> =
-                right.holders.iter().map(|h| format!("{} {}/{}", h.subject, h.n, h.d)).collect();
-            same(key, &shares(version)?, &wanted)?;
-        }
-        Ok(())
-    }
-
-    fn mortgages(&self, model: &Model, keys: &Keys) -> Result<(), String> {
-        same("mortgages", &keys.mortgages.len(), &model.mortgages.len())?;
-        for (mortgage, key) in model.mortgages.iter().zip(&keys.mortgages) {
-            let version = self.record("mortgage", key)?;
-            same(key, &is_live(version), &mortgage.live)?;
-            same(key, &version.fields.get("rank"), &Some(&Value::Int(mortgage.rank)))?;
-            same(key, &version.fields.get("amount"), &Some(&Value::Int(mortgage.amount)))?;
-            same(key, &text(version, "mortgagee")?, &mortgage.mortgagee.as_str())?;
-        }
-        Ok(())
-    }
-
-    fn seals(&self, model: &Model, keys: &Keys) -> Result<(), String> {
-        same("seals", &keys.seals.len(), &model.seals.len())?;
-        for (seal, key) in model.seals.iter().zip(&keys.seals) {
-            let version = self.record("seal", key)?;
-            same(key, &is_live(version), &seal.live)?;
-            same(key, &text(version, "authority")?, &seal.authority.as_str())?;
-            let kind = if seal.days.is_some() { "seal" } else { "waiting" };
-            same(key, &text(version, "kind")?, &kind)?;
+    /// Every entry of the model: what it says, whether it is in force, how often it changed.
+    fn entries(&self, model: &Model, keys: &Keys) -> Result<(), String> {
+        for (register, entries) in model.registers() {
+            let names = keys.of(register);
+            same(register, &names.len(), &entries.len())?;
+            for (entry, name) in entries.iter().zip(names) {
+                let version = self.record(register, name)?;
+                let what = format!("{register} {name}");
+                let wanted: BTreeMap<String, Value> = entry
+                    .facts
+                    .iter()
+                    .map(|(field, fact)| ((*field).to_owned(), keys.value(fact)))
+                    .collect();
+                same(&what, &version.fields, &wanted)?;
+                same(&what, &(is_live(version), version.version), &(entry.live, entry.version))?;
+            }
         }
         Ok(())
     }
 
     /// Totals, uniqueness and authority over all records.
-    fn whole(&self, model: &Model, keys: &Keys) -> Result<(), String> {
+    fn whole(&self, model: &Model) -> Result<(), String> {
         let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut owned = BTreeSet::new();
         for (key, version) in self.records {
@@ -121,8 +92,12 @@ impl Audit<'_> {
             let count = counts.entry(register).or_default();
             *count = count.saturating_add(1);
             let authors: &[&str] = match register.as_str() {
-                "seal" => &["court", "court-2"],
-                "mortgage" => &["registry", "bank-a", "bank-b"],
+                "seal" => &["court", "court-2", "registry"],
+                // A court's seal ends its hold; a mortgage fulfils its notice, and its certificate
+                // ends with it.
+                "hold" => &["registry", "court", "court-2"],
+                "mortgage" | "notice" | "certificate" => &["registry", "bank-a", "bank-b"],
+                "transaction" => &["registry", "housing-bureau"],
                 _ => &["registry"],
             };
             let member = version.by.member.as_str();
@@ -133,27 +108,38 @@ impl Audit<'_> {
                 return Err(format!("two current owner entries of {}", text(version, "unit")?));
             }
         }
-        same("units with an owner", &owned.len(), &model.units.len())?;
-        for (register, wanted) in [
-            ("unit", model.units.len()),
-            ("right", keys.rights.len()),
-            ("mortgage", keys.mortgages.len()),
-            ("seal", keys.seals.len()),
-        ] {
-            same(register, &counts.get(register).copied().unwrap_or(0), &wanted)?;
+        let units = model.entries("unit").iter().filter(|unit| unit.live).count();
+        same("units with an owner", &owned.len(), &units)?;
+        for (register, found) in counts {
+            same(register, &found, &model.entries(register).len())?;
         }
         Ok(())
     }
 }
 
-fn shares(version: &Version) -> Result<Vec<String>, String> {
-    let share = |share: &Value| {
-        let map = share.as_map()?;
-        let number = |name: &str| map.get(name)?.as_int();
-        let subject = map.get("subject")?.as_text()?;
-        Some(format!("{subject} {}/{}", number("n")?, number("d")?))
-    };
-    let list = version.fields.get("holders").and_then(Value::as_list);
-    list.and_then(|list| list.iter().map(share).collect())
-        .ok_or_else(|| format!("{:?} has no holders", version.key))
+/// What a computed state differs in from what the model knows at `now`, if any does.
+///
+/// # Errors
+/// The first difference, in words.
+pub fn states(
+    records: &Records<'_>,
+    package: &Package,
+    (model, keys): (&Model, &Keys),
+    now: Timestamp,
+) -> Result<(), String> {
+    for (register, entries) in model.registers() {
+        for (number, name) in (0..entries.len()).zip(keys.of(register)) {
+            let Some(wanted) = model.state(register, number, now.0) else { continue };
+            let (Some(version), Some(declared)) =
+                (records.get(&key(register, name)), package.registers.get(register))
+            else {
+                return Err(format!("{register} {name} is missing"));
+            };
+            let computed = declared.computed_at(package, name, version, now);
+            let computed = computed.map_err(|failure| format!("{name}: {failure:?}"))?;
+            let state = computed.get("state").and_then(Value::as_text);
+            same(&format!("state of {register} {name}"), &state, &Some(wanted))?;
+        }
+    }
+    Ok(())
 }

@@ -18,6 +18,8 @@ pub enum Role {
     Banker,
     /// Clerk of the housing bureau.
     Clerk,
+    /// Who brings the registry's old data over.
+    Importer,
 }
 
 impl Role {
@@ -27,6 +29,7 @@ impl Role {
             Self::Judge => "court.officer",
             Self::Banker => "bank.officer",
             Self::Clerk => "housing.clerk",
+            Self::Importer => "registry.importer",
         }
     }
 }
@@ -46,6 +49,8 @@ pub enum Actor {
     BankerB,
     /// Clerk of the housing bureau.
     Clerk,
+    /// Who brings the registry's old data over.
+    Importer,
     /// Somebody whose key the ledger does not know.
     Stranger,
     /// A citizen with a key of their own: 测试甲, 测试乙, ….
@@ -66,6 +71,7 @@ impl Actor {
             Self::BankerA,
             Self::BankerB,
             Self::Clerk,
+            Self::Importer,
         ];
         all.extend((0_u8..6).map(Self::Citizen));
         all
@@ -79,6 +85,7 @@ impl Actor {
             Self::Judge | Self::OtherJudge => Some(Role::Judge),
             Self::BankerA | Self::BankerB => Some(Role::Banker),
             Self::Clerk => Some(Role::Clerk),
+            Self::Importer => Some(Role::Importer),
             Self::Stranger | Self::Citizen(_) => None,
         }
     }
@@ -87,7 +94,7 @@ impl Actor {
     #[must_use]
     pub const fn member(self) -> &'static str {
         match self {
-            Self::Registrar => "registry",
+            Self::Registrar | Self::Importer => "registry",
             Self::Judge => "court",
             Self::OtherJudge => "court-2",
             Self::BankerA => "bank-a",

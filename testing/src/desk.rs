@@ -33,7 +33,7 @@ use futures::future::BoxFuture;
 use minicbor::bytes::ByteVec;
 
 use crate::city::{self, Actor};
-use crate::model::{Holder, Number, Operation};
+use crate::model::{Fact, Holder, Operation};
 use crate::workload::Keys;
 
 /// When the ledger begins.
@@ -55,23 +55,31 @@ fn public(name: &str) -> Vec<u8> {
 /// A first registration, which the registrar may make; each unit number once.
 #[must_use]
 pub fn registration(number: &str) -> Call {
-    Keys::default().call(&Operation::Register {
-        number: Number::Other(number.to_owned()),
-        location: "娄星区测试路1号".to_owned(),
-        holders: vec![Holder { subject: "测试甲".to_owned(), n: 1, d: 1 }],
-        basis: "合同".to_owned(),
-    })
+    Keys::default().call(&Operation::new(
+        "first-registration",
+        [
+            ("number", number.into()),
+            ("number_kind", "other".into()),
+            ("location", "娄星区测试路1号".into()),
+            ("holders", vec![Holder { subject: "测试甲".to_owned(), n: 1, d: 1 }].into()),
+            ("basis", "合同".into()),
+        ],
+    ))
 }
 
 /// A court's seal: urgent, whatever becomes of it.
 #[must_use]
 pub fn seal(unit: &str) -> Call {
-    Keys::default().call(&Operation::Seal {
-        unit: unit.to_owned(),
-        served_ms: BEGIN.0,
-        from: 20_700,
-        to: 20_800,
-    })
+    Keys::default().call(&Operation::new(
+        "seal",
+        [
+            ("unit", unit.into()),
+            ("document", "（2026）湘1302执1号".into()),
+            ("served", Fact::Time(BEGIN.0)),
+            ("from", Fact::Day(20_700)),
+            ("to", Fact::Day(20_800)),
+        ],
+    ))
 }
 
 /// A call that any operator may make, about so many bytes long, which the ledger rejects.

@@ -1,17 +1,32 @@
 //! The naive model of real-estate registration: plain maps, and the rules written down a second
 //! time as a clerk would, with nothing of the ledger, its packages or its rule language.
 //!
-//! It foretells what becomes of each operation: applied, or the exact reject code. Records that
-//! the ledger gives keys of its own (rights, mortgages, seals) are known here by a number, in
-//! the order in which they came about.
+//! It foretells what becomes of each operation: applied, or the exact reject code. Entries go by
+//! their register and a number, in the order in which they came about.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::city::{Actor, Role};
 
-mod operation;
+mod blocks;
+mod burdens;
+mod case;
+mod certificates;
+mod corrections;
+mod days;
+mod mortgages;
+mod notices;
+mod request;
+mod rules;
+mod seals;
+mod titles;
+mod transfers;
+mod units;
 
-pub use operation::{Fault, Holder, Named, Number, Operation, Request};
+pub use case::Asked;
+use case::Case;
+pub use days::day_of;
+pub use request::{Fact, Facts, Fault, Holder, Named, Operation, Request};
 
 /// What becomes of an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,359 +39,275 @@ pub enum Foretold {
 
 type Ruling = Result<(), &'static str>;
 
-/// A registered unit.
+/// An entry of a register.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unit {
-    /// Its location.
-    pub location: String,
-    /// Versions so far.
-    pub version: u64,
-    /// Number of its current right.
-    pub right: usize,
-}
-
-/// An ownership entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Right {
-    /// The unit.
-    pub unit: String,
-    /// Holders in the order given.
-    pub holders: Vec<Holder>,
-    /// Basis.
-    pub basis: String,
+pub struct Entry {
+    /// What it says.
+    pub facts: Facts,
     /// Versions so far.
     pub version: u64,
     /// Whether it is in force.
     pub live: bool,
 }
 
-/// A mortgage.
+/// An entry that a request brought about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mortgage {
-    /// The unit.
-    pub unit: String,
-    /// The bank.
-    pub mortgagee: String,
-    /// Amount in fen.
-    pub amount: i64,
-    /// Rank.
-    pub rank: i64,
-    /// Whether a ban on transfer is registered.
-    pub banned: bool,
-    /// Whether it is in force.
-    pub live: bool,
-}
-
-/// A seal; one without dates waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seal {
-    /// The unit.
-    pub unit: String,
-    /// The court.
-    pub authority: String,
-    /// First and last day, as days since 1970-01-01; none while it waits.
-    pub days: Option<(i32, i32)>,
-    /// Whether it is in force.
-    pub live: bool,
+pub struct Made {
+    /// Its register.
+    pub register: &'static str,
+    /// Of what it is a copy: the round of copying, and the old entry's number.
+    pub copy_of: Option<(usize, usize)>,
 }
 
 /// The model's state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Model {
-    /// Units by number.
-    pub units: BTreeMap<String, Unit>,
-    /// Rights, as they came about.
-    pub rights: Vec<Right>,
-    /// Mortgages, as they came about.
-    pub mortgages: Vec<Mortgage>,
-    /// Seals, as they came about.
-    pub seals: Vec<Seal>,
-}
-
-/// The day in the city at this time (UTC+8).
-#[must_use]
-pub fn day_of(ms: u64) -> i32 {
-    let days = ms.saturating_add(28_800_000).checked_div(86_400_000);
-    days.and_then(|days| i32::try_from(days).ok()).unwrap_or(i32::MAX)
+    /// Entries of each register, as they came about.
+    registers: BTreeMap<&'static str, Vec<Entry>>,
+    /// Numbers of units.
+    units: BTreeMap<String, usize>,
+    /// Last numbers of certificates, by kind and year.
+    last_numbers: BTreeMap<(&'static str, i16), i64>,
+    /// What the present request touched, as it was before; nothing if it is new.
+    touched: BTreeMap<(&'static str, usize), Option<Entry>>,
+    /// What the last request brought about.
+    made: Vec<Made>,
 }
 
 fn demand(holds: bool, code: &'static str) -> Ruling {
     if holds { Ok(()) } else { Err(code) }
 }
 
-/// 民法典 298: shares make exactly one. Reckoned over the product of the denominators.
-fn make_a_whole(holders: &[Holder]) -> bool {
-    let product = holders.iter().try_fold(1_i128, |p, h| p.checked_mul(i128::from(h.d)));
-    let Some(product) = product else { return false };
-    let part = |h: &Holder| product.checked_div(i128::from(h.d))?.checked_mul(i128::from(h.n));
-    let sum = holders.iter().try_fold(0_i128, |sum, h| sum.checked_add(part(h)?));
-    !holders.is_empty() && sum == Some(product)
-}
-
-fn are_different(holders: &[Holder]) -> bool {
-    let names: BTreeSet<&str> = holders.iter().map(|h| h.subject.as_str()).collect();
-    names.len() == holders.len()
-}
-
-/// What no register would even read: shares that are none, negative money, overlong text.
-fn check_form(operation: &Operation) -> Ruling {
-    let shares = |holders: &[Holder]| holders.iter().all(|h| 0 < h.n && h.n <= h.d);
-    let fits = match operation {
-        Operation::Register { holders, location, .. } => {
-            shares(holders) && location.chars().count() <= 300
-        }
-        Operation::Transfer { to, price, .. } => shares(to) && *price >= 0,
-        Operation::Mortgage { amount, .. } => *amount >= 0,
-        Operation::CorrectRight { holders, .. } => shares(holders),
-        Operation::Release { .. }
-        | Operation::Seal { .. }
-        | Operation::Unseal { .. }
-        | Operation::CorrectUnit { .. } => true,
-    };
-    demand(fits, "invalid-input")
-}
-
-fn check_actor(operation: &Operation, by: Actor) -> Ruling {
-    let allowed: &[Role] = match operation {
-        Operation::Register { .. }
-        | Operation::Transfer { .. }
-        | Operation::CorrectRight { .. }
-        | Operation::CorrectUnit { .. } => &[Role::Registrar],
-        Operation::Mortgage { .. } | Operation::Release { .. } => &[Role::Registrar, Role::Banker],
-        Operation::Seal { .. } | Operation::Unseal { .. } => &[Role::Judge],
-    };
-    demand(by.role().is_some_and(|role| allowed.contains(&role)), "not-authorised")
-}
-
-/// Each party's consent, once; none that nobody asked for, none for another act.
-fn check_consents(asked: &BTreeSet<(String, &'static str)>, named: &[Named]) -> Ruling {
-    demand(named.iter().all(|n| n.fault == Fault::None), "mandate-invalid")?;
-    let given: Vec<(String, &'static str)> =
-        named.iter().map(|n| (n.by.party().to_owned(), n.purpose)).collect();
-    demand(asked.iter().all(|party| given.contains(party)), "mandate-missing")?;
-    demand(given.len() == asked.len(), "mandate-invalid")
-}
-
-/// Where nobody is asked, nobody's consent may be named.
-fn check_no_consents(request: &Request) -> Ruling {
-    check_consents(&BTreeSet::new(), &request.mandates)
-}
-
-fn parties(holders: &[Holder], purpose: &'static str) -> BTreeSet<(String, &'static str)> {
-    holders.iter().map(|h| (h.subject.clone(), purpose)).collect()
-}
-
-/// Who must consent besides the caller: a bank's own officer speaks for it.
-fn bank_consent(by: Actor, bank: &str, purpose: &'static str) -> BTreeSet<(String, &'static str)> {
-    let own = by.member() == bank;
-    (!own).then(|| (bank.to_owned(), purpose)).into_iter().collect()
-}
-
-fn check_explained(reason: &str, legal_basis: &str) -> Ruling {
-    demand(!reason.is_empty() && !legal_basis.is_empty(), "correction-unexplained")
-}
-
-/// What every correction must name, whatever the package says.
-fn check_named(named: i64, current: u64, reason: &str, legal_basis: &str) -> Ruling {
-    demand(!reason.trim().is_empty() && !legal_basis.trim().is_empty(), "invalid-field")?;
-    demand(u64::try_from(named) == Ok(current), "correction-mismatch")
-}
+type Rule = fn(&mut Model, &mut Case<'_>) -> Ruling;
 
 impl Model {
     /// Foretells what becomes of `request` at block time `now_ms`, and does it.
     pub fn apply(&mut self, request: &Request, now_ms: u64) -> Foretold {
-        match self.decide(request, now_ms) {
-            Ok(()) => Foretold::Applied,
-            Err(code) => Foretold::Rejected(code),
-        }
-    }
-
-    fn decide(&mut self, request: &Request, now_ms: u64) -> Ruling {
-        demand(request.by != Actor::Stranger, "unknown-operator")?;
-        check_form(&request.operation)?;
-        check_actor(&request.operation, request.by)?;
-        let today = day_of(now_ms);
-        match &request.operation {
-            Operation::Register { .. } => self.register(request),
-            Operation::Transfer { unit, to, .. } => self.transfer(request, unit, to, today),
-            Operation::Mortgage { .. } => self.mortgage(request, today),
-            Operation::Release { mortgage } => self.release(request, *mortgage),
-            Operation::Seal { unit, served_ms, from, to } => {
-                let late = *served_ms > now_ms;
-                self.seal(request, unit, (*from, *to), late, today)
+        self.touched.clear();
+        self.made.clear();
+        let ruling = self.decide(request, Some(&request.mandates), now_ms, &mut Vec::new());
+        match ruling {
+            Ok(()) => {
+                self.keep();
+                Foretold::Applied
             }
-            Operation::Unseal { seal } => self.unseal(request, *seal),
-            Operation::CorrectRight { .. } => self.correct_right(request),
-            Operation::CorrectUnit { .. } => self.correct_unit(request),
+            Err(code) => {
+                self.undo();
+                Foretold::Rejected(code)
+            }
         }
     }
 
-    fn register(&mut self, request: &Request) -> Ruling {
-        let Operation::Register { number, location, holders, basis } = &request.operation else {
-            return Err("not a registration");
-        };
-        check_no_consents(request)?;
-        demand(!self.units.contains_key(number.text()), "ownership-exists")?;
-        demand(number.is_valid(), "unit-number-invalid")?;
-        demand(make_a_whole(holders), "shares-not-whole")?;
-        demand(are_different(holders), "holder-twice")?;
-        // A record needs a key.
-        demand(!number.text().is_empty(), "invalid-field")?;
-        let unit = Unit { location: location.clone(), version: 1, right: self.rights.len() };
-        self.units.insert(number.text().to_owned(), unit);
-        self.enter_right(number.text(), holders, basis);
-        Ok(())
-    }
-
-    fn enter_right(&mut self, unit: &str, holders: &[Holder], basis: &str) {
-        self.rights.push(Right {
-            unit: unit.to_owned(),
-            holders: holders.to_vec(),
-            basis: basis.to_owned(),
-            version: 1,
-            live: true,
-        });
-    }
-
-    /// Whether a seal stands against dispositions: one in its term, or one that waits.
-    fn is_sealed(&self, unit: &str, today: i32) -> bool {
-        let blocks = |seal: &Seal| match seal.days {
-            None => true,
-            Some((from, to)) => from <= today && today <= to,
-        };
-        self.seals.iter().any(|seal| seal.live && seal.unit == unit && blocks(seal))
-    }
-
-    fn title(&self, unit: &str) -> Result<(usize, Right), &'static str> {
-        let number = self.units.get(unit).ok_or("not-found")?.right;
-        let right = self.rights.get(number).ok_or("not-found")?;
-        Ok((number, right.clone()))
-    }
-
-    fn live_mortgages<'a>(&'a self, unit: &'a str) -> impl Iterator<Item = &'a Mortgage> {
-        self.mortgages.iter().filter(move |m| m.live && m.unit == unit)
-    }
-
-    fn transfer(&mut self, request: &Request, unit: &str, to: &[Holder], today: i32) -> Ruling {
-        let (number, title) = self.title(unit)?;
-        let mut asked = parties(&title.holders, "transfer");
-        asked.extend(parties(to, "acquire"));
-        check_consents(&asked, &request.mandates)?;
-        demand(!self.is_sealed(unit, today), "unit-sealed")?;
-        demand(self.live_mortgages(unit).all(|m| !m.banned), "transfer-banned")?;
-        demand(make_a_whole(to), "shares-not-whole")?;
-        demand(are_different(to), "holder-twice")?;
-        if let Some(old) = self.rights.get_mut(number) {
-            old.live = false;
-            old.version = old.version.saturating_add(1);
+    /// Whose consent a request needs, and what for; nobody's if it fails before that.
+    pub fn asked(&mut self, request: &Request, now_ms: u64) -> Vec<Asked> {
+        let mut asked = Vec::new();
+        // Always an error: it stops at the mandates, before anything is written.
+        if self.decide(request, None, now_ms, &mut asked).is_ok() {
+            self.undo();
         }
-        let new = self.rights.len();
-        if let Some(unit) = self.units.get_mut(unit) {
-            unit.right = new;
-        }
-        self.enter_right(unit, to, "转移");
-        Ok(())
+        asked
     }
 
-    fn mortgage(&mut self, request: &Request, today: i32) -> Ruling {
-        let Operation::Mortgage { unit, mortgagee, amount, term, banned } = &request.operation
-        else {
-            return Err("not a mortgage");
-        };
-        let (_, title) = self.title(unit)?;
-        let mut asked = parties(&title.holders, "mortgage");
-        asked.extend(bank_consent(request.by, mortgagee, "mortgage"));
-        check_consents(&asked, &request.mandates)?;
-        demand(!self.is_sealed(unit, today), "unit-sealed")?;
-        demand(*amount > 0, "amount-not-positive")?;
-        demand(term.is_none_or(|(from, to)| from <= to), "term-reversed")?;
-        let rank = self.live_mortgages(unit).map(|m| m.rank).max().unwrap_or(0);
-        self.mortgages.push(Mortgage {
-            unit: unit.clone(),
-            mortgagee: mortgagee.clone(),
-            amount: *amount,
-            rank: rank.saturating_add(1),
-            banned: *banned,
-            live: true,
-        });
-        Ok(())
+    /// What the last request brought about.
+    #[must_use]
+    pub fn made(&self) -> &[Made] {
+        &self.made
     }
 
-    fn release(&mut self, request: &Request, number: usize) -> Ruling {
-        let mortgage = self.mortgages.get_mut(number).ok_or("not-found")?;
-        demand(mortgage.live, "record-closed")?;
-        let asked = bank_consent(request.by, &mortgage.mortgagee, "release");
-        check_consents(&asked, &request.mandates)?;
-        mortgage.live = false;
-        Ok(())
+    /// Names of the registers that have entries.
+    pub fn registers(&self) -> impl Iterator<Item = (&'static str, &[Entry])> {
+        self.registers.iter().map(|(name, entries)| (*name, entries.as_slice()))
     }
 
-    fn seal(
+    /// All entries of a register.
+    #[must_use]
+    pub fn entries(&self, register: &str) -> &[Entry] {
+        self.registers.get(register).map_or(&[], Vec::as_slice)
+    }
+
+    /// The names of all actions that the model knows.
+    pub fn actions() -> impl Iterator<Item = &'static str> {
+        rules::RULES.iter().map(|(action, ..)| *action)
+    }
+
+    fn decide(
         &mut self,
         request: &Request,
-        unit: &str,
-        (from, to): (i32, i32),
-        late: bool,
-        today: i32,
+        named: Option<&[Named]>,
+        now_ms: u64,
+        asked: &mut Vec<Asked>,
     ) -> Ruling {
-        demand(self.units.contains_key(unit), "not-found")?;
-        check_no_consents(request)?;
-        demand(from <= to, "term-reversed")?;
-        demand(to.saturating_sub(from) <= 1_096, "seal-too-long")?;
-        demand(!late, "served-in-future")?;
-        let before = |seal: &Seal| seal.days.is_none_or(|(_, last)| last >= today);
-        let waits = self.seals.iter().any(|s| s.live && s.unit == unit && before(s));
-        self.seals.push(Seal {
-            unit: unit.to_owned(),
-            authority: request.by.member().to_owned(),
-            days: (!waits).then_some((from, to)),
-            live: true,
-        });
+        let Operation { action, given } = &request.operation;
+        demand(request.by != Actor::Stranger, "unknown-operator")?;
+        let (_, roles, rule) =
+            rules::RULES.iter().find(|(name, ..)| name == action).ok_or("unknown-action")?;
+        rules::check_form(given)?;
+        // Whoever is asked about consents comes later, by the right person.
+        let may = request.by.role().is_some_and(|role: Role| roles.contains(&role));
+        demand(may, "not-authorised")?;
+        self.check_named_entries(given)?;
+        let by = request.by;
+        let mut case = Case { by, given, named, asked: Vec::new(), now_ms, today: day_of(now_ms) };
+        let ruling = rule(self, &mut case);
+        *asked = case.asked;
+        ruling?;
+        self.check_whole(now_ms)?;
+        self.check_certificates()
+    }
+
+    /// Whatever a form names must be there, in force or not.
+    fn check_named_entries(&self, given: &Facts) -> Ruling {
+        for (name, fact) in given {
+            let there = match (*name, fact) {
+                ("unit" | "dominant", Fact::Text(number)) => self.units.contains_key(number),
+                ("units", Fact::Texts(numbers)) => {
+                    numbers.iter().all(|number| self.units.contains_key(number))
+                }
+                (_, Fact::Entry(register, number)) => self.entry(register, *number).is_some(),
+                _ => true,
+            };
+            demand(there, "not-found")?;
+        }
         Ok(())
     }
 
-    fn unseal(&mut self, request: &Request, number: usize) -> Ruling {
-        let seal = self.seals.get_mut(number).ok_or("not-found")?;
-        demand(seal.live, "record-closed")?;
-        check_no_consents(request)?;
-        demand(seal.authority == request.by.member(), "not-sealing-authority")?;
-        seal.live = false;
-        Ok(())
+    fn entry(&self, register: &str, number: usize) -> Option<&Entry> {
+        self.registers.get(register)?.get(number)
     }
 
-    fn correct_right(&mut self, request: &Request) -> Ruling {
-        let Operation::CorrectRight { right, version, holders, basis, reason, legal_basis } =
-            &request.operation
-        else {
-            return Err("not a correction");
-        };
-        let entry = self.rights.get_mut(*right).ok_or("not-found")?;
+    /// An entry that must be in force.
+    fn get(&self, register: &str, number: usize) -> Result<Entry, &'static str> {
+        let entry = self.entry(register, number).ok_or("not-found")?;
         demand(entry.live, "record-closed")?;
-        check_no_consents(request)?;
-        check_explained(reason, legal_basis)?;
-        demand(make_a_whole(holders), "shares-not-whole")?;
-        demand(are_different(holders), "holder-twice")?;
-        demand(*holders != entry.holders || *basis != entry.basis, "correction-empty")?;
-        check_named(*version, entry.version, reason, legal_basis)?;
-        entry.holders.clone_from(holders);
-        entry.basis.clone_from(basis);
-        entry.version = entry.version.saturating_add(1);
-        Ok(())
+        Ok(entry.clone())
     }
 
-    fn correct_unit(&mut self, request: &Request) -> Ruling {
-        let Operation::CorrectUnit { unit, version, location, reason, legal_basis } =
-            &request.operation
-        else {
-            return Err("not a correction");
-        };
-        let entry = self.units.get_mut(unit).ok_or("not-found")?;
-        check_no_consents(request)?;
-        check_explained(reason, legal_basis)?;
-        demand(*location != entry.location, "correction-empty")?;
-        check_named(*version, entry.version, reason, legal_basis)?;
-        entry.location.clone_from(location);
-        entry.version = entry.version.saturating_add(1);
-        Ok(())
+    /// The unit of this number, which must be in force.
+    fn unit(&self, number: &str) -> Result<Entry, &'static str> {
+        self.get("unit", *self.units.get(number).ok_or("not-found")?)
+    }
+
+    /// Entries in force of a register whose field has this text, with their numbers.
+    fn live_by(&self, register: &str, field: &str, value: &str) -> Vec<(usize, Entry)> {
+        let all = self.entries(register).iter().enumerate();
+        all.filter(|(_, entry)| entry.live && case::text(&entry.facts, field) == value)
+            .map(|(number, entry)| (number, entry.clone()))
+            .collect()
+    }
+
+    /// Entries in force on a unit.
+    fn on_unit(&self, register: &str, unit: &str) -> Vec<(usize, Entry)> {
+        self.live_by(register, "unit", unit)
+    }
+
+    /// Who holds a unit.
+    fn title(&self, unit: &str) -> Result<(usize, Entry), &'static str> {
+        self.on_unit("right", unit).into_iter().next().ok_or("not-found")
+    }
+
+    fn enter(&mut self, register: &'static str, facts: Facts) -> usize {
+        self.enter_copy(register, facts, None)
+    }
+
+    fn enter_copy(
+        &mut self,
+        register: &'static str,
+        facts: Facts,
+        copy_of: Option<(usize, usize)>,
+    ) -> usize {
+        let entries = self.registers.entry(register).or_default();
+        let number = entries.len();
+        if register == "unit" {
+            self.units.insert(case::text(&facts, "number").to_owned(), number);
+        }
+        entries.push(Entry { facts, version: 1, live: true });
+        self.touched.insert((register, number), None);
+        self.made.push(Made { register, copy_of });
+        number
+    }
+
+    fn touch(&mut self, register: &'static str, number: usize) -> Option<&mut Entry> {
+        let entry = self.registers.get_mut(register)?.get_mut(number)?;
+        self.touched.entry((register, number)).or_insert_with(|| Some(entry.clone()));
+        Some(entry)
+    }
+
+    /// Writes a fact, or takes it away.
+    fn put(
+        &mut self,
+        register: &'static str,
+        number: usize,
+        name: &'static str,
+        fact: Option<Fact>,
+    ) {
+        if let Some(entry) = self.touch(register, number) {
+            match fact {
+                Some(fact) => entry.facts.insert(name, fact),
+                None => entry.facts.remove(name),
+            };
+        }
+    }
+
+    /// Writes what is given, and leaves the rest.
+    fn put_all(&mut self, register: &'static str, number: usize, facts: Facts) {
+        if let Some(entry) = self.touch(register, number) {
+            entry.facts.extend(facts);
+        }
+    }
+
+    /// Ends an entry, and what cannot stand without it.
+    fn end(&mut self, register: &'static str, number: usize) {
+        let Some(entry) = self.touch(register, number) else { return };
+        entry.live = false;
+        let unit = case::text(&entry.facts, "number").to_owned();
+        let mut falls: Vec<(&'static str, usize)> = Vec::new();
+        if register == "unit" {
+            for other in ["easement", "hold", "notice", "objection", "residence", "seal"] {
+                falls.extend(self.on_unit(other, &unit).iter().map(|(n, _)| (other, *n)));
+            }
+            let served = self.live_by("easement", "dominant", &unit);
+            falls.extend(served.iter().map(|(n, _)| ("easement", *n)));
+        }
+        let proofs = self.entries("certificate").iter().enumerate();
+        falls.extend(
+            proofs
+                .filter(|(_, proof)| {
+                    let of = proof.facts.get(register);
+                    proof.live && of == Some(&Fact::Entry(register, number))
+                })
+                .map(|(n, _)| ("certificate", n)),
+        );
+        for (register, number) in falls {
+            self.end(register, number);
+        }
+    }
+
+    fn keep(&mut self) {
+        for ((register, number), before) in std::mem::take(&mut self.touched) {
+            let entry = self.registers.get_mut(register).and_then(|all| all.get_mut(number));
+            if let (Some(before), Some(entry)) = (before, entry) {
+                entry.version = before.version.saturating_add(1);
+            }
+        }
+    }
+
+    fn undo(&mut self) {
+        self.made.clear();
+        for ((register, number), before) in std::mem::take(&mut self.touched).into_iter().rev() {
+            let Some(entries) = self.registers.get_mut(register) else { continue };
+            match before {
+                Some(before) => {
+                    if let Some(entry) = entries.get_mut(number) {
+                        *entry = before;
+                    }
+                }
+                None => {
+                    entries.truncate(number);
+                    if register == "unit" {
+                        self.units.retain(|_, known| *known != number);
+                    }
+                }
+            }
+        }
     }
 }

@@ -151,18 +151,13 @@ async fn proofs(
 
 /// Keys of some records, and whether each is present.
 fn sample(client: &Client, random: &mut Random) -> Vec<(LogicalKey, bool)> {
-    let units: Vec<String> = client.workload.model().units.keys().cloned().collect();
     let mut keys = vec![
         (governance::committee_key(), true),
         (audit::key("unit", "no-such-unit"), false),
         (audit::key("seal", "000000000000000000000000"), false),
     ];
-    for (register, of) in [
-        ("unit", &units),
-        ("right", &client.keys.rights),
-        ("mortgage", &client.keys.mortgages),
-        ("seal", &client.keys.seals),
-    ] {
+    for register in ["unit", "right", "mortgage", "seal"] {
+        let of = client.keys.of(register);
         let picked = (0..PROVED).filter_map(|_| random.pick(of)).collect::<BTreeSet<_>>();
         keys.extend(picked.iter().map(|name| (audit::key(register, name), true)));
     }

@@ -281,10 +281,10 @@ impl Client {
                 return Err(format!("`{}` and not `{wanted}`: {request:?}", answer.outcome()));
             }
             if let Some(receipt) = answer.receipt() {
-                self.keys.note(receipt);
+                self.keys.note(receipt, self.workload.model().made());
             }
         }
-        let count = self.tally.entry(foretold).or_default();
+        let count = self.tally.entry((request.operation.action, foretold)).or_default();
         *count = count.saturating_add(1);
         Ok(())
     }

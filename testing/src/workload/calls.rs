@@ -1,0 +1,145 @@
+//! The calls that requests make, with the ledger's own keys.
+
+use std::collections::BTreeMap;
+
+use chaincity_ledger::{governance, mandate_digest};
+use chaincity_types::wire::{Call, Receipt};
+use chaincity_types::{Timestamp, Value};
+
+use crate::model::{Fact, Fault, Holder, Made, Named, Operation};
+
+/// The ledger's keys of the entries that the model knows by number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Keys {
+    registers: BTreeMap<String, Vec<String>>,
+}
+
+/// A key that no record has.
+const NO_KEY: &str = "000000000000000000000000";
+/// The digest of every document of the tests.
+const PAPER: [u8; 32] = [7; 32];
+
+impl Keys {
+    /// Keys of a register's entries, as they came about.
+    #[must_use]
+    pub fn of(&self, register: &str) -> &[String] {
+        self.registers.get(register).map_or(&[], Vec::as_slice)
+    }
+
+    /// Learns the keys of what a request brought about. Copies come about in the order of the old
+    /// entries' keys, which the model does not know.
+    pub fn note(&mut self, receipt: &Receipt, made: &[Made]) {
+        let events = receipt.entries.iter().flat_map(|entry| &entry.events);
+        let mut fresh: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for event in events {
+            if event.kind == "inserted" && event.package == "real-estate" {
+                fresh.entry(event.register.clone()).or_default().push(event.key.clone());
+            }
+        }
+        for (register, keys) in fresh {
+            let made: Vec<&Made> = made.iter().filter(|made| made.register == register).collect();
+            let old = |made: &Made| {
+                made.copy_of.map(|(round, old)| (round, self.of(&register).get(old).cloned()))
+            };
+            let mut places: Vec<usize> = (0..made.len()).collect();
+            places.sort_by_key(|place| made.get(*place).and_then(|made| old(made)));
+            let mut sorted = vec![String::new(); keys.len()];
+            for (place, key) in places.into_iter().zip(keys) {
+                if let Some(slot) = sorted.get_mut(place) {
+                    *slot = key;
+                }
+            }
+            self.registers.entry(register).or_default().extend(sorted);
+        }
+    }
+
+    /// The call that a request makes; its mandates are added by the caller.
+    #[must_use]
+    pub fn call(&self, operation: &Operation) -> Call {
+        let given = operation.given.iter();
+        Call {
+            package: "real-estate".to_owned(),
+            action: operation.action.to_owned(),
+            input: given.map(|(name, fact)| ((*name).to_owned(), self.value(fact))).collect(),
+            case: None,
+            task: None,
+            mandates: None,
+        }
+    }
+
+    /// A fact as the ledger writes it.
+    #[must_use]
+    pub fn value(&self, fact: &Fact) -> Value {
+        let paper = || Value::Bytes(PAPER.to_vec());
+        match fact {
+            Fact::Text(text) => text.as_str().into(),
+            Fact::Int(n) | Fact::Money(n) => Value::Int(*n),
+            Fact::Day(day) => Value::Date(*day),
+            Fact::Time(ms) => Value::Time(Timestamp(*ms)),
+            Fact::Yes(yes) => Value::Bool(*yes),
+            Fact::Digest => paper(),
+            Fact::Papers(count) => Value::List((0..*count).map(|_| paper()).collect()),
+            Fact::Texts(texts) => {
+                Value::List(texts.iter().map(|text| text.as_str().into()).collect())
+            }
+            Fact::Holders(holders) => Value::List(holders.iter().map(share).collect()),
+            Fact::Parts(parts) => Value::List(parts.iter().map(part).collect()),
+            Fact::Entry(register, number) => {
+                self.of(register).get(*number).map_or(NO_KEY, String::as_str).into()
+            }
+        }
+    }
+}
+
+fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    Value::Map(fields.map(|(name, value)| (name.to_owned(), value)).into())
+}
+
+fn share(holder: &Holder) -> Value {
+    map([
+        ("subject", holder.subject.as_str().into()),
+        ("n", Value::Int(holder.n)),
+        ("d", Value::Int(holder.d)),
+    ])
+}
+
+fn part((number, location): &(String, String)) -> Value {
+    map([("number", number.as_str().into()), ("location", location.as_str().into())])
+}
+
+/// The call by which a named mandate for `call` is given; none for one that is to be unknown.
+#[must_use]
+pub fn mandate_call(named: &Named, call: &Call, now: Timestamp) -> Option<Call> {
+    let mut input = call.input.clone();
+    match named.fault {
+        Fault::Unknown => return None,
+        Fault::OtherArguments => {
+            input.insert("other".to_owned(), Value::Bool(true));
+        }
+        Fault::None => {}
+    }
+    let fields = [
+        ("party", Value::from(named.by.party())),
+        ("package", call.package.as_str().into()),
+        ("action", call.action.as_str().into()),
+        ("purpose", named.purpose.into()),
+        ("digest", Value::Bytes(mandate_digest(&input).as_bytes().to_vec())),
+        ("expiry", Value::Time(now.plus_ms(600_000))),
+    ];
+    Some(Call {
+        package: governance::ID.to_owned(),
+        action: "mandate".to_owned(),
+        input: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+        case: None,
+        task: None,
+        mandates: None,
+    })
+}
+
+/// The key of the mandate that `receipt` gave, or one that no record has.
+#[must_use]
+pub fn mandate_key(receipt: Option<&Receipt>) -> String {
+    let events = receipt.and_then(|receipt| receipt.entries.first()).map(|entry| &entry.events);
+    let key = events.and_then(|events| events.first()).map(|event| event.key.clone());
+    key.unwrap_or_else(|| NO_KEY.to_owned())
+}
