@@ -14,16 +14,19 @@ pub(super) enum Block {
     Seal,
 }
 
+/// How long a service hold lasts at most.
+pub(super) const HOLD_MS: u64 = 24 * 3_600_000;
+
 /// Where an entry with a term or a lapse stands.
 pub(super) fn state(register: &str, entry: &Entry, now_ms: u64) -> Option<&'static str> {
     let today = day_of(now_ms);
     let facts = &entry.facts;
     let ended = match register {
         "seal" | "easement" | "residence" => day(facts, "to").is_some_and(|to| today > to),
-        // Until the time that the clerk set, at the latest until the end of the next day.
+        // Until the time that the clerk set, at the latest a day after the service.
         "hold" => {
-            let served = day_of(time(facts, "served")?);
-            today > served.saturating_add(1) || time(facts, "until").is_some_and(|t| now_ms > t)
+            let last = time(facts, "served")?.saturating_add(HOLD_MS);
+            now_ms > last || time(facts, "until").is_some_and(|until| now_ms > until)
         }
         // 民法典 220: fifteen days, unless a lawsuit is proved.
         "objection" => {

@@ -1,9 +1,9 @@
 //! Service holds and the queue of seals: ordered by the time of service, each with the dates that
 //! follow from those before it (细则 91, 查扣冻规定 26, 27).
 
-use super::blocks::state;
+use super::blocks::{HOLD_MS, state};
 use super::case::{Case, day, holders, int, take, text, texts, time, yes};
-use super::days::{Term, day_of};
+use super::days::Term;
 use super::request::Fact;
 use super::{Entry, Model, Ruling, demand};
 
@@ -24,8 +24,7 @@ impl Model {
         self.unit(case.text("unit"))?;
         let served = time(case.given, "served").unwrap_or(u64::MAX);
         demand(served <= case.now_ms, "served-in-future")?;
-        let next = day_of(served).saturating_add(1);
-        let fits = |until: u64| until > served && day_of(until) <= next;
+        let fits = |until: u64| until > served && until <= served.saturating_add(HOLD_MS);
         demand(time(case.given, "until").is_none_or(fits), "hold-too-long")?;
         self.enter("hold", case.given.clone());
         Ok(())
