@@ -66,6 +66,25 @@ need_python() {
   touch "$python_home/ready"
 }
 
+# Node.js with the packages that the lock file pins, in the folder of the second oracle.
+oracle=crates/core/package/tests/oracle
+
+# The major version of Node.js, 0 without it.
+node_major() { node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0; }
+
+need_node() {
+  if [ "$(node_major)" -lt 20 ] || ! command -v npm >/dev/null; then
+    system_packages "Node.js 20" nodejs npm
+    [ "$(node_major)" -ge 20 ] || give_up \
+      "Node.js 版本过旧，需要 20 或更新，请按 https://nodejs.org 安装" \
+      "Node.js is too old: 20 or later is needed; install it from https://nodejs.org"
+  fi
+  cmp -s "$oracle/package-lock.json" "$oracle/node_modules/ready" && return
+  say "正在准备 CEL 对照环境" "preparing the second implementation of CEL"
+  npm ci --prefix "$oracle" --ignore-scripts --no-audit --no-fund --loglevel=error
+  cp "$oracle/package-lock.json" "$oracle/node_modules/ready"
+}
+
 need_deny() {
   local have
   have=$(cargo-deny --version 2>/dev/null || true)

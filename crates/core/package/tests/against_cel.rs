@@ -1,5 +1,6 @@
 //! The rule language gives what CEL gives: generated well-typed expressions of the common subset
-//! run here and in the `cel` crate.
+//! run here and in the `cel` crate. Some are written down for `oracle/compare.mjs`, which runs them
+//! in an implementation that shares nothing with either.
 //!
 //! Known difference: CEL absorbs a failure of one side of `&&` and `||` (and inside `all` and
 //! `exists`) where the other side decides; here the first failure from the left is the rule's.
@@ -9,25 +10,31 @@
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
     clippy::missing_docs_in_private_items,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
     reason = "tests"
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write as _;
 
 use cel::{Context, Program as CelProgram, Value as CelValue};
-use chaincity_package::rule::{Environment, Fuel, Names, Program, Type};
+use chaincity_package::rule::{Environment, Fuel, Names, Program, RuleFailure, Type};
 use chaincity_types::Value;
 use proptest::prelude::*;
+use proptest::strategy::ValueTree as _;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use serde_json::{Value as Json, json};
 
 /// Makes well-typed expressions out of arbitrary bytes; when they run out, leaves.
 struct Maker<'b> {
-    bytes: std::slice::Iter<'b, u8>,
+    source: std::slice::Iter<'b, u8>,
     locals: usize,
 }
 
 impl Maker<'_> {
     fn pick(&mut self, choices: u8) -> u8 {
-        self.bytes.next().map_or(0, |byte| byte % choices)
+        self.source.next().map_or(0, |byte| byte % choices)
     }
 
     fn int(&mut self, depth: usize) -> String {
@@ -43,7 +50,7 @@ impl Maker<'_> {
             };
         }
         let d = depth - 1;
-        match self.pick(9) {
+        match self.pick(11) {
             0 => format!("({} + {})", self.int(d), self.int(d)),
             1 => format!("({} - {})", self.int(d), self.int(d)),
             2 => format!("({} * {})", self.int(d), self.int(d)),
@@ -52,6 +59,8 @@ impl Maker<'_> {
             5 => format!("size({})", self.text(d)),
             6 => format!("size({})", self.list(d)),
             7 => format!("{}[{}]", self.list(d), self.int(0)),
+            8 => format!("size({})", self.bytes(d)),
+            9 => format!("{}.n", self.record(d)),
             _ => format!("({} ? {} : {})", self.bool(d), self.int(d), self.int(d)),
         }
     }
@@ -66,9 +75,37 @@ impl Maker<'_> {
             };
         }
         let d = depth - 1;
-        match self.pick(2) {
+        match self.pick(3) {
             0 => format!("({} + {})", self.text(d), self.text(d)),
+            1 => format!("{}.t", self.record(d)),
             _ => format!("({} ? {} : {})", self.bool(d), self.text(d), self.text(d)),
+        }
+    }
+
+    fn bytes(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return match self.pick(4) {
+                0 => "y".to_owned(),
+                1 => "b''".to_owned(),
+                2 => r"b'\xff\x00'".to_owned(),
+                _ => "b'ab'".to_owned(),
+            };
+        }
+        let d = depth - 1;
+        match self.pick(2) {
+            0 => format!("({} + {})", self.bytes(d), self.bytes(d)),
+            _ => format!("({} ? {} : {})", self.bool(d), self.bytes(d), self.bytes(d)),
+        }
+    }
+
+    fn record(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return "r".to_owned();
+        }
+        let d = depth - 1;
+        match self.pick(2) {
+            0 => format!("({} ? {} : {})", self.bool(d), self.record(d), self.record(d)),
+            _ => format!("{{'n': {}, 't': {}}}", self.int(d), self.text(d)),
         }
     }
 
@@ -108,7 +145,7 @@ impl Maker<'_> {
             return if self.pick(2) == 0 { "true".to_owned() } else { "b".to_owned() };
         }
         let d = depth - 1;
-        match self.pick(14) {
+        match self.pick(17) {
             0 => format!("({} && {})", self.bool(d), self.bool(d)),
             1 => format!("({} || {})", self.bool(d), self.bool(d)),
             2 => format!("!{}", self.bool(d)),
@@ -122,6 +159,9 @@ impl Maker<'_> {
             10 => self.in_macro(d, "exists", Self::bool),
             11 => self.in_macro(d, "exists_one", Self::bool),
             12 => format!("{}.startsWith({})", self.text(d), self.text(d)),
+            13 => format!("({} == {})", self.bytes(d), self.bytes(d)),
+            14 => format!("({} < {})", self.bytes(d), self.bytes(d)),
+            15 => format!("({} == {})", self.record(d), self.record(d)),
             _ => format!("{}.contains({})", self.text(d), self.text(d)),
         }
     }
@@ -136,20 +176,29 @@ fn as_cel(value: &Value) -> CelValue {
             let items: Vec<_> = items.iter().map(as_cel).collect();
             CelValue::List(items.into())
         }
-        Value::Null
-        | Value::Decimal { .. }
-        | Value::Bytes(_)
-        | Value::Date(_)
-        | Value::Time(_)
-        | Value::Map(_) => panic!("not of the common subset: {}", value.kind()),
+        Value::Bytes(bytes) => CelValue::Bytes(bytes.clone().into()),
+        Value::Map(fields) => {
+            let fields: HashMap<_, _> =
+                fields.iter().map(|(k, v)| (k.clone(), as_cel(v))).collect();
+            CelValue::Map(fields.into())
+        }
+        Value::Null | Value::Decimal { .. } | Value::Date(_) | Value::Time(_) => {
+            panic!("not of the common subset: {}", value.kind())
+        }
     }
 }
 
 fn variables(i: i64, b: bool) -> Environment {
+    let record = Value::Map(BTreeMap::from([
+        ("n".to_owned(), Value::Int(i)),
+        ("t".to_owned(), Value::Text("ab".to_owned())),
+    ]));
     BTreeMap::from([
         ("i".to_owned(), Value::Int(i)),
         ("b".to_owned(), Value::Bool(b)),
         ("s".to_owned(), Value::Text("abc".to_owned())),
+        ("y".to_owned(), Value::Bytes(vec![0x61, 0xff])),
+        ("r".to_owned(), record),
         ("l".to_owned(), Value::List(vec![Value::Int(3), Value::Int(i), Value::Int(-1)])),
     ])
 }
@@ -160,30 +209,46 @@ fn names() -> Names {
         ("b".to_owned(), Type::Bool),
         ("s".to_owned(), Type::String),
         ("l".to_owned(), Type::list(Type::Int)),
+        ("y".to_owned(), Type::Bytes),
+        ("r".to_owned(), Type::record([("n", Type::Int), ("t", Type::String)])),
     ])
+}
+
+/// An expression with the values of its variables, and what it gives here.
+struct Case {
+    text: String,
+    environment: Environment,
+    ours: Result<Value, RuleFailure>,
+}
+
+fn case(source: &[u8], kind: u8, i: i64, b: bool) -> Result<Case, TestCaseError> {
+    let mut maker = Maker { source: source.iter(), locals: 0 };
+    let text = match kind {
+        0 => maker.int(4),
+        1 => maker.bool(4),
+        2 => maker.text(4),
+        3 => maker.bytes(4),
+        4 => maker.record(4),
+        _ => maker.list(4),
+    };
+    let environment = variables(i, b);
+    let ours = Program::compile(&text, &names())
+        .map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?
+        .run(&environment, &mut Fuel::for_call());
+    Ok(Case { text, environment, ours })
+}
+
+/// What a case is made of.
+fn sources() -> impl Strategy<Value = (Vec<u8>, u8, i64, bool)> {
+    (prop::collection::vec(any::<u8>(), 0..60), 0_u8..6, any::<i64>(), any::<bool>())
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn generated_expressions_agree_with_cel(
-        bytes in prop::collection::vec(any::<u8>(), 0..60),
-        kind in 0_u8..4,
-        i in any::<i64>(),
-        b in any::<bool>(),
-    ) {
-        let mut maker = Maker { bytes: bytes.iter(), locals: 0 };
-        let text = match kind {
-            0 => maker.int(4),
-            1 => maker.bool(4),
-            2 => maker.text(4),
-            _ => maker.list(4),
-        };
-        let environment = variables(i, b);
-        let ours = Program::compile(&text, &names())
-            .map_err(|e| TestCaseError::fail(format!("{text}: {e}")))?
-            .run(&environment, &mut Fuel::for_call());
+    fn generated_expressions_agree_with_cel((source, kind, i, b) in sources()) {
+        let Case { text, environment, ours } = case(&source, kind, i, b)?;
         let mut context = Context::default();
         for (name, value) in &environment {
             context.add_variable_from_value(name.clone(), as_cel(value));
@@ -206,4 +271,50 @@ proptest! {
             }
         }
     }
+}
+
+/// The value with its kind, as `oracle/compare.mjs` reads it.
+fn as_json(value: &Value) -> Json {
+    match value {
+        Value::Bool(b) => json!({ "bool": b }),
+        Value::Int(n) => json!({ "int": n.to_string() }),
+        Value::Text(text) => json!({ "string": text }),
+        Value::Bytes(bytes) => json!({ "bytes": hex::encode(bytes) }),
+        Value::List(items) => json!({ "list": items.iter().map(as_json).collect::<Vec<_>>() }),
+        Value::Map(fields) => {
+            let fields: BTreeMap<_, _> = fields.iter().map(|(k, v)| (k, as_json(v))).collect();
+            json!({ "map": fields })
+        }
+        Value::Null | Value::Decimal { .. } | Value::Date(_) | Value::Time(_) => {
+            panic!("not of the common subset: {}", value.kind())
+        }
+    }
+}
+
+/// The first line gives the seed; each further line a case.
+#[test]
+fn cases_are_written_for_the_second_oracle() {
+    const SEED: [u8; 32] = *b"chaincity: rules as CEL has them";
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &SEED);
+    let mut runner = TestRunner::new_with_rng(Config::default(), rng);
+    let mut lines = format!("{}\n", json!({ "seed": hex::encode(SEED) }));
+    let mut failures = 0;
+    for _ in 0..2_000 {
+        let (source, kind, i, b) = sources().new_tree(&mut runner).unwrap().current();
+        let Case { text, environment, ours } = case(&source, kind, i, b).unwrap();
+        let variables: BTreeMap<_, _> = environment.iter().map(|(k, v)| (k, as_json(v))).collect();
+        let ours = match ours {
+            Ok(value) => json!({ "value": as_json(&value) }),
+            Err(failure) => {
+                failures += 1;
+                json!({ "fails": failure.code.code(), "detail": failure.detail })
+            }
+        };
+        let line = json!({ "text": text, "variables": variables, "ours": ours });
+        writeln!(lines, "{line}").unwrap();
+    }
+    assert!((200..1_800).contains(&failures), "{failures} of 2000 fail: cases of too little worth");
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/cel-cases.jsonl");
+    std::fs::write(file, lines).unwrap();
+    println!("2000 cases, {failures} of which fail, with seed {} in {file}", hex::encode(SEED));
 }
