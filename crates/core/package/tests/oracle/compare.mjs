@@ -94,7 +94,8 @@ function compare({ text, variables, ours }) {
   return { agree, absorbed: cel.fails === undefined, cel, strict };
 }
 
-const [head, ...cases] = readFileSync(process.argv[2], "utf8").trim().split("\n").map((line) => JSON.parse(line));
+const lines = readFileSync(process.argv[2], "utf8").trim().split("\n");
+const [head, ...cases] = lines.map((line) => JSON.parse(line));
 if (!head.seed || cases.length === 0) {
   console.error("no cases in the file");
   process.exit(2);
