@@ -153,7 +153,7 @@ async fn proofs(
 fn sample(client: &Client, random: &mut Random) -> Vec<(LogicalKey, bool)> {
     let mut keys = vec![
         (governance::committee_key(), true),
-        (audit::key("unit", "no-such-unit"), false),
+        (audit::key("unit", "never-registered"), false),
         (audit::key("seal", "000000000000000000000000"), false),
     ];
     for register in ["unit", "right", "mortgage", "seal"] {

@@ -7,6 +7,7 @@
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     clippy::integer_division,
+    clippy::print_stdout,
     missing_docs,
     reason = "tests"
 )]
@@ -295,6 +296,7 @@ fn cut_after_the_first_block(asked: u64, cut_ms: u64) {
 fn a_power_cut_right_after_the_first_block_of_a_snapshot_is_survived() {
     for asked in [2 * EPOCH - 2, 2 * EPOCH, 2 * EPOCH + 1] {
         for cut_ms in [0, 1, 2, 3, 5, 8, 13, 21, 34, 50] {
+            println!("asked for at {asked}, cut after {cut_ms} ms");
             cut_after_the_first_block(asked, cut_ms);
         }
     }
