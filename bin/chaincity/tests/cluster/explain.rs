@@ -126,4 +126,24 @@ fn how_an_error_arose_is_explained_from_proved_versions_as_of_any_time_and_print
     assert_eq!((written.code, &written.json()[0]["versions"]), (0, &json!(3)), "{written:?}");
     let page = fs::read_to_string(file).unwrap();
     assert!(page.contains("录入&lt;笔误&gt;") && !page.contains("<笔误>"));
+    the_unit_is_exported_as_it_now_is(&city);
+}
+
+/// The same register for land offices elsewhere: `docs/ladm.md`.
+fn the_unit_is_exported_as_it_now_is(city: &City) {
+    let file = city.path().join("ladm.jsonl");
+    let ran = city.run_as("court", "court", &["export", "ladm", "--to", text(&file)]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let lines: Vec<Value> = fs::read_to_string(file)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(lines[0]["standard"], "ISO 19152:2012");
+    let of = |class: &str| lines.iter().find(|line| line["class"] == class).unwrap();
+    let unit = of("LA_BAUnit");
+    assert_eq!((&unit["uID"], &unit["name"]), (&json!("WRONG-1"), &json!("测试路3号")));
+    let right = of("LA_Right");
+    assert_eq!((&right["baUnit"], &right["party"]), (&unit["id"], &of("LA_Party")["id"]));
+    assert_eq!(lines.last().unwrap()["objects"], json!(lines.len() - 2));
 }
