@@ -17,20 +17,34 @@ pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault>
     let root = folder.join("package.yaml");
     files.push(("package.yaml".to_owned(), text(&root)?));
     for part in source::FOLDERS {
-        let dir = folder.join(part);
-        if !dir.is_dir() {
-            continue;
-        }
-        for entry in fs::read_dir(&dir).map_err(Fault::io(&dir))? {
-            let path = entry.map_err(Fault::io(&dir))?.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            if name.ends_with(".yaml") {
-                files.push((format!("{part}/{name}"), text(&path)?));
-            }
-        }
+        files.extend(part_of(folder, part)?);
     }
     let pairs: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     Ok(source::parse(&pairs))
+}
+
+/// The mappings of a package's folder `exports`: path within the package, and content.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn exports(folder: &Path) -> Result<Vec<(String, String)>, Fault> {
+    part_of(folder, "exports")
+}
+
+fn part_of(folder: &Path, part: &str) -> Result<Vec<(String, String)>, Fault> {
+    let dir = folder.join(part);
+    let mut files = Vec::new();
+    if !dir.is_dir() {
+        return Ok(files);
+    }
+    for entry in fs::read_dir(&dir).map_err(Fault::io(&dir))? {
+        let path = entry.map_err(Fault::io(&dir))?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.ends_with(".yaml") {
+            files.push((format!("{part}/{name}"), text(&path)?));
+        }
+    }
+    Ok(files)
 }
 
 fn text(path: &Path) -> Result<String, Fault> {

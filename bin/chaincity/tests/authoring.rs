@@ -96,3 +96,32 @@ fn a_package_is_written_as_a_page_and_drawn() {
         assert_eq!(ran.json()[0]["bytes"], text.len());
     }
 }
+
+#[test]
+fn an_upgrade_and_the_exports_are_checked_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let (old, new) = (dir.path().join("old"), dir.path().join("new"));
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    for folder in [old, new] {
+        assert_eq!(chaincity(&["package", "new", "permits", "--dir", folder]).code, 0);
+    }
+    let check = |arguments: &[&str]| {
+        let ran = chaincity(&[&["package", "check", new, "--json"][..], arguments].concat());
+        let codes = ran.json().into_iter().map(|line| line["code"].as_str().unwrap().to_owned());
+        (ran.code, codes.collect::<Vec<_>>())
+    };
+    assert_eq!(check(&["--against", old]), (0, vec![]));
+    let file = format!("{new}/registers/permit.yaml");
+    let whole = fs::read_to_string(&file).unwrap();
+    fs::write(&file, whole.replace("text(100)", "text(50)")).unwrap();
+    assert_eq!(check(&["--against", old]), (1, vec!["breaks-records".to_owned()]));
+    assert_eq!(check(&[]), (0, vec![]));
+
+    fs::create_dir(format!("{new}/exports")).unwrap();
+    let export = "export: plain\nstandard: none\nobjects:\n  \
+        - {class: Permit, from: permit, id: this._key, set: {number: this.nothing}}\n";
+    fs::write(format!("{new}/exports/plain.yaml"), export).unwrap();
+    assert_eq!(check(&[]), (1, vec!["rule".to_owned()]));
+    fs::write(format!("{new}/exports/plain.yaml"), export.replace("nothing", "_status")).unwrap();
+    assert_eq!(check(&[]), (0, vec![]));
+}

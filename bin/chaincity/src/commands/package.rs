@@ -12,7 +12,7 @@ use chaincity_ledger::scenario::Rehearsal;
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::source::Source;
-use chaincity_package::{Problem, Severity, check, has_errors};
+use chaincity_package::{Problem, Severity, check, check_against, export, has_errors};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -38,6 +38,9 @@ enum Action {
         /// 警告也算不通过 · warnings fail too
         #[arg(long)]
         strict: bool,
+        /// 它所替换的版本的目录：已有记录须仍可读 · the folder of the version that it replaces: stored records must stay readable
+        #[arg(long, value_name = "DIR")]
+        against: Option<PathBuf>,
     },
     /// 运行其情景 · run its scenarios
     Test {
@@ -110,6 +113,21 @@ impl Which {
             (None, None) => folder::read(Path::new(".")),
         }
     }
+
+    /// What is wrong with the package's exports, once it compiles itself.
+    fn check_exports(&self, source: &Source) -> Result<Vec<Problem>, Fault> {
+        let Ok(package) = source.compile() else { return Ok(Vec::new()) };
+        let files = match (&self.dir, &self.shipped) {
+            (None, Some(name)) => {
+                let owned = |(path, text): (&str, &str)| (path.to_owned(), text.to_owned());
+                let files = shipped::files(name).into_iter();
+                files.filter(|(path, _)| path.starts_with("exports/")).map(owned).collect()
+            }
+            (dir, _) => folder::exports(dir.as_deref().unwrap_or(Path::new(".")))?,
+        };
+        let wrong = |(path, text): &(String, String)| export::compile(path, text, &package).err();
+        Ok(files.iter().filter_map(wrong).flatten().collect())
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -157,7 +175,9 @@ struct Built {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let outcome = match &arguments.action {
-        Action::Check { which, strict } => attempt_check(which, *strict, output),
+        Action::Check { which, strict, against } => {
+            attempt_check(which, *strict, against.as_deref(), output)
+        }
         Action::Test { which, only } => attempt_test(which, only.as_deref(), output),
         Action::Build { which, out } => attempt_build(which, out, output),
         Action::New { name, dir } => {
@@ -173,9 +193,29 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     settle(outcome, submitting, output)
 }
 
-fn attempt_check(which: &Which, strict: bool, output: &mut Output) -> Result<Exit, Failure> {
+fn attempt_check(
+    which: &Which,
+    strict: bool,
+    against: Option<&Path>,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let old = match against {
+        Some(dir) => {
+            let old = Which { dir: Some(dir.to_owned()), shipped: None };
+            match parsed(&old, output)? {
+                Some(old) => Some(old.doc),
+                None => return Ok(Exit::Negative),
+            }
+        }
+        None => None,
+    };
     let problems = match which.read()? {
-        Ok(source) => check(&source),
+        Ok(source) => {
+            let mut problems = check(&source);
+            problems.extend(old.iter().flat_map(|old| check_against(&source, old)));
+            problems.extend(which.check_exports(&source)?);
+            problems
+        }
         Err(problems) => problems,
     };
     show(&problems, output)?;
