@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use chaincity_client::api::json::parse_instant;
 use chaincity_types::Timestamp;
 use clap::Args;
 use serde::Serialize;
 
+use super::history::a_time;
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::explain::{Report, page, words};
@@ -37,10 +37,6 @@ struct Written<'a> {
     ok: bool,
     file: &'a Path,
     versions: usize,
-}
-
-fn a_time(text: &str) -> Result<Timestamp, &'static str> {
-    parse_instant(text).ok_or("not an RFC 3339 time such as 2026-11-21T09:00:00+08:00")
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
     connection: Connection,
 }
 
-fn a_time(text: &str) -> Result<Timestamp, &'static str> {
+pub(super) fn a_time(text: &str) -> Result<Timestamp, &'static str> {
     parse_instant(text).ok_or("not an RFC 3339 time such as 2026-11-21T09:00:00+08:00")
 }
 

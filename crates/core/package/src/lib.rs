@@ -19,6 +19,7 @@ mod read;
 pub mod rule;
 pub mod scenario;
 pub mod source;
+mod touches;
 pub mod value;
 
 pub use check::{check, check_against, has_errors};

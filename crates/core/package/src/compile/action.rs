@@ -105,7 +105,7 @@ impl Compiler {
             reads,
             guards,
             effects: self.effects(&place, &doc.effects, &mut scope, 0),
-            writes: crate::describe::written_registers(doc, whole),
+            writes: crate::touches::written_registers(doc, whole),
         }
     }
 

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use super::{escape, read_registers, written_registers};
+use super::escape;
 use crate::doc::PackageDoc;
+use crate::touches::{read_registers, written_registers};
 
 const BOX_WIDTH: usize = 220;
 const BOX_HEIGHT: usize = 40;

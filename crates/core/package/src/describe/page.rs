@@ -3,8 +3,9 @@
 
 use std::fmt::Write;
 
-use super::{escape, read_registers, written_registers};
+use super::escape;
 use crate::doc::{ActionDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc};
+use crate::touches::{read_registers, written_registers};
 
 const STYLE: &str = "body{font-family:'Noto Sans CJK SC',sans-serif;max-width:60rem;margin:2rem \
     auto;padding:0 1rem;line-height:1.6}table{border-collapse:collapse;width:100%}td,th{border:1px \
