@@ -416,6 +416,7 @@ impl Desk {
             protocol: PROTOCOL,
             height: place.parent.height.next(),
             time,
+            parent_time: place.parent.time,
             epoch: self.epoch(place),
         };
         let view = Sight(place, &self.store);
@@ -427,7 +428,10 @@ impl Desk {
         }
         let committee = run.committee(context.epoch.saturating_add(1), &view);
         let Step::Done(Some(committee)) = committee else { unreachable!("a committee") };
-        (run.finish(), hash::committee_digest(&committee))
+        let Step::Done(executed) = run.finish(&view, &self.packages) else {
+            unreachable!("every key is known")
+        };
+        (executed, hash::committee_digest(&committee))
     }
 
     /// The block that a proposer makes of these transactions, `ms` after its parent: its header

@@ -57,7 +57,7 @@ impl Registry {
         let nodes = vec![GenesisNode { node, validator: true }];
         let genesis = city::genesis(BEGIN, nodes, vec![document], &key_of);
         let id = hash::ledger_id(&genesis);
-        let context = context(id, Height(1), BEGIN);
+        let context = context(id, Height(1), (BEGIN, BEGIN));
         let packages = PackageCache::default();
         let mut run = BlockRun::new(context);
         run.genesis(&genesis, &packages).unwrap();
@@ -67,11 +67,12 @@ impl Registry {
 
     /// Ends the block; the next is `ms` later.
     fn next_block(&mut self, ms: u64) {
-        self.height = self.height.next();
-        self.time = self.time.plus_ms(ms);
-        let next = BlockRun::new(context(self.id, self.height, self.time));
-        let executed = std::mem::replace(&mut self.run, next).finish();
+        let executed = self.run.finish(&self.ledger, &self.packages).done().unwrap();
         self.ledger.apply(&executed).unwrap();
+        self.height = self.height.next();
+        let parent = self.time;
+        self.time = self.time.plus_ms(ms);
+        self.run = BlockRun::new(context(self.id, self.height, (parent, self.time)));
     }
 
     fn submit(&mut self, by: Actor, call: Call) -> Receipt {
@@ -95,8 +96,12 @@ impl Registry {
     }
 }
 
-fn context(ledger: Digest, height: Height, time: Timestamp) -> BlockContext {
-    BlockContext { ledger, protocol: PROTOCOL, height, time, epoch: 0 }
+fn context(
+    ledger: Digest,
+    height: Height,
+    (parent_time, time): (Timestamp, Timestamp),
+) -> BlockContext {
+    BlockContext { ledger, protocol: PROTOCOL, height, time, parent_time, epoch: 0 }
 }
 
 fn outcome(receipt: &Receipt) -> String {

@@ -274,5 +274,8 @@ fn key_text(key: &LogicalKey) -> String {
         LogicalKey::Counter { package, sequence, scope, year } => {
             format!("counter {package}/{sequence} [{scope}, {year}]")
         }
+        LogicalKey::TimerHour { hour } => format!("timers of the hour {hour}"),
+        LogicalKey::TimerPage { second, page } => format!("timers of the second {second}, {page}"),
+        LogicalKey::TimerCursor {} => "timers that wait".to_owned(),
     }
 }

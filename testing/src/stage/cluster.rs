@@ -104,6 +104,18 @@ impl Stage for Cluster {
         if ahead > MINUTE_MS { self.leap(time).await } else { self.city.pass(ahead).await }
     }
 
+    async fn rest(&mut self, time: Timestamp) -> Result<(), Failure> {
+        self.until(time).await?;
+        let end = self.city.sim.now().plus_ms(FINAL_MS);
+        while self.node()?.status().time < time {
+            if self.city.sim.now() > end {
+                return Err(format!("no block has the time {time}"));
+            }
+            self.city.pass(ROUND_MS).await?;
+        }
+        Ok(())
+    }
+
     async fn submit(&mut self, id: Digest, bytes: &[u8]) -> Result<Settled, Failure> {
         let node = self.node()?;
         let refusal = node.submit(bytes.to_vec()).await.err();

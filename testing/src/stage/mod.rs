@@ -26,7 +26,7 @@ use chaincity_ledger::Record;
 use chaincity_ledger::memory::compile;
 use chaincity_ledger::scenario::{self, HOST, Records, STEP_MS, Script};
 use chaincity_package::model::Package;
-use chaincity_package::scenario::{Scenario, Step};
+use chaincity_package::scenario::{LEDGER, Scenario, Step};
 use chaincity_pipeline::{NodeApi, Refusal};
 use chaincity_types::wire::{
     Call, Genesis, GenesisNode, LogicalKey, Mode, PROTOCOL, Receipt, Transaction, Validator,
@@ -183,6 +183,8 @@ pub trait Stage {
     fn node(&self) -> Result<Arc<dyn NodeApi>, Failure>;
     /// Lets time pass until the next block has this time, or one little later.
     fn until(&mut self, time: Timestamp) -> impl Future<Output = Result<(), Failure>>;
+    /// Lets time pass until a block has this time, or one little later.
+    fn rest(&mut self, time: Timestamp) -> impl Future<Output = Result<(), Failure>>;
     /// Brings a signed transaction to a block, whether admission likes it or not.
     fn submit(
         &mut self,
@@ -223,6 +225,10 @@ impl<S: Stage> Player<'_, S> {
     ) -> Result<(), Failure> {
         let say = |failure: chaincity_ledger::scenario::Failure| failure.to_string();
         self.turn = Script::time(at, step, self.turn).map_err(say)?;
+        if step.by == LEDGER {
+            let receipts = self.rest().await?;
+            return script.compare_timers(at, step, receipts).map_err(say);
+        }
         self.stage.until(self.turn).await?;
         let mut call = script.call(at, step).map_err(say)?;
         let mut mandates = Vec::new();
@@ -243,6 +249,21 @@ impl<S: Stage> Player<'_, S> {
             None if settled.refusal.is_some() => Ok(()),
             None => Err(format!("{at}: expected a receipt, found none")),
         }
+    }
+
+    /// Lets the ledger's timers run; gives their receipts, which nobody signed for.
+    async fn rest(&mut self) -> Result<Vec<Receipt>, Failure> {
+        let before = self.stage.node()?.status().height;
+        self.stage.rest(self.turn).await?;
+        self.turn = self.turn.plus_ms(STEP_MS);
+        let node = self.stage.node()?;
+        let mut receipts = Vec::new();
+        for height in before.0.saturating_add(1)..=node.status().height.0 {
+            let stored = node.block(Height(height)).map_err(|error| error.to_string())?;
+            let stored = stored.ok_or_else(|| format!("block {height} is missing"))?;
+            receipts.extend(stored.receipts.into_iter().filter(|r| r.operator.is_empty()));
+        }
+        Ok(receipts)
     }
 
     async fn submit(&mut self, at: &str, by: &str, call: Call) -> Result<Settled, Failure> {

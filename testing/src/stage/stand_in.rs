@@ -59,6 +59,12 @@ impl Stage for Counter {
         Ok(())
     }
 
+    async fn rest(&mut self, time: Timestamp) -> Result<(), Failure> {
+        self.until(time).await?;
+        self.desk.step();
+        Ok(())
+    }
+
     async fn submit(&mut self, id: Digest, bytes: &[u8]) -> Result<Settled, Failure> {
         let refusal = self.desk.submit(bytes).err();
         if refusal.is_some() {

@@ -1,5 +1,5 @@
 //! A block's run: genesis or nothing first, then its transactions one after the other, then the
-//! effects that the header commits to.
+//! timers that are due, then the effects that the header commits to.
 //!
 //! INVARIANT (I1): the outcome depends on the context, the transactions and the state alone;
 //! how often and in which rounds a view made keys known has no influence, since every attempt
@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 
 use chaincity_crypto::tree;
 use chaincity_types::wire::{Committee, Genesis, Head, Receipt, Write};
-use chaincity_types::{Digest, cbor};
+use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
 use crate::session::{Layer, Session, WrittenVersion};
-use crate::transaction;
+use crate::{timers, transaction};
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
 
 /// A block in execution.
@@ -27,7 +27,7 @@ pub struct BlockRun {
 /// What a block did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Executed {
-    /// One a transaction, in order.
+    /// One a transaction, in order; then one for each timer that ran.
     pub receipts: Vec<Receipt>,
     /// Every version written, in order.
     pub versions: Vec<WrittenVersion>,
@@ -37,6 +37,8 @@ pub struct Executed {
     pub heads: Vec<(Digest, Head)>,
     /// RFC 9162 root over the receipts, then the writes, in canonical CBOR.
     pub effects_root: Digest,
+    /// The time of the oldest timer that is due and has not run; `None` when none waits.
+    pub timers_waiting_since: Option<Timestamp>,
 }
 
 impl BlockRun {
@@ -130,25 +132,34 @@ impl BlockRun {
         }
     }
 
-    /// Ends the block.
-    #[must_use]
-    pub fn finish(self) -> Executed {
-        let writes = transaction::writes(&self.layer);
-        let heads: BTreeMap<Digest, Head> = self
-            .layer
-            .written
-            .iter()
-            .map(|w| {
-                (w.state_key, Head { body: w.body, version: w.version, began: self.context.time })
-            })
-            .collect();
-        let effects_root = effects_root(&self.receipts, &writes);
+    /// Ends the block: runs the timers that are due, queues those that were set, and gives what
+    /// the block did. [`Step::Need`] leaves the block as it was.
+    pub fn finish(&mut self, view: &dyn View, packages: &dyn Packages) -> Step<Executed> {
+        let mut session = Session::new(&self.context, &self.layer, view, packages);
+        let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
+        let Ok(ran) = timers::run(&mut session, &self.layer.timers, index) else {
+            return Step::Need(session.missing.into_iter().collect());
+        };
+        let upper = session.layer;
+        self.layer.absorb(upper);
+        self.receipts.extend(ran.receipts);
+        Step::Done(self.executed(ran.waiting_since))
+    }
+
+    fn executed(&mut self, timers_waiting_since: Option<Timestamp>) -> Executed {
+        let (layer, receipts) = (std::mem::take(&mut self.layer), std::mem::take(&mut self.receipts));
+        let writes = transaction::writes(&layer);
+        let began = self.context.time;
+        let head = |w: &WrittenVersion| (w.state_key, Head { body: w.body, version: w.version, began });
+        let heads: BTreeMap<Digest, Head> = layer.written.iter().map(head).collect();
+        let effects_root = effects_root(&receipts, &writes);
         Executed {
-            receipts: self.receipts,
-            versions: self.layer.written,
+            receipts,
+            versions: layer.written,
             writes,
             heads: heads.into_iter().collect(),
             effects_root,
+            timers_waiting_since,
         }
     }
 }

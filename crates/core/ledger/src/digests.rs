@@ -5,12 +5,27 @@ use std::collections::BTreeMap;
 use chaincity_crypto::hash;
 use chaincity_types::{Digest, Value, cbor};
 
+use crate::view::BlockContext;
+
 /// Domain of the arguments that a mandate binds.
 const MANDATE: &str = "chaincity/mandate/1";
 /// Domain of package documents as the ledger holds them, under which compiled ones are kept.
 const DOCUMENT: &str = "chaincity/document/1";
 /// Domain of record keys made by the ledger.
 const RECORD: &str = "chaincity/record/1";
+
+/// Domain of the ids of receipts of timers.
+const TIMER: &str = "chaincity/timer/1";
+
+/// What stands in a timer's receipt, and in the versions that it writes, for the id of a
+/// transaction: from the ledger, the height, and the place among the block's receipts.
+#[must_use]
+pub(crate) fn timer(context: &BlockContext, index: u32) -> Digest {
+    let mut bytes = context.ledger.as_bytes().to_vec();
+    bytes.extend(context.height.0.to_be_bytes());
+    bytes.extend(index.to_be_bytes());
+    hash::in_domain(TIMER, &bytes)
+}
 
 /// The digest of a document's stored bytes; `PackageDoc::digest` is that of its content.
 #[must_use]

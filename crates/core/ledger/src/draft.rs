@@ -243,8 +243,9 @@ impl CallRun<'_, '_> {
         self.check_invariants()?;
         self.record_discrepancies()?;
         let entries = self.changed_entries()?;
+        let timers = self.changed_timers()?;
         self.halt_if_missing()?;
-        let mut layer = Layer::default();
+        let mut layer = Layer { timers, ..Layer::default() };
         for key in std::mem::take(&mut self.order) {
             if let Some(draft) = self.drafts.remove(&key) {
                 let mut version = self.next_version(&key, draft.base.as_deref());

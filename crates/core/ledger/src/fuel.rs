@@ -23,5 +23,7 @@ pub const WRITE: u64 = 100;
 pub const WRITE_KILOBYTE: u64 = 10;
 /// Compiling a package document, a started kilobyte.
 pub const COMPILE_KILOBYTE: u64 = 500;
+/// Asking one timer of one record written for its time, and queueing it.
+pub const TIMER: u64 = 300;
 /// Raising an event.
 pub const EVENT: u64 = 10;

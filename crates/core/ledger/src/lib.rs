@@ -6,8 +6,8 @@
 //! up to date.
 //!
 //! Lifecycle: [`BlockRun::new`], at height 1 [`BlockRun::genesis`], then [`BlockRun::run`] for
-//! each transaction until [`Step::Done`], then [`BlockRun::finish`]. A key that the view does not
-//! know yields [`Step::Need`]; the caller fetches and calls again.
+//! each transaction until [`Step::Done`], then [`BlockRun::finish`], which runs the timers that are
+//! due. A key that the view does not know yields [`Step::Need`]; the caller fetches and calls again.
 //!
 //! It refuses to know: storage, the network, consensus, signatures (they were verified), and
 //! where compiled packages are cached.
@@ -30,6 +30,7 @@ pub mod order;
 mod reads;
 pub mod scenario;
 mod session;
+mod timers;
 mod transaction;
 mod view;
 
@@ -37,4 +38,5 @@ pub use block::{BlockRun, Executed, effects_leaves, effects_root};
 pub use digests::mandate as mandate_digest;
 pub use mandates::MANDATES_MAX;
 pub use session::WrittenVersion;
+pub use timers::TIMERS_MAX;
 pub use view::{BlockContext, Empty, Lookup, Packages, Record, SignedCall, Step, View};

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use chaincity_crypto::hash;
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
-use chaincity_package::scenario::{Scenario, Step as ScenarioStep};
+use chaincity_package::scenario::{LEDGER, Scenario, Step as ScenarioStep};
 use chaincity_types::wire::{Call, GenesisNode, Mode, PROTOCOL, Receipt, Transaction, Validator};
 use chaincity_types::{Digest, Height, Timestamp, cbor};
 
@@ -118,6 +118,7 @@ struct Stage<'a> {
     id: Digest,
     height: Height,
     time: Timestamp,
+    parent_time: Timestamp,
 }
 
 /// The public key by which a person of the scenario is known; nobody holds its secret.
@@ -136,6 +137,7 @@ impl<'a> Stage<'a> {
         );
         let mut stage = Self {
             time: script.begin(),
+            parent_time: script.begin(),
             script,
             packages: &rehearsal.packages,
             ledger: MemoryLedger::new(),
@@ -156,16 +158,20 @@ impl<'a> Stage<'a> {
             protocol: PROTOCOL,
             height: self.height,
             time: self.time,
+            parent_time: self.parent_time,
             epoch: 0,
         }
     }
 
-    fn commit(&mut self, block: BlockRun) -> Result<Vec<Receipt>, Failure> {
-        let executed = block.finish();
+    fn commit(&mut self, mut block: BlockRun) -> Result<Vec<Receipt>, Failure> {
+        let Some(executed) = block.finish(&self.ledger, self.packages).done() else {
+            return fail("ledger", "a ledger that knows every key", "a missing key");
+        };
         if let Err(error) = self.ledger.apply(&executed) {
             return fail("ledger", "a version that can be read", error.to_string());
         }
         self.height = self.height.next();
+        self.parent_time = self.time;
         self.time = self.time.plus_ms(STEP_MS);
         Ok(executed.receipts)
     }
@@ -201,7 +207,7 @@ impl<'a> Stage<'a> {
             Step::Done(()) => {}
             Step::Need(_) => return fail(at, "a ledger that knows every key", "a missing key"),
         }
-        match self.commit(block)?.pop() {
+        match self.commit(block)?.into_iter().next() {
             Some(receipt) => Ok(receipt),
             None => fail(at, "a receipt", "none"),
         }
@@ -209,6 +215,10 @@ impl<'a> Stage<'a> {
 
     fn play(&mut self, at: &str, step: &ScenarioStep, watch: Watch<'_>) -> Result<(), Failure> {
         self.time = Script::time(at, step, self.time)?;
+        if step.by == LEDGER {
+            let receipts = self.commit(BlockRun::new(self.context()))?;
+            return self.script.compare_timers(at, step, receipts);
+        }
         let mut call = self.script.call(at, step)?;
         let mut mandates = Vec::new();
         for (by, given) in self.script.mandates(at, step, &call, self.time)? {

@@ -10,6 +10,7 @@ use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Reject, Value};
 
 use crate::halt::{Halt, reject};
+use crate::timers::Due;
 use crate::view::{BlockContext, Lookup, Packages, Record, View};
 use crate::{fuel, governance};
 
@@ -35,6 +36,8 @@ pub(crate) struct Layer {
     pub(crate) records: BTreeMap<LogicalKey, Arc<Record>>,
     /// Every version, in order.
     pub(crate) written: Vec<WrittenVersion>,
+    /// Timers set, to be queued at the block's end.
+    pub(crate) timers: Vec<Due>,
 }
 
 impl Layer {
@@ -44,6 +47,7 @@ impl Layer {
         // block's many.
         self.records.extend(upper.records);
         self.written.append(&mut upper.written);
+        self.timers.append(&mut upper.timers);
     }
 }
 

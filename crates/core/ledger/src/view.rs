@@ -62,6 +62,8 @@ pub struct BlockContext {
     pub height: Height,
     /// Block time.
     pub time: Timestamp,
+    /// Time of the parent: timers that fall due after it and up to `time` are the block's.
+    pub parent_time: Timestamp,
     /// Epoch of the block.
     pub epoch: u64,
 }
@@ -85,4 +87,15 @@ pub enum Step<T> {
     Done(T),
     /// Nothing happened; these keys (sorted) must be known first.
     Need(Vec<LogicalKey>),
+}
+
+impl<T> Step<T> {
+    /// What was done; always something when the view knows every key.
+    #[must_use]
+    pub fn done(self) -> Option<T> {
+        match self {
+            Self::Done(value) => Some(value),
+            Self::Need(_) => None,
+        }
+    }
 }

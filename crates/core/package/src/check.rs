@@ -14,7 +14,7 @@ use crate::model::Package;
 use crate::problem::{Problem, Severity};
 use crate::read::ReadKind;
 use crate::rule::{Expr, parse};
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{LEDGER, Scenario, Step};
 use crate::source::Source;
 
 /// Everything found in a package as authored, errors first.
@@ -347,7 +347,8 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
         let cause = (format!("未知的{zh}`{name}`"), format!("unknown {en} `{name}`"));
         found.push(scenario_problem(scenario, cause, ("改正名称", "correct the name")));
     };
-    let people = std::iter::once(&step.by).chain(step.mandates.iter().map(|m| &m.by));
+    let by = std::iter::once(&step.by).filter(|by| *by != LEDGER);
+    let people = by.chain(step.mandates.iter().map(|m| &m.by));
     for person in people.filter(|person| !scenario.people.contains_key(*person)) {
         unknown("人员", "person", person);
     }
@@ -358,6 +359,10 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
         unknown("业务动作", "action", &step.action);
         return;
     };
+    let timers = package.registers.values().flat_map(|register| register.timers.values());
+    if step.by == LEDGER && !timers.into_iter().any(|timer| timer.action == step.action) {
+        unknown("定时器所办业务", "action of a timer", &step.action);
+    }
     for (name, json) in &step.input {
         match action.input.get(name) {
             None => unknown("输入项", "input", name),

@@ -181,6 +181,27 @@ pub struct RegisterDoc {
     /// Role of the connector that reports what the steward's own system has booked.
     #[n(11)]
     pub source: Option<String>,
+    /// Timers, as authored.
+    #[n(12)]
+    pub timers: Vec<TimerDoc>,
+}
+
+/// A timer.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct TimerDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Rule that gives the time, or null.
+    #[n(1)]
+    pub at: String,
+    /// Action that is called then.
+    #[n(2)]
+    pub action: String,
+    /// Its input.
+    #[n(3)]
+    pub input: Vec<SetDoc>,
 }
 
 /// A computed field.

@@ -108,7 +108,24 @@ pub struct Register {
     /// register is in the mode `mirror` or `parallel`, what it reports is recorded even if a
     /// guard fails.
     pub source: Option<String>,
+    /// What the ledger does by itself when a record's time comes, by name.
+    pub timers: BTreeMap<String, Timer>,
 }
+
+/// What the ledger does by itself when a record's time comes: it tidies and tells. No rule may
+/// wait for it: what holds is evaluated from dates and block time.
+#[derive(Clone, Debug)]
+pub struct Timer {
+    /// Gives the time, or null for none; sees `this` (the record as stored) and `param`.
+    pub at: Program,
+    /// The action of the package that is called then, with the role [`TIMER_ROLE`].
+    pub action: String,
+    /// Its input; sees what `at` sees.
+    pub input: BTreeMap<String, Program>,
+}
+
+/// The role with which the ledger's timers call. No operator and no member can hold it.
+pub const TIMER_ROLE: &str = "ledger.timer";
 
 /// A computed field: evaluated wherever a record is seen, never stored.
 #[derive(Clone, Debug)]

@@ -48,7 +48,10 @@ pub struct Scenario {
     pub location: Location,
 }
 
-/// One call, as a transaction of its own.
+/// Who acts when the ledger's own timers do.
+pub const LEDGER: &str = "ledger";
+
+/// One call, as a transaction of its own. By the ledger: an action that a timer calls by `at`.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {

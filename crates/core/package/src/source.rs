@@ -13,7 +13,7 @@ use serde_saphyr::Spanned;
 use crate::doc::{
     ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, GuardSetDoc, IndexDoc,
     InvariantDoc, LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc,
-    RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc,
+    RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -217,6 +217,14 @@ impl Reader {
             self.put(path, format!("{place}.source"), &text);
             text.value
         });
+        let mut timers = Vec::new();
+        for (name, timer) in file.timers.0 {
+            let place = format!("{place}.timers.{name}");
+            self.put(path, place.clone(), &timer);
+            let yaml::TimerText { at, call, input } = timer.value;
+            let input = self.sets(path, &place, input);
+            timers.push(TimerDoc { name, at, action: call, input });
+        }
         self.source.doc.registers.push(RegisterDoc {
             name,
             title: file.title.into(),
@@ -229,6 +237,7 @@ impl Reader {
             on_close,
             retention,
             source,
+            timers,
         });
     }
 

@@ -122,6 +122,9 @@ impl From<&Version> for Record {
             LogicalKey::Index { index, .. } => index.clone(),
             LogicalKey::Intent { intent, .. } => intent.clone(),
             LogicalKey::Counter { sequence, .. } => sequence.clone(),
+            LogicalKey::TimerHour { hour } => hour.to_string(),
+            LogicalKey::TimerPage { second, page } => format!("{second}/{page}"),
+            LogicalKey::TimerCursor {} => String::new(),
         };
         let status = match version.status {
             Status::Live => "live",

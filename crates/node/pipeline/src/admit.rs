@@ -132,6 +132,7 @@ impl Pipeline {
             protocol: PROTOCOL,
             height: tip.height.next(),
             time: tip.time.plus_ms(1),
+            parent_time: tip.time,
             epoch: self.epoch_of(tip.height.next()),
         };
         let packages = &inner.package_cache;

@@ -64,6 +64,7 @@ pub(crate) fn check_genesis(genesis: &Genesis, packages: &PackageCache) -> Resul
         protocol: PROTOCOL,
         height: Height(1),
         time: genesis.time.plus_ms(1),
+        parent_time: genesis.time,
         epoch: 0,
     };
     let written = BlockRun::new(context).genesis(genesis, packages);
@@ -126,7 +127,13 @@ pub(crate) async fn execute<S: StateReader>(
             Step::Need(keys) => known.fetch(keys, state, bodies).await?,
         }
     };
-    Ok(Outcome { executed: run.finish(), next_committee })
+    let executed = loop {
+        match run.finish(&known, packages) {
+            Step::Done(executed) => break executed,
+            Step::Need(keys) => known.fetch(keys, state, bodies).await?,
+        }
+    };
+    Ok(Outcome { executed, next_committee })
 }
 
 /// The ledger's view of a verified transaction.

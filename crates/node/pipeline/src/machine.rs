@@ -88,8 +88,15 @@ impl Pipeline {
         }
     }
 
-    fn context(&self, height: Height, time: Timestamp, epoch: u64) -> BlockContext {
-        BlockContext { ledger: self.inner.ledger, protocol: PROTOCOL, height, time, epoch }
+    fn context(&self, parent: &Header, time: Timestamp, epoch: u64) -> BlockContext {
+        BlockContext {
+            ledger: self.inner.ledger,
+            protocol: PROTOCOL,
+            height: parent.height.next(),
+            time,
+            parent_time: parent.time,
+            epoch,
+        }
     }
 
     /// Digest of the committee of `epoch`. The epoch's own committee is always known: the block
@@ -328,7 +335,7 @@ impl Machine for Pipeline {
         }
         let height = parent.height.next();
         let time = block_time(parent.time, clock.now());
-        let context = self.context(height, time, epoch);
+        let context = self.context(&parent, time, epoch);
         let drawn = if height == Height(1) || !whole {
             Vec::new()
         } else {
@@ -387,7 +394,7 @@ impl Machine for Pipeline {
         }
         opened.verify().map_err(refuse).ok()?;
         let transactions = opened.transactions;
-        let context = self.context(header.height, header.time, epoch);
+        let context = self.context(&parent, header.time, epoch);
         if finality == Finality::Candidate {
             loop {
                 match self.check_shares(context, &block, &transactions, &state).await {

@@ -104,19 +104,22 @@ impl Memory {
                 protocol: 1,
                 height: Height(1),
                 time: Timestamp(START_MS + 1_000),
+                parent_time: Timestamp(START_MS),
                 epoch: 0,
             },
             late: Vec::new(),
         };
         let mut block = BlockRun::new(memory.context);
         block.genesis(&genesis, &memory.cache).unwrap();
-        memory.ledger.apply(&block.finish()).unwrap();
+        let executed = block.finish(&memory.ledger, &memory.cache).done().unwrap();
+        memory.ledger.apply(&executed).unwrap();
         memory
     }
 
     /// Executes calls as one independent transaction in the next block.
     pub(super) fn execute(&mut self, number: u64, calls: Vec<Call>) -> Vec<CallOutcome> {
         self.context.height = self.context.height.next();
+        self.context.parent_time = self.context.time;
         self.context.time = self.context.time.plus_ms(1_000);
         let transaction = Transaction {
             ledger: self.context.ledger,
@@ -132,7 +135,7 @@ impl Memory {
         let signed = SignedCall { id: Digest(id), operator: &IMPORTER, transaction: &transaction };
         let mut block = BlockRun::new(self.context);
         assert_eq!(block.run(&signed, &self.ledger, &self.cache), Step::Done(()));
-        let executed = block.finish();
+        let executed = block.finish(&self.ledger, &self.cache).done().unwrap();
         self.ledger.apply(&executed).unwrap();
         let outcome = |entry: &chaincity_types::wire::Entry| match &entry.outcome {
             Outcome::Applied => CallOutcome::Applied,

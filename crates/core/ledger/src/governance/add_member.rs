@@ -35,6 +35,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         return reject(Reject::InvalidInput, "`id` is not a member identifier");
     }
     let roles = super::texts(input, "roles");
+    super::check_not_ledgers(&roles)?;
     let package = super::package();
     let fields = record([
         ("id", id.as_str().into()),

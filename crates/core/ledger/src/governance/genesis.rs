@@ -111,6 +111,7 @@ fn write_members(
         if !super::is_name(&member.id) {
             return Err(GenesisError::MemberId { id: member.id.chars().take(40).collect() });
         }
+        super::check_not_ledgers(&member.roles)?;
         let fields = record([
             ("id", member.id.as_str().into()),
             ("name_zh", member.name_zh.as_str().into()),

@@ -24,7 +24,7 @@ mod set_register_mode;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chaincity_package::model::{Action, Package};
+use chaincity_package::model::{Action, Package, TIMER_ROLE};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Reject, Value};
 
@@ -157,6 +157,14 @@ fn check_roles_of(run: &mut CallRun<'_, '_>, member: &str, roles: &[String]) -> 
     } else {
         reject(Reject::GovernanceInvalid, "a role that the member may not hand out")
     }
+}
+
+/// Nobody can hold a role of the ledger's own.
+fn check_not_ledgers(roles: &[String]) -> Result<(), Halt> {
+    if roles.iter().any(|role| role == TIMER_ROLE) {
+        return reject(Reject::GovernanceInvalid, format!("`{TIMER_ROLE}` is the ledger's own"));
+    }
+    Ok(())
 }
 
 fn text(input: &Input, name: &str) -> Result<String, Halt> {

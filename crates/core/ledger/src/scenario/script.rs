@@ -249,6 +249,30 @@ impl<'a> Script<'a> {
         Ok(())
     }
 
+    /// Compares what the ledger's timers did with what a step by the ledger expects: all of them
+    /// had its outcome, and together they raised its events.
+    ///
+    /// # Errors
+    /// The first difference.
+    pub fn compare_timers(
+        &mut self,
+        at: &str,
+        step: &Step,
+        receipts: Vec<Receipt>,
+    ) -> Result<(), Failure> {
+        for receipt in &receipts {
+            Self::compare_outcome(at, step, &outcome_of(receipt))?;
+        }
+        let together = receipts.into_iter().reduce(|mut all, more| {
+            all.entries.extend(more.entries);
+            all
+        });
+        match together {
+            Some(receipt) => self.compare(at, step, &receipt),
+            None => fail(at, "a timer that runs", "none"),
+        }
+    }
+
     /// Compares `applied`, or a code with or without detail, with what a step expects.
     ///
     /// # Errors

@@ -156,6 +156,7 @@ pub(crate) struct Desk {
     pub(crate) id: Digest,
     pub(crate) height: Height,
     pub(crate) time: Timestamp,
+    pub(crate) parent_time: Timestamp,
 }
 
 impl Desk {
@@ -174,6 +175,7 @@ impl Desk {
             id: hash::ledger_id(&genesis),
             height: Height(1),
             time: BEGIN,
+            parent_time: BEGIN,
         };
         let mut run = BlockRun::new(desk.context());
         run.genesis(&genesis, &desk.packages).unwrap();
@@ -187,14 +189,16 @@ impl Desk {
             protocol: PROTOCOL,
             height: self.height,
             time: self.time,
+            parent_time: self.parent_time,
             epoch: 0,
         }
     }
 
-    pub(crate) fn commit(&mut self, run: BlockRun) -> Executed {
-        let executed = run.finish();
+    pub(crate) fn commit(&mut self, mut run: BlockRun) -> Executed {
+        let executed = run.finish(&self.ledger, &self.packages).done().unwrap();
         self.ledger.apply(&executed).unwrap();
         self.height = self.height.next();
+        self.parent_time = self.time;
         self.time = self.time.plus_ms(1_000);
         executed
     }

@@ -73,7 +73,7 @@ proptest! {
         let signed = desk.sign(by, mode, calls);
         let mut run = BlockRun::new(desk.context());
         prop_assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
-        let executed = run.finish();
+        let executed = run.finish(&desk.ledger, &desk.packages).done().unwrap();
         let receipt = &executed.receipts[0];
         prop_assert!(receipt.fuel <= fuel::TRANSACTION_MAX);
         prop_assert_eq!(receipt.entries.len(), if atomic { 1 } else { count });

@@ -22,4 +22,5 @@ mod hostile;
 mod language;
 mod rounds;
 mod scenarios;
+mod timers;
 mod transactions;

@@ -59,7 +59,13 @@ fn run_partially(
         }
         rounds.push(round);
     }
-    (run.finish(), rounds)
+    let executed = loop {
+        match run.finish(&view, &desk.packages) {
+            Step::Done(executed) => break executed,
+            Step::Need(keys) => view.learn(choose(keys)),
+        }
+    };
+    (executed, rounds)
 }
 
 fn run_fully(desk: &Desk, signed: &[Signed]) -> Executed {
@@ -67,7 +73,7 @@ fn run_fully(desk: &Desk, signed: &[Signed]) -> Executed {
     for signed in signed {
         assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
     }
-    run.finish()
+    run.finish(&desk.ledger, &desk.packages).done().unwrap()
 }
 
 fn desk() -> Desk {

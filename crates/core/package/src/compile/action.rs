@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{Compiler, GUARDS_MAX, LAWS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, text};
 use crate::doc::{ActionDoc, GuardDoc, LetDoc, PackageDoc};
 use crate::model::{
-    Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, Want,
+    TIMER_ROLE, Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, Want,
 };
 use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};
@@ -68,7 +68,7 @@ impl Compiler {
         self.bounded(&place, doc.law.len(), LAWS_MAX);
         self.bounded(&place, doc.by.len(), 16);
         for role in &doc.by {
-            if !package.roles.contains_key(role) {
+            if !package.roles.contains_key(role) && role != TIMER_ROLE {
                 self.unknown(&format!("{place}.by"), ("角色", "role"), role);
             }
         }

@@ -5,6 +5,7 @@
 mod action;
 mod effect;
 mod register;
+mod timer;
 
 pub(crate) use action::record_type;
 
@@ -224,6 +225,12 @@ impl Compiler {
         for action in &doc.actions {
             let compiled = self.action(action, doc, &package);
             package.actions.insert(action.name.clone(), compiled);
+        }
+        for register in &doc.registers {
+            let timers = self.timers(register, &package);
+            if let Some(register) = package.registers.get_mut(&register.name) {
+                register.timers = timers;
+            }
         }
         package
     }

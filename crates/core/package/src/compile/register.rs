@@ -34,6 +34,7 @@ impl Compiler {
             on_close: BTreeMap::new(),
             retention: self.retention(&place, &doc.retention),
             source: doc.source.clone(),
+            timers: BTreeMap::new(),
         };
         let names = super::base_names(package);
         self.computed(&place, doc, &mut register, &names);

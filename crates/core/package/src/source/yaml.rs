@@ -104,6 +104,18 @@ pub(super) struct RegisterFile {
     pub(super) retention: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) source: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) timers: Ordered<Spanned<TimerText>>,
+}
+
+/// A timer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TimerText {
+    pub(super) at: String,
+    pub(super) call: String,
+    #[serde(default)]
+    pub(super) input: Ordered<Spanned<String>>,
 }
 
 /// A computed field.

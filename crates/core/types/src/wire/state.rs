@@ -68,6 +68,26 @@ pub enum LogicalKey {
         #[n(3)]
         year: u32,
     },
+    /// Where timers stand that fall due in this hour: how many pages each second has.
+    #[n(5)]
+    TimerHour {
+        /// Hours since 1970-01-01T00:00:00Z.
+        #[n(0)]
+        hour: u64,
+    },
+    /// Timers that fall due in this second.
+    #[n(6)]
+    TimerPage {
+        /// Seconds since 1970-01-01T00:00:00Z.
+        #[n(0)]
+        second: u64,
+        /// Number of the page, from 0.
+        #[n(1)]
+        page: u32,
+    },
+    /// Up to where timers have run, while some that are due have not.
+    #[n(7)]
+    TimerCursor {},
 }
 
 /// The fixed-size value in the authenticated state: 48 bytes.

@@ -152,7 +152,10 @@ pub fn explain(version: &Version, before: Option<&Version>, packages: &Packages)
         LogicalKey::Index { package, .. } | LogicalKey::Counter { package, .. } => {
             (package.as_str(), None)
         }
-        LogicalKey::Intent { .. } => ("", None),
+        LogicalKey::Intent { .. }
+        | LogicalKey::TimerHour { .. }
+        | LogicalKey::TimerPage { .. }
+        | LogicalKey::TimerCursor {} => ("", None),
     };
     // An action writes records of other packages in one case only: the kernel marks its mandates
     // as used, which checks no invariant.
