@@ -100,6 +100,7 @@ GOOD = {
         "invariants": [{**GUARD, "over": "by_b"}],
         "on_close": {"b": "refuse"},
         "retention": "30 years",
+        "timers": {"t": {"at": "this.due", "call": "a", "input": {"a": "this.a"}}},
         "source": "a.c",
     },
     "guards": {
@@ -172,6 +173,7 @@ SPOILED = [
     ("register", ["invariants", 0, "law"], "l"),
     ("register", ["on_close", "b"], "ignore"),
     ("register", ["retention"], "0 years"),
+    ("register", ["timers", "t", "call"], "A b"),
     ("register", ["source"], ["a.c"]),
     ("guards", ["do"], []),
     ("guards", ["on"], "a"),

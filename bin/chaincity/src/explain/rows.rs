@@ -92,6 +92,9 @@ pub(super) fn heading(report: &Report) -> Vec<Row> {
     rows
 }
 
+/// The action under which the records of the genesis document stand.
+const GENESIS: &str = "genesis";
+
 /// Who wrote a version, when, by what, and where it came from.
 pub(super) fn facts(shown: &Shown) -> Vec<Row> {
     let record = &shown.explained.record;
@@ -102,8 +105,11 @@ pub(super) fn facts(shown: &Shown) -> Vec<Row> {
         row("区块", "Block", by.height.to_string()),
         row("状态", "Status", if live { "现势 · live" } else { "已注销 · closed" }),
     ];
-    if by.operator.is_empty() {
+    if by.operator.is_empty() && by.action == GENESIS {
         rows.push(row("经办", "By", "创世文件 · the genesis document"));
+    } else if by.operator.is_empty() {
+        rows.push(row("经办", "By", "账本的定时器 · a timer of the ledger"));
+        rows.push(row("回执编号", "Receipt", &*by.transaction));
     } else {
         rows.push(row("单位", "Member", &*by.member));
         rows.push(row("经办人密钥", "Operator's key", &*by.operator));

@@ -13,8 +13,8 @@ use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
 use crate::session::{Layer, Session, WrittenVersion};
-use crate::{timers, transaction};
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
+use crate::{timers, transaction};
 
 /// A block in execution.
 #[derive(Debug)]
@@ -147,10 +147,12 @@ impl BlockRun {
     }
 
     fn executed(&mut self, timers_waiting_since: Option<Timestamp>) -> Executed {
-        let (layer, receipts) = (std::mem::take(&mut self.layer), std::mem::take(&mut self.receipts));
+        let (layer, receipts) =
+            (std::mem::take(&mut self.layer), std::mem::take(&mut self.receipts));
         let writes = transaction::writes(&layer);
         let began = self.context.time;
-        let head = |w: &WrittenVersion| (w.state_key, Head { body: w.body, version: w.version, began });
+        let head =
+            |w: &WrittenVersion| (w.state_key, Head { body: w.body, version: w.version, began });
         let heads: BTreeMap<Digest, Head> = layer.written.iter().map(head).collect();
         let effects_root = effects_root(&receipts, &writes);
         Executed {

@@ -160,6 +160,13 @@ pub fn date_of(time: Timestamp) -> Option<i32> {
     i32::try_from(days).ok().filter(|days| date_in_range(*days))
 }
 
+/// The moment at which a day begins in China; `None` for a day that began before 1970.
+#[must_use]
+pub fn start_of(date: i32) -> Option<Timestamp> {
+    let days = u64::try_from(date).ok()?;
+    Some(Timestamp(days.checked_mul(DAY_MS)?.checked_sub(CHINA_OFFSET_MS)?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -54,6 +54,7 @@ impl Metrics {
             set("chaincity_validator", u64::from(status.validator));
             set("chaincity_syncing", u64::from(status.syncing));
             set("chaincity_equivocators", count(status.equivocators.len()));
+            set("chaincity_timer_lag_ms", status.timer_lag_ms);
             set("chaincity_event_streams", count(streams));
             set("chaincity_sessions", count(shared.sessions.count()));
             if let Some(peers) = status.peers {

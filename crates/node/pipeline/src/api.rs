@@ -79,6 +79,8 @@ pub struct NodeStatus {
     pub history_from: Option<Height>,
     /// Whether the node still fetches a snapshot.
     pub syncing: bool,
+    /// How long the oldest timer that is due and has not run waits, in milliseconds of block time.
+    pub timer_lag_ms: u64,
     /// Validators caught signing two conflicting votes (public keys).
     pub equivocators: Vec<Vec<u8>>,
 }

@@ -279,6 +279,9 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
             peers: self.orderer.connected(),
             history_from: inner.store.complete_from(),
             syncing: self.orderer.syncing(),
+            timer_lag_ms: shared
+                .timers_waiting_since
+                .map_or(0, |since| tip.header.time.since_ms(since)),
             equivocators: shared.equivocators.iter().cloned().collect(),
         }
     }

@@ -85,6 +85,8 @@ pub(crate) struct Shared {
     /// Transactions to gossip; those that left the pool since are not sent.
     pub(crate) outbox: Vec<Digest>,
     pub(crate) equivocators: BTreeSet<Vec<u8>>,
+    /// The time of the oldest timer that was due at the newest final block and had not run.
+    pub(crate) timers_waiting_since: Option<Timestamp>,
 }
 
 impl Shared {
@@ -415,6 +417,7 @@ impl Pipeline {
             writes: executed.writes.clone(),
         };
         inner.store.append(&stored, &bodies).map_err(fault)?;
+        inner.shared().timers_waiting_since = executed.timers_waiting_since;
         if self.is_boundary(block.header.height) {
             let committee = &pending.next_committee;
             inner

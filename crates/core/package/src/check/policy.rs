@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{organisation, written};
 use crate::doc::{ActionDoc, EffectDoc, GuardDoc, PackageDoc};
+use crate::model::TIMER_ROLE;
 use crate::problem::Problem;
 use crate::rule::{Environment, Fuel, Names, Program};
 use chaincity_types::Value;
@@ -26,6 +27,19 @@ pub(super) fn policy(doc: &PackageDoc, found: &mut Vec<Problem>) {
         two_texts(&place, action, doc, found);
         effects(&place, &action.effects, found);
         urgent(&place, action, doc, found);
+        idle(&place, action, doc, found);
+    }
+}
+
+/// What only a timer may call, some timer must.
+fn idle(place: &str, action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
+    let mut timers = doc.registers.iter().flat_map(|register| &register.timers);
+    let only = !action.by.is_empty() && action.by.iter().all(|role| role == TIMER_ROLE);
+    if only && !timers.any(|timer| timer.action == action.name) {
+        let cause = ("没有定时器办理此业务，也无人可办", "no timer calls it, and nobody else may");
+        let mend =
+            ("在登记簿的 timers 中引用，或删除", "name it in a register's `timers`, or remove it");
+        found.push(Problem::error("idle-action", place, cause, mend));
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{Compiler, GUARDS_MAX, LAWS_MAX, MANDATES_MAX, READ_DEPTH_MAX, READS_MAX, text};
 use crate::doc::{ActionDoc, GuardDoc, LetDoc, PackageDoc};
 use crate::model::{
-    TIMER_ROLE, Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, Want,
+    Action, Field, FieldType, Guard, Index, Let, MandateRule, Package, Read, Register, TIMER_ROLE,
+    Want,
 };
 use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};

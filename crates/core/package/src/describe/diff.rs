@@ -163,6 +163,7 @@ impl Changes {
         self.value(&place, ("计算字段", "computed fields"), &old.computed, &new.computed);
         self.value(&place, ("约束", "invariants"), &old.invariants, &new.invariants);
         self.value(&place, ("注销规则", "what follows a closing"), &old.on_close, &new.on_close);
+        self.value(&place, ("定时器", "timers"), &old.timers, &new.timers);
     }
 
     fn field(&mut self, place: &str, old: &FieldDoc, new: &FieldDoc) {

@@ -192,6 +192,15 @@ impl Page {
             .map(|i| format!("{} ({})<br>{}", both(&i.text), code(&i.code), code(&i.that)))
             .collect();
         self.row("恒须成立", "Always", &list(&invariants));
+        let timers: Vec<String> = register
+            .timers
+            .iter()
+            .map(|timer| {
+                let link = format!("<a href=\"#action-{0}\">{0}</a>", escape(&timer.action));
+                format!("{} {link}<br>{}", code(&timer.name), code(&timer.at))
+            })
+            .collect();
+        self.row("定时器", "Timers", &list(&timers));
         let writers: Vec<String> = doc
             .actions
             .iter()

@@ -277,6 +277,7 @@ impl Checker<'_> {
                 Some(Type::String.optional())
             }
             ("date_of", false, [Type::Time]) => Some(Type::Date),
+            ("start_of", false, [Type::Date]) => Some(Type::Time),
             ("add_hours", false, [Type::Time, Type::Int]) => Some(Type::Time),
             (
                 "string",

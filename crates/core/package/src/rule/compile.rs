@@ -92,6 +92,7 @@ pub(crate) enum Calendar {
     MonthsBetween,
     NextWorkday,
     DateOf,
+    StartOf,
 }
 
 /// `decimal("…")`, `date("…")` and `timestamp("…")` with a literal: a constant. The outer option
@@ -258,6 +259,7 @@ impl<'e> Compiler<'e> {
             }
             "add_hours" => Function::Calendar(Calendar::AddHours),
             "date_of" => Function::Calendar(Calendar::DateOf),
+            "start_of" => Function::Calendar(Calendar::StartOf),
             "string" => Function::ToText,
             _ => return Err(RuleError::new(expr.at, "internal: unknown function")),
         };

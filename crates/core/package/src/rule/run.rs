@@ -414,6 +414,7 @@ impl<'a> Machine<'a, '_> {
                 let Value::Time(time) = a else { return unfit("timestamp", a) };
                 Value::Date(literal::date_of(*time).ok_or_else(overflow)?)
             }
+            Calendar::StartOf => Value::Time(literal::start_of(date_of(a)?).ok_or_else(overflow)?),
         })
     }
 

@@ -115,6 +115,7 @@ fn expressions_have_the_values_of_cel() {
         "months_between(date('2024-03-01'), date('2024-02-29')) == -1",
         "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
         "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
+        "start_of(date('2026-09-16')) == timestamp('2026-09-15T16:00:00Z')",
         "identifier('unit-number', '431302 001002 gb00011 F00010001', date('2026-01-01'))
          == '431302001002GB00011F00010001'",
         "identifier('unit-number', '431302001002GB00012W00000001', today) == null",

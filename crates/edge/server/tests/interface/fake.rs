@@ -247,6 +247,7 @@ impl NodeApi for FakeNode {
             peers: Some(4),
             history_from: Some(Height(0)),
             syncing: false,
+            timer_lag_ms: 0,
             equivocators: Vec::new(),
         }
     }
