@@ -93,9 +93,9 @@ impl Audit<'_> {
             *count = count.saturating_add(1);
             let authors: &[&str] = match register.as_str() {
                 "seal" => &["court", "court-2", "registry"],
-                // A court's seal ends its hold; a mortgage fulfils its notice, and its certificate
-                // ends with it.
-                "hold" => &["registry", "court", "court-2"],
+                // A court's seal ends its hold, or the ledger, which is no member, when it lapses; a
+                // mortgage fulfils its notice, and its certificate ends with it.
+                "hold" => &["registry", "court", "court-2", ""],
                 "mortgage" | "notice" | "certificate" => &["registry", "bank-a", "bank-b"],
                 "transaction" => &["registry", "housing-bureau"],
                 _ => &["registry"],

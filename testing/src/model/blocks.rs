@@ -2,7 +2,7 @@
 
 use super::case::{Asked, Case, day, each, of_entries, text, texts, time};
 use super::days::{day_of, last_day};
-use super::{Entry, Model, Ruling, demand};
+use super::{Entry, Facts, Model, Ruling, demand};
 
 /// Something that can stand in the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,12 @@ pub(super) enum Block {
 /// How long a service hold lasts at most.
 pub(super) const HOLD_MS: u64 = 24 * 3_600_000;
 
+/// When a service hold ends by itself.
+pub(super) fn hold_end(facts: &Facts) -> Option<u64> {
+    let last = time(facts, "served")?.saturating_add(HOLD_MS);
+    Some(time(facts, "until").map_or(last, |until| last.min(until)))
+}
+
 /// Where an entry with a term or a lapse stands.
 pub(super) fn state(register: &str, entry: &Entry, now_ms: u64) -> Option<&'static str> {
     let today = day_of(now_ms);
@@ -24,10 +30,7 @@ pub(super) fn state(register: &str, entry: &Entry, now_ms: u64) -> Option<&'stat
     let ended = match register {
         "seal" | "easement" | "residence" => day(facts, "to").is_some_and(|to| today > to),
         // Until the time that the clerk set, at the latest a day after the service.
-        "hold" => {
-            let last = time(facts, "served")?.saturating_add(HOLD_MS);
-            now_ms > last || time(facts, "until").is_some_and(|until| now_ms > until)
-        }
+        "hold" => now_ms > hold_end(facts)?,
         // 民法典 220: fifteen days, unless a lawsuit is proved.
         "objection" => {
             let last = last_day(day(facts, "registered")?, 15);

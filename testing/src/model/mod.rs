@@ -19,6 +19,7 @@ mod notices;
 mod request;
 mod rules;
 mod seals;
+mod timers;
 mod titles;
 mod transfers;
 mod units;
@@ -72,6 +73,8 @@ pub struct Model {
     touched: BTreeMap<(&'static str, usize), Option<Entry>>,
     /// What the last request brought about.
     made: Vec<Made>,
+    /// Service holds that stood when the last block ended.
+    holds_queued: usize,
 }
 
 fn demand(holds: bool, code: &'static str) -> Ruling {

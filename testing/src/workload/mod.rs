@@ -42,6 +42,11 @@ impl Workload {
         &self.model
     }
 
+    /// A block with this time has ended: what the ledger does by itself then.
+    pub fn block_ended(&mut self, now_ms: u64) {
+        self.model.block_ended(now_ms);
+    }
+
     /// The next request, executed at block time `now_ms`, and what becomes of it.
     pub fn next(&mut self, now_ms: u64) -> (Request, Foretold) {
         let action = self.action();
