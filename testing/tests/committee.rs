@@ -185,6 +185,38 @@ fn a_node_joins_by_snapshot_and_fetches_all_history_under_load() {
     });
 }
 
+/// Nobody executes the block that a snapshot is of; if it ends an epoch, the next committee is in
+/// the state alone.
+#[test]
+fn a_node_joins_by_a_snapshot_of_an_epochs_last_block_and_votes() {
+    run(106, |sim| async {
+        let mut city = City::found(sim, plan(106), &[0, 1, 2, 3]).await?;
+        let (mut client, mut board) = (Client::new(&city, 106), Board::of(&city));
+        board.add_node(&city.keys, 4).await?;
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        // From the epoch after this one on, it is of the committee: what it has to read.
+        board.set_committee(&city.keys, &[1, 2, 3, 4]).await?;
+        let last = Height(epochs_on(city.height(), 0).0 - 1);
+        city.reach(last, 300_000).await?;
+        let bundle = city.doors.at(2).unwrap().trust_bundle().map_err(|e| e.to_string())?;
+        assert_eq!(bundle.epochs.last().unwrap().0.epoch, last.0 / EPOCH);
+        city.join_bare(4, &bundle).await?;
+        city.reach(last.next().next(), 120_000).await?;
+        let status = city.doors.at(4).unwrap().status();
+        assert_eq!(status.history_from, Some(last.next()), "its snapshot is of another block");
+        // What it read outlives a power cut.
+        city.crash(4).await?;
+        city.start(4).await?;
+        city.reach(epochs_on(city.height(), 0), 300_000).await?;
+        assert_eq!(city.doors.at(4).unwrap().status().history_from, Some(Height(1)));
+        assert!(validates(&city, 4), "it is of the committee");
+        decides_without_1(&mut city, true).await?;
+        client.request(2).await?;
+        client.courier.receipts.extend(board.0.receipts);
+        checks::everything(&mut city, &mut client).await
+    });
+}
+
 /// The call, signed for as long as a transaction may wait.
 fn lasting(city: &City, (by, call): (String, Call)) -> Vec<u8> {
     let transaction = Transaction {

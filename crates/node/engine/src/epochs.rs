@@ -6,9 +6,10 @@
 //! restarts later finds its epoch from the next height to process.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chaincity_types::wire::Header;
 use commonware_consensus::marshal::core::Processed;
 use commonware_consensus::simplex::config::{Config, Floor, ForwardPolicy, SkipPolicy};
 use commonware_consensus::simplex::elector::RoundRobin;
@@ -33,12 +34,14 @@ use futures::channel::mpsc as news;
 use futures::future::{Either, select};
 use tracing::{error, info, warn};
 
+use crate::app::NodeClock;
 use crate::block::ChainBlock;
 use crate::chain::{Activity, Context, Finalization, PublicKey, Runtime, Scheme};
 use crate::committees::Committees;
 use crate::config::Pace;
 use crate::machine::Machine;
 use crate::node::{Marshal, PEERS_MAX};
+use crate::state::{self, AppliedReader, Databases};
 use crate::status::StatusCell;
 use crate::watch::VoteWatch;
 
@@ -63,7 +66,7 @@ impl<T> Automaton for T where
 }
 
 /// Runs one engine after another.
-pub(crate) struct Orchestrator<E, M, O, B, A> {
+pub(crate) struct Orchestrator<E: Runtime, M, O, B, A> {
     pub(crate) context: E,
     pub(crate) machine: M,
     pub(crate) manager: O,
@@ -79,6 +82,8 @@ pub(crate) struct Orchestrator<E, M, O, B, A> {
     pub(crate) storage: String,
     pub(crate) status: Arc<StatusCell>,
     pub(crate) blocks: news::UnboundedReceiver<(Digested<ChainBlock>, Exact)>,
+    /// The state, once it is open.
+    pub(crate) databases: Arc<OnceLock<Databases<E>>>,
 }
 
 /// Messages of epochs that this node has not entered.
@@ -193,6 +198,34 @@ where
         }
     }
 
+    /// Waits until the machine knows the committee of the epoch after `last`, the last block of
+    /// `epoch`.
+    ///
+    /// It learns it by executing that block. When a snapshot is of that very block it never does:
+    /// the committee is then read from the state. Waiting for it held the node up for ever, since
+    /// of the next epoch nothing can be checked without.
+    async fn hand_over(&mut self, epoch: Epoch, last: &Header) {
+        loop {
+            // Once the state is that after `last`, whoever executed it has persisted it as well.
+            let reached = match self.databases.get() {
+                Some(databases) => {
+                    let (root, _) = state::read(databases, Vec::new()).await;
+                    (root == last.state_root).then(|| AppliedReader(databases.clone()))
+                }
+                None => None,
+            };
+            if self.committees.scheme_of(epoch.next().get()).is_some() {
+                return;
+            }
+            if let Some(state) = reached {
+                info!(%epoch, "the snapshot ends the epoch: reading the next committee from it");
+                let clock = NodeClock::new(self.context.child("hand_over"));
+                self.machine.learn_committee(last.clone(), epoch.get(), state, clock).await;
+            }
+            self.context.sleep(COMMITTEE_POLL).await;
+        }
+    }
+
     /// Admits the epoch's peers. Beyond the limit followers are left out, never validators.
     fn track(&mut self, epoch: Epoch) {
         let validators = self.committees.validators(epoch.get()).unwrap_or_default();
@@ -302,7 +335,7 @@ where
                     let (block, acknowledgement) = block?;
                     let boundary = block.height() == last;
                     if boundary {
-                        self.scheme(epoch.next()).await;
+                        self.hand_over(epoch, block.inner().header()).await;
                     }
                     acknowledgement.acknowledge();
                     if boundary {

@@ -82,6 +82,13 @@ trait Erased: Send + Sync {
     fn certified(&self, height: Height, certificate: Vec<u8>);
     fn equivocated(&self, validator: Vec<u8>, evidence: Vec<u8>);
     fn committee(&self, epoch: u64) -> Option<Committee>;
+    fn learn_committee(
+        &self,
+        last: Header,
+        epoch: u64,
+        state: AnyReader,
+        clock: AnyClock,
+    ) -> BoxFuture<'_, ()>;
     fn can_judge(&self, height: Height) -> bool;
     fn followers(&self) -> Vec<Vec<u8>>;
     fn serve(&self, key: ContentKey) -> Option<Bytes>;
@@ -130,6 +137,16 @@ impl<M: Machine> Erased for M {
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
         Machine::committee(self, epoch)
+    }
+
+    fn learn_committee(
+        &self,
+        last: Header,
+        epoch: u64,
+        state: AnyReader,
+        clock: AnyClock,
+    ) -> BoxFuture<'_, ()> {
+        Box::pin(Machine::learn_committee(self, last, epoch, state, clock))
     }
 
     fn can_judge(&self, height: Height) -> bool {
@@ -206,6 +223,17 @@ impl Machine for AnyMachine {
 
     fn committee(&self, epoch: u64) -> Option<Committee> {
         self.0.committee(epoch)
+    }
+
+    async fn learn_committee<S: StateReader, C: Clock>(
+        &self,
+        last: Header,
+        epoch: u64,
+        state: S,
+        clock: C,
+    ) {
+        let (state, clock) = (AnyReader(Arc::new(state)), AnyClock(Arc::new(clock)));
+        self.0.learn_committee(last, epoch, state, clock).await;
     }
 
     fn can_judge(&self, height: Height) -> bool {

@@ -9,7 +9,7 @@ use chaincity_types::wire::{Block, Committee, Head, Header};
 use chaincity_types::{Digest, Height, Timestamp};
 use futures::future::BoxFuture;
 
-/// Heads of the authenticated state as of a block's parent.
+/// Heads of the authenticated state as of one block: of the parent, where a block is executed.
 pub trait StateReader: Clone + Send + Sync + 'static {
     /// The heads under `keys`, in the same order, read concurrently; `None` where a key is absent.
     fn heads(&self, keys: Vec<Digest>) -> impl Future<Output = Vec<Option<Head>>> + Send;
@@ -102,8 +102,20 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// Two conflicting signed votes of one validator, encoded; kept and shown.
     fn equivocated(&self, validator: Vec<u8>, evidence: Vec<u8>);
 
-    /// The committee of an epoch, once the block before its first is persisted.
+    /// The committee of an epoch, once the block before its first is persisted, or
+    /// [`Machine::learn_committee`] was told of that block.
     fn committee(&self, epoch: u64) -> Option<Committee>;
+
+    /// Learns the committee of the epoch after `last`, a block that ends one, from the state after
+    /// it: a snapshot is of this block, so the machine is never asked to execute or persist it.
+    /// When it returns, [`Machine::committee`] gives it, after a restart too. Idempotent.
+    fn learn_committee<S: StateReader, C: Clock>(
+        &self,
+        last: Header,
+        epoch: u64,
+        state: S,
+        clock: C,
+    ) -> impl Future<Output = ()> + Send;
 
     /// Whether the machine holds whatever blocks it needs to judge those above `height`, the last
     /// of an epoch. Asked when the next epoch begins: if not, the node signs nothing in it.

@@ -331,6 +331,8 @@ impl<M: Machine> Node<M> {
         let (orchestrator_machine, orchestrator_manager) = (machine.clone(), manager.clone());
         let (orchestrator_marshal, orchestrator_status) = (marshal.clone(), Arc::clone(&status));
         let (orchestrator_blocker, pace) = (blocker.clone(), config.pace);
+        let databases = Arc::new(OnceLock::new());
+        let orchestrator_databases = Arc::clone(&databases);
         context.child("orchestrator").spawn(move |context| {
             Orchestrator {
                 context,
@@ -348,6 +350,7 @@ impl<M: Machine> Node<M> {
                 storage,
                 status: orchestrator_status,
                 blocks: news.blocks,
+                databases: orchestrator_databases,
             }
             .run(channels.votes, channels.certificates, channels.votes_resolver)
         });
@@ -379,7 +382,6 @@ impl<M: Machine> Node<M> {
         context.child("gossip").spawn(move |_| hear_gossip(listener, incoming));
 
         // The state opens while questions are answered already: execution may ask some itself.
-        let databases = Arc::new(OnceLock::new());
         let (opened, opened_status) = (Arc::clone(&databases), Arc::clone(&status));
         let processed = marshal.clone();
         let mut ready = Some(ready);

@@ -138,6 +138,21 @@ impl<E: Runtime> StateReader for BatchReader<E> {
     }
 }
 
+/// Reads the latest applied state.
+pub(crate) struct AppliedReader<E: Runtime>(pub(crate) Databases<E>);
+
+impl<E: Runtime> Clone for AppliedReader<E> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<E: Runtime> StateReader for AppliedReader<E> {
+    async fn heads(&self, keys: Vec<Digest>) -> Vec<Option<Head>> {
+        read(&self.0, keys).await.1
+    }
+}
+
 pub(crate) fn head(value: &Value) -> Head {
     let mut bytes = [0; Head::SIZE];
     bytes.copy_from_slice(value.as_ref());

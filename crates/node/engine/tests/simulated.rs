@@ -76,6 +76,29 @@ impl Cluster {
         panic!("node {node} has no block in two minutes");
     }
 
+    /// Takes the storage of node 3 away and lets it ask for a snapshot, with the committees that a
+    /// trust bundle of the time tells.
+    async fn join_anew(&mut self) {
+        self.sim.crash(3).await;
+        self.sim.wipe(3);
+        let epoch = self.toys[0].height() / EPOCH;
+        let toy = Toy::new(&[0b1111]);
+        toy.disk.lock().unwrap().committees.extend((1..=epoch).map(|epoch| (epoch, 0b1111)));
+        self.restart(3, toy, Some(epoch)).await;
+    }
+
+    /// Demands that node 3 goes on with the others, has their state, and is needed: without it and
+    /// node 0 nothing would be decided.
+    async fn assert_takes_part(&mut self) {
+        self.reach(&[0, 1, 2, 3], self.toys[0].height() + 1).await;
+        let next = (self.toys[0].height() / EPOCH + 2) * EPOCH;
+        self.reach(&[0, 1, 2, 3], next).await;
+        assert!(self.handles[3].status().validator, "it votes again");
+        self.sim.crash(0).await;
+        self.reach(&[1, 2, 3], next + 6).await;
+        self.assert_same(&[1, 2, 3], next + 6);
+    }
+
     fn assert_same(&self, nodes: &[usize], height: u64) {
         let header = self.toys[nodes[0]].header(height).unwrap();
         for node in nodes {
@@ -299,6 +322,84 @@ fn a_power_cut_right_after_the_first_block_of_a_snapshot_is_survived() {
             println!("asked for at {asked}, cut after {cut_ms} ms");
             cut_after_the_first_block(asked, cut_ms);
         }
+    }
+}
+
+/// Lets a node join by a snapshot that it asks for at height `asked`; gives the first block that it
+/// executed.
+fn first_after_joining(seed: u64, asked: u64) -> u64 {
+    simulate(seed, Weather::default(), |sim| async move {
+        let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+        cluster.reach(&[0, 1, 2, 3], asked).await;
+        cluster.join_anew().await;
+        cluster.assert_takes_part().await;
+        let first = *cluster.toys[3].disk.lock().unwrap().blocks.first_key_value().unwrap().0;
+        assert!(first > EPOCH, "it executed from {first}, not from genesis");
+        first
+    })
+}
+
+/// The committee of the next epoch comes with the execution of an epoch's last block. A node whose
+/// snapshot was of that very block waited for it for ever: when the last block was the newest one
+/// as it asked, and when the snapshot was moved on to it while it was being fetched.
+#[test]
+fn a_node_joins_by_a_snapshot_of_any_block_of_an_epoch() {
+    let (mut newest, mut moved) = (0, 0);
+    for seed in [11, 13] {
+        for asked in 2 * EPOCH - 2..=3 * EPOCH {
+            println!("seed {seed}, asked for at {asked}");
+            let first = first_after_joining(seed, asked);
+            match first.is_multiple_of(EPOCH) {
+                true if first <= asked + 2 => newest += 1,
+                true => moved += 1,
+                false => {}
+            }
+        }
+    }
+    assert!(newest > 0 && moved > 0, "{newest} and {moved} snapshots were of a last block");
+}
+
+/// A node whose snapshot is of an epoch's last block loses its power before, while and after it
+/// learns the next committee from it.
+#[test]
+fn a_power_cut_right_after_a_snapshot_of_an_epochs_last_block_is_survived() {
+    for cut_ms in [0, 5, 10, 15, 20, 25, 50, 500] {
+        println!("cut after {cut_ms} ms");
+        simulate(13, Weather::default(), |sim| async move {
+            let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+            cluster.reach(&[0, 1, 2, 3], 3 * EPOCH - 1).await;
+            cluster.join_anew().await;
+            while cluster.handles[3].status().opened_at == Height(0) {
+                cluster.sim.pass_ms(1).await;
+            }
+            assert_eq!(cluster.toys[3].height(), 0, "nothing was executed yet");
+            cluster.sim.pass_ms(cut_ms).await;
+            cluster.sim.crash(3).await;
+            let toy = cluster.toys[3].restarted();
+            cluster.restart(3, toy, None).await;
+            cluster.assert_takes_part().await;
+            let held = cluster.toys[3].disk.lock().unwrap().blocks.contains_key(&(3 * EPOCH - 1));
+            assert!(!held, "its snapshot was not of the last block");
+        });
+    }
+}
+
+#[test]
+fn a_node_that_missed_two_epochs_catches_up_without_a_snapshot() {
+    for asked in [EPOCH - 3, EPOCH - 2, EPOCH - 1, EPOCH, EPOCH + 1] {
+        println!("down from {asked} on");
+        simulate(15, Weather::default(), |sim| async move {
+            let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
+            cluster.reach(&[0, 1, 2, 3], asked).await;
+            cluster.sim.crash(3).await;
+            cluster.reach(&[0, 1, 2], asked + 2 * EPOCH + 3).await;
+            let toy = cluster.toys[3].restarted();
+            cluster.restart(3, toy, None).await;
+            cluster.assert_takes_part().await;
+            let disk = cluster.toys[3].disk.lock().unwrap();
+            let newest = *disk.blocks.last_key_value().unwrap().0;
+            assert!(disk.blocks.keys().copied().eq(1..=newest), "it executed every block");
+        });
     }
 }
 

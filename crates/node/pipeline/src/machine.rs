@@ -454,6 +454,28 @@ impl Machine for Pipeline {
         self.inner.shared().committees.get(&epoch).cloned()
     }
 
+    async fn learn_committee<S: StateReader, C: Clock>(
+        &self,
+        last: Header,
+        epoch: u64,
+        state: S,
+        clock: C,
+    ) {
+        // What a block without transactions, after the last one, would say of the next epoch.
+        let context = self.context(last.height.next(), last.time, epoch);
+        let Outcome { next_committee, .. } =
+            self.execute_surely(context, &[], &state, &clock).await;
+        let stored = if hash::committee_digest(&next_committee) == last.next_committee {
+            self.store_committee(&next_committee)
+        } else {
+            // The state is that of the block, by its root: only a fault of ours gets here.
+            Err(NodeError::Fault(format!("the committee after block {} is another", last.height)))
+        };
+        if let Err(fault) = stored {
+            stop(&fault);
+        }
+    }
+
     fn can_judge(&self, height: Height) -> bool {
         self.holds_window(height)
     }

@@ -419,15 +419,21 @@ impl Pipeline {
         inner.store.append(&stored, &bodies).map_err(fault)?;
         inner.shared().timers_waiting_since = executed.timers_waiting_since;
         if self.is_boundary(block.header.height) {
-            let committee = &pending.next_committee;
-            inner
-                .store
-                .put_meta(&committee_name(committee.epoch), &cbor::encode(committee))
-                .map_err(fault)?;
-            inner.shared().committees.insert(committee.epoch, committee.clone());
+            self.store_committee(&pending.next_committee)?;
         }
         let written: Vec<_> = executed.versions.iter().map(|v| v.body).collect();
         self.note_governance(&written, true)
+    }
+
+    /// Makes the committee of an epoch durable, then known.
+    pub(crate) fn store_committee(&self, committee: &Committee) -> Result<(), NodeError> {
+        let inner = &*self.inner;
+        inner
+            .store
+            .put_meta(&committee_name(committee.epoch), &cbor::encode(committee))
+            .map_err(|e| NodeError::Fault(chain(&e)))?;
+        inner.shared().committees.insert(committee.epoch, committee.clone());
+        Ok(())
     }
 
     /// Keeps the lists that come from governance records: operators, nodes and packages. A
