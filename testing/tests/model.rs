@@ -163,7 +163,7 @@ const REACHED: [&str; 4] = ["unknown-operator", "not-authorised", "not-found", "
 
 /// Actions about applications, representation, queries and facilities: the model has no rule for
 /// them yet, and they are tried by scenarios alone.
-const UNFORETOLD: [&str; 20] = [
+const UNFORETOLD: [&str; 22] = [
     "accept-application",
     "apply-registration",
     "approve-application",
@@ -173,10 +173,12 @@ const UNFORETOLD: [&str; 20] = [
     "close-facility",
     "decline-application",
     "deliver-certificate",
+    "migrate-unit",
     "print-certificate",
     "query",
     "query-person",
     "record-facility",
+    "record-generation",
     "refuse-application",
     "register-representation",
     "review-application",

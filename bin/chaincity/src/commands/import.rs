@@ -14,6 +14,7 @@ use crate::exit::Exit;
 use crate::failure::settle;
 use crate::folder;
 use crate::import::check::{self, Mapping};
+use crate::import::generation::Outcome;
 use crate::import::mapping;
 use crate::import::remote::Remote;
 use crate::import::report;
@@ -60,7 +61,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     if !summary.adds_up {
         return Ok(Exit::Fault);
     }
-    Ok(if summary.total.refused > 0 { Exit::Rejected } else { Exit::Ok })
+    let generation = summary.generation.as_ref().map(|told| told.outcome);
+    let refused = summary.total.refused > 0 || generation == Some(Outcome::Refused);
+    Ok(if refused { Exit::Rejected } else { Exit::Ok })
 }
 
 /// Shown on a terminal only; it goes to standard error.

@@ -121,7 +121,8 @@ impl Page {
         let line = |shown: &Shown| {
             let (explained, by) = (&shown.explained, &shown.explained.record.by);
             let action = explained.rules.as_ref().map(|rules| rows::both(&rules.title));
-            let fields: Vec<&str> = explained.changes.iter().map(|c| c.field.as_str()).collect();
+            let fields: Vec<&str> =
+                rows::changes(explained).iter().map(|c| c.field.as_str()).collect();
             let cells = [
                 explained.record.version.to_string(),
                 rows::china(&explained.record.began),
@@ -157,10 +158,11 @@ impl Page {
         ));
         self.rows(&rows::facts(shown));
         self.heading(3, "变更", "Changes");
-        if explained.changes.is_empty() {
+        let changes = rows::changes(explained);
+        if changes.is_empty() {
             self.paragraph("无。", "None.");
         } else {
-            let changes = explained.changes.iter().map(|change| {
+            let changes = changes.iter().map(|change| {
                 let (name, before, after) = rows::change(change);
                 vec![name, before, after]
             });
@@ -198,11 +200,9 @@ impl Page {
             self.paragraph("各代一致。", "The generations agree.");
             return;
         }
-        let differences = comparison.differences.iter().map(|found| {
-            let (name, when, before, after) = rows::difference(found);
-            vec![name, when, before, after]
-        });
-        let lines: Vec<_> = differences.collect();
+        let differences = comparison.differences.iter();
+        let lines: Vec<_> =
+            differences.map(|found| rows::difference(found, comparison).to_vec()).collect();
         let heads =
             [("字段", "Field"), ("首见于", "First in"), ("前代", "Before"), ("本代", "After")];
         self.table(&heads, &lines);

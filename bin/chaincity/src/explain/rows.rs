@@ -1,6 +1,8 @@
 //! What a report says, row by row, in both languages: the same on a terminal and on paper.
 
-use chaincity_client::api::explain::{Change, Difference, Later, Source};
+use chaincity_client::api::explain::{
+    Change, Comparison, Difference, Explained, GENERATION, Later, SOURCE, Source,
+};
 use chaincity_client::api::json::parse_time;
 use chaincity_client::api::package::{GuardInfo, TextInfo};
 use jiff::tz::{TimeZone, offset};
@@ -128,9 +130,10 @@ pub(super) fn facts(shown: &Shown) -> Vec<Row> {
         rows.push(row("更正原因", "Reason of the correction", &*corrects.reason));
         rows.push(row("更正依据", "Legal basis of the correction", &*corrects.basis));
     }
-    rows.extend(
-        shown.explained.source.as_ref().map(|s| row("数据来源", "Imported from", source(s))),
-    );
+    rows.extend(shown.explained.source.as_ref().map(|from| {
+        let number = from.number.map(|n| format!("{}；", generation(n))).unwrap_or_default();
+        row("数据来源", "Imported from", format!("{number}{}", source(from)))
+    }));
     rows
 }
 
@@ -163,14 +166,45 @@ fn rules(shown: &Shown) -> Vec<Row> {
     rows
 }
 
+/// What stands for what a record does not say.
+const NOT_SAID: &str = "未载 · not recorded";
+
+/// The system that imported data came from.
+fn system(source: &Source) -> String {
+    match (&source.system, &source.system_en) {
+        (Some(zh), Some(en)) => format!("{zh} · {en}"),
+        (Some(one), None) | (None, Some(one)) => one.clone(),
+        (None, None) => NOT_SAID.to_owned(),
+    }
+}
+
+/// A generation by its number.
+pub(super) fn generation(number: u64) -> String {
+    format!("第 {number} 代 · generation {number}")
+}
+
+/// What changed, for a person: without where the version came from, which is told in a line of
+/// its own.
+pub(super) fn changes(explained: &Explained) -> Vec<&Change> {
+    let origin = |change: &&Change| {
+        let field = change.field.split('.').next().unwrap_or_default();
+        explained.source.is_some() && [GENERATION, SOURCE].contains(&field)
+    };
+    explained.changes.iter().filter(|change| !origin(change)).collect()
+}
+
 /// Where imported data came from. What the record does not say is said to be missing.
 pub(super) fn source(source: &Source) -> String {
-    let Source { system, exported, operator, file, digest, row } = source;
-    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "未载 · not recorded".into());
+    let Source { number: _, system: _, system_en: _, exported, operator, file, digest, row, rows } =
+        source;
+    let said = |text: &Option<String>| text.clone().unwrap_or_else(|| NOT_SAID.to_owned());
+    let lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let row =
+        if lines.is_empty() { row.map(|row| row.to_string()) } else { Some(lines.join("、")) };
     let mut parts = vec![
-        format!("系统 · system: {}", said(system)),
+        format!("系统 · system: {}", system(source)),
         format!("文件 · file: {}", said(file)),
-        format!("行 · row: {}", said(&row.map(|row| row.to_string()))),
+        format!("行 · row: {}", said(&row)),
     ];
     parts.extend(exported.as_ref().map(|time| format!("导出时间 · exported: {}", china(time))));
     parts.extend(operator.as_ref().map(|who| format!("导出人 · exported by: {who}")));
@@ -217,10 +251,16 @@ pub(super) fn later(later: &Later) -> String {
     )
 }
 
-/// In which migration a field first differed, and in which version it changed.
-pub(super) fn difference(found: &Difference) -> (String, String, String, String) {
-    let mut when = format!("第 {n} 代 · generation {n}", n = found.generation);
+/// In which migration a field first differed: its name, when, and what the two generations say.
+pub(super) fn difference(found: &Difference, among: &Comparison) -> [String; 4] {
+    let mut when = generation(found.generation);
     when.push_str(&format!("（第 {v} 版 · version {v}）", v = found.changed_in));
+    let says = |number: u64, said: Option<&Value>| {
+        let of = among.generations.iter().find(|generation| generation.number == number);
+        let system = of.map(|of| system(&of.source)).unwrap_or_default();
+        format!("{}（{system}）= {}", generation(number), value(said))
+    };
     let name = named(&found.field, found.title.as_ref());
-    (name, when, value(found.before.as_ref()), value(found.after.as_ref()))
+    let before = says(found.generation_before, found.before.as_ref());
+    [name, when, before, says(found.generation, found.after.as_ref())]
 }

@@ -139,8 +139,8 @@ fn a_person_sees_times_in_china_and_each_versions_verdict() {
     assert!(has("  时间 · Time: 2026-09-21 22:13:20.001 +08:00"), "{lines:#?}");
     assert!(has("    owner x · x: x1 → x2"), "{lines:#?}");
     assert!(has("    历史链 · Chain of versions: 不成立 · does not hold: x · x (x)"), "{lines:#?}");
-    let first = "  首次不同 · first differs: owner x · x: 第 2 代 · generation 2（第 2 版 · version 2）: \
-                 x1 → x2";
+    let first = "  owner x · x: 第 1 代 · generation 1（x）= x1；第 2 代 · generation 2（x）= x2；\
+                 首次不同 · first differs: 第 2 代 · generation 2（第 2 版 · version 2）";
     assert!(has(first), "{lines:#?}");
 }
 

@@ -33,11 +33,12 @@ fn version(shown: &Shown) -> Vec<String> {
     let mut lines = vec![format!("第 {number} 版 · version {number}  {verified}")];
     lines.extend(rows::facts(shown).iter().map(|row| line(2, row)));
     lines.push("  变更 · Changes:".to_owned());
-    for change in &explained.changes {
+    let changes = rows::changes(explained);
+    for change in &changes {
         let (name, before, after) = rows::change(change);
         lines.push(format!("    {name}: {before} → {after}"));
     }
-    if explained.changes.is_empty() {
+    if changes.is_empty() {
         lines.push("    （无 · none）".to_owned());
     }
     if let Some(rules) = &explained.rules {
@@ -60,16 +61,16 @@ fn generations(report: &Report) -> Vec<String> {
     }
     let mut lines = vec![String::new(), "导入各代 · Import generations".to_owned()];
     for generation in &comparison.generations {
-        let (n, v) = (generation.number, generation.version);
+        let (n, v) = (rows::generation(generation.number), generation.version);
         let source = rows::source(&generation.source);
-        lines.push(format!("  第 {n} 代 · generation {n}（第 {v} 版 · version {v}）: {source}"));
+        lines.push(format!("  {n}（第 {v} 版 · version {v}）: {source}"));
     }
     if comparison.generations.len() > 1 && comparison.differences.is_empty() {
         lines.push("  各代一致 · the generations agree".to_owned());
     }
     for found in &comparison.differences {
-        let (name, when, before, after) = rows::difference(found);
-        lines.push(format!("  首次不同 · first differs: {name}: {when}: {before} → {after}"));
+        let [name, when, before, after] = rows::difference(found, comparison);
+        lines.push(format!("  {name}: {before}；{after}；首次不同 · first differs: {when}"));
     }
     lines
 }

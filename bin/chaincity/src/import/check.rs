@@ -3,15 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_package::model::{Action, Field, FieldType, Package};
+use chaincity_package::model::{Action, Field, FieldType, Package, Text};
 use chaincity_types::{Reject, Value};
 use encoding_rs::Encoding;
 use serde_saphyr::Spanned;
 
 use super::convert::{self, Convert};
+use super::generation::Generation;
 use super::mapping::{
-    CallText, ChildrenText, ExprText, FileText, FlagText, KeyText, MappingProblem, MappingText,
-    Ordered, Title,
+    CallText, ChildrenText, DifferText, ExprText, FileText, FlagText, KeyText, MappingProblem,
+    MappingText, Ordered, Title,
 };
 use super::read::Shape;
 
@@ -29,6 +30,10 @@ pub(crate) struct Mapping {
     pub(crate) assumptions: Vec<Title>,
     /// The package.
     pub(crate) package: String,
+    /// Which state of which system the files are.
+    pub(crate) generation: Option<Generation>,
+    /// What the reject codes of the called actions mean.
+    codes: BTreeMap<String, Title>,
     /// The files, as reported.
     pub(crate) files: Vec<FileSpec>,
     /// The file whose rows become calls.
@@ -39,6 +44,18 @@ pub(crate) struct Mapping {
     pub(crate) calls: Vec<CallSpec>,
     /// Today, as days since 1970-01-01: identifiers that hold a date are checked against it.
     pub(crate) today: i32,
+}
+
+impl Mapping {
+    /// Why the ledger refused a call, for a person.
+    pub(crate) fn why(&self, code: &str) -> Title {
+        let known = Reject::ALL.iter().find(|known| known.code() == code);
+        let kernel = known.map(|known| (known.zh(), known.en()));
+        let (zh, en) =
+            kernel.unwrap_or(("被应用包的前置条件驳回", "rejected by a guard of the package"));
+        let own = self.codes.get(code).cloned();
+        own.unwrap_or_else(|| Title { zh: zh.to_owned(), en: en.to_owned() })
+    }
 }
 
 /// A file.
@@ -125,6 +142,10 @@ pub(crate) enum Expr {
     },
     /// Words for what is doubtful.
     Flags(Vec<Flag>),
+    /// The line of the row.
+    Line,
+    /// The lines of the rows of a joined file that are part of a call.
+    Lines(usize),
 }
 
 /// A part of a template.
@@ -141,19 +162,23 @@ pub(crate) enum Piece {
 pub(crate) struct Flag {
     /// The word.
     pub(crate) flag: String,
-    /// When.
-    pub(crate) when: When,
+    /// What must all hold; nothing, for every row.
+    pub(crate) when: Vec<When>,
 }
 
-/// When a flag is set.
+/// A condition of a flag.
 #[derive(Debug)]
 pub(crate) enum When {
     /// A cell contains a text.
     Contains(usize, String),
+    /// A cell does not contain a text.
+    Lacks(usize, String),
     /// A joined row was set aside.
     ChildrenSetAside,
-    /// For every row.
-    Always,
+    /// The shares in the rows of a joined file do not make a whole.
+    NotWhole(usize),
+    /// The rows of a joined file differ in a column.
+    Differ(usize, usize),
 }
 
 /// Compiles a mapping against the package that it names.
@@ -170,6 +195,7 @@ pub(crate) fn compile(
         files: Vec::new(),
         names: Vec::new(),
         used: Vec::new(),
+        generation: None,
         today,
     };
     if text.package.value != package.id {
@@ -183,6 +209,7 @@ pub(crate) fn compile(
         compiler.problem(&text.id, "`import` has 1 to 40 lower-case letters, digits and hyphens");
     }
     compiler.files(text);
+    compiler.generation(text, package);
     let main = compiler.files.iter().position(|(name, _)| *name == text.rows.value);
     let Some(main) = main else {
         compiler.problem(&text.rows, format!("`{}` is none of the files", text.rows.value));
@@ -210,14 +237,37 @@ pub(crate) fn compile(
         return Err(compiler.problems);
     }
     let files = compiler.files.into_iter().map(|(_, file)| file).collect();
+    let actions = &package.actions;
     let (id, package) = (text.id.value.clone(), package.id.clone());
     let (title, assumptions) = (text.title.clone(), text.assumptions.clone());
-    Ok(Mapping { id, title, assumptions, package, files, main, names, calls, today })
+    let (generation, codes) = (compiler.generation, codes(text, actions));
+    Ok(Mapping {
+        id,
+        title,
+        assumptions,
+        package,
+        generation,
+        codes,
+        files,
+        main,
+        names,
+        calls,
+        today,
+    })
 }
 
 fn at<T>(place: &Spanned<T>, cause: impl Into<String>) -> MappingProblem {
     let (line, column) = (place.referenced.line(), place.referenced.column());
     MappingProblem { line, column, cause: cause.into() }
+}
+
+/// What the reject codes of the called actions mean.
+fn codes(text: &MappingText, actions: &BTreeMap<String, Action>) -> BTreeMap<String, Title> {
+    let first = text.generation.iter().map(|generation| &generation.value.action);
+    let called = first.chain(text.calls.iter().map(|call| &call.value.action));
+    let guards = called.filter_map(|name| actions.get(name)).flat_map(|action| &action.guards);
+    let title = |Text { zh, en }: &Text| Title { zh: zh.clone(), en: en.clone() };
+    guards.map(|guard| (guard.code.clone(), title(&guard.text))).collect()
 }
 
 struct Compiler {
@@ -226,6 +276,7 @@ struct Compiler {
     names: Vec<String>,
     /// Files whose rows became a list.
     used: Vec<usize>,
+    generation: Option<Generation>,
     today: i32,
 }
 
@@ -240,6 +291,32 @@ impl Compiler {
                 Ok(spec) => self.files.push((name.clone(), spec)),
                 Err(cause) => self.problem(file, cause),
             }
+        }
+    }
+
+    fn generation(&mut self, text: &MappingText, package: &Package) {
+        let Some(place) = &text.generation else { return };
+        let files: Vec<String> = self.files.iter().map(|(_, file)| file.path.clone()).collect();
+        match Generation::compile(&place.value, package, &files, self.today) {
+            Ok(generation) => {
+                let action = package.actions.get(&generation.action);
+                self.already(place, &place.value.already, action);
+                self.generation = Some(generation);
+            }
+            Err(cause) => self.problem(place, cause),
+        }
+    }
+
+    /// A second run must find what the first one wrote.
+    fn already<T>(&mut self, place: &Spanned<T>, already: &[String], action: Option<&Action>) {
+        if already.is_empty() {
+            let cause = "`already` names no code, so a second run would not find what is there";
+            self.problem(place, cause);
+        }
+        let Some(action) = action else { return };
+        for code in already.iter().filter(|code| !may_reject(action, code)) {
+            let cause = format!("action `{}` never rejects with `{code}`", action.name);
+            self.problem(place, cause);
         }
     }
 
@@ -273,15 +350,7 @@ impl Compiler {
             self.problem(call, format!("package `{}` has no action `{name}`", package.id));
             return None;
         };
-        if already.is_empty() {
-            self.problem(
-                call,
-                "`already` names no code, so a second run would not find what is there",
-            );
-        }
-        for code in already.iter().filter(|code| !may_reject(action, code)) {
-            self.problem(call, format!("action `{name}` never rejects with `{code}`"));
-        }
+        self.already(call, already, Some(action));
         let input = self.fields(call, input, main, names, &action.input);
         let declared = action.input.clone();
         Some(CallSpec { action: name.clone(), already: already.clone(), input, declared })
@@ -327,7 +396,7 @@ impl Compiler {
     ) -> Option<Expr> {
         let ExprText { column, convert, allow, words, constant, template, key, name, .. } =
             &place.value;
-        let ExprText { synthetic_holders, children, flags, .. } = &place.value;
+        let ExprText { synthetic_holders, children, flags, source, of, .. } = &place.value;
         let kinds = [
             column.is_some(),
             constant.is_some(),
@@ -337,6 +406,7 @@ impl Compiler {
             synthetic_holders.is_some(),
             children.is_some(),
             flags.is_some(),
+            source.is_some(),
         ];
         if kinds.iter().filter(|given| **given).count() != 1 {
             self.problem(place, "exactly one source of the value is needed, such as `column`");
@@ -367,6 +437,9 @@ impl Compiler {
         }
         if let Some(children) = children {
             return self.children(place, children, wanted);
+        }
+        if let Some(source) = source {
+            return self.source(place, file, source, of.as_deref());
         }
         flags.as_ref().and_then(|flags| self.flags(place, file, flags))
     }
@@ -441,17 +514,19 @@ impl Compiler {
         text: &ChildrenText,
         wanted: Option<(&FieldType, &[Expr])>,
     ) -> Option<Expr> {
-        let Some(file) = self.files.iter().position(|(name, _)| *name == text.file) else {
-            self.problem(place, format!("`{}` is none of the files", text.file));
-            return None;
-        };
+        let file = self.file(place, &text.file)?;
         let Some((FieldType::List(kind, max), names)) = wanted else {
             self.problem(place, "joined rows become a list");
             return None;
         };
-        let FieldType::Map(declared) = kind.as_ref() else {
-            self.problem(place, "joined rows become a list of maps");
-            return None;
+        let share = share_fields();
+        let declared = match kind.as_ref() {
+            FieldType::Map(declared) => declared,
+            FieldType::Share => &share,
+            _ => {
+                self.problem(place, "joined rows become a list of maps or of shares");
+                return None;
+            }
         };
         self.used.push(file);
         let item = self.fields(place, &text.item, file, names, declared);
@@ -466,25 +541,94 @@ impl Compiler {
         texts: &[FlagText],
     ) -> Option<Expr> {
         let mut flags = Vec::new();
-        for FlagText { flag, column, contains, children_set_aside } in texts {
-            let when = match (column, contains, children_set_aside) {
-                (Some(column), Some(text), false) => {
-                    When::Contains(self.column(place, file, column)?, text.clone())
-                }
-                (None, None, true) => When::ChildrenSetAside,
-                (None, None, false) => When::Always,
-                _ => {
-                    self.problem(
-                        place,
-                        "a flag has `column` and `contains`, or `children_set_aside`, or nothing",
-                    );
-                    return None;
-                }
-            };
-            flags.push(Flag { flag: flag.clone(), when });
+        for text in texts {
+            let when = self.conditions(place, file, text)?;
+            flags.push(Flag { flag: text.flag.clone(), when });
         }
         Some(Expr::Flags(flags))
     }
+
+    fn conditions(
+        &mut self,
+        place: &Spanned<ExprText>,
+        file: usize,
+        text: &FlagText,
+    ) -> Option<Vec<When>> {
+        let FlagText { flag: _, column, contains, lacks, children_set_aside, not_whole, differ } =
+            text;
+        let mut when = Vec::new();
+        if column.is_some() != (contains.is_some() || lacks.is_some()) {
+            self.problem(place, "`column` goes with `contains` or `lacks`");
+            return None;
+        }
+        if let Some(column) = column {
+            let column = self.column(place, file, column)?;
+            when.extend(contains.clone().map(|text| When::Contains(column, text)));
+            when.extend(lacks.clone().map(|text| When::Lacks(column, text)));
+        }
+        if *children_set_aside {
+            when.push(When::ChildrenSetAside);
+        }
+        if let Some(name) = not_whole {
+            when.push(When::NotWhole(self.file(place, name)?));
+        }
+        if let Some(DifferText { file, column }) = differ {
+            let file = self.file(place, file)?;
+            when.push(When::Differ(file, self.column(place, file, column)?));
+        }
+        Some(when)
+    }
+
+    fn file(&mut self, place: &Spanned<ExprText>, name: &str) -> Option<usize> {
+        let found = self.files.iter().position(|(known, _)| known == name);
+        if found.is_none() {
+            self.problem(place, format!("`{name}` is none of the files"));
+        }
+        found
+    }
+
+    /// Where a row stands.
+    fn source(
+        &mut self,
+        place: &Spanned<ExprText>,
+        file: usize,
+        source: &str,
+        of: Option<&str>,
+    ) -> Option<Expr> {
+        let of = match of {
+            Some(name) => Some(self.file(place, name)?),
+            None => None,
+        };
+        let text = |text: &str| Expr::Constant(Value::Text(text.to_owned()));
+        match (source, of) {
+            ("generation", None) => match &self.generation {
+                Some(generation) => Some(text(&generation.id)),
+                None => {
+                    self.problem(place, "the mapping names no generation");
+                    None
+                }
+            },
+            ("file", _) => self.files.get(of.unwrap_or(file)).map(|(_, spec)| text(&spec.path)),
+            ("row", None) => Some(Expr::Line),
+            ("rows", Some(of)) => Some(Expr::Lines(of)),
+            _ => {
+                let cause =
+                    "a source is `generation`, `file`, `row`, or `file` or `rows` with `of`";
+                self.problem(place, cause);
+                None
+            }
+        }
+    }
+}
+
+/// What a share consists of, as the items of a list of them are mapped.
+fn share_fields() -> BTreeMap<String, Field> {
+    let field = |name: &str, kind| {
+        let title = Text { zh: name.to_owned(), en: name.to_owned() };
+        (name.to_owned(), Field { kind, optional: false, title })
+    };
+    [field("subject", FieldType::Subject), field("n", FieldType::Int), field("d", FieldType::Int)]
+        .into()
 }
 
 fn file_spec(text: &FileText) -> Result<FileSpec, String> {
@@ -560,7 +704,11 @@ fn fits(expr: &Expr, kind: &FieldType, names: &[Expr], today: i32) -> Result<(),
         },
         Expr::Template(_) | Expr::Key { .. } => is_text,
         Expr::SyntheticHolders(_) => is_list_of(kind, |item| *item == FieldType::Share),
-        Expr::Children { .. } => is_list_of(kind, |item| matches!(item, FieldType::Map(_))),
+        Expr::Children { .. } => {
+            is_list_of(kind, |item| matches!(item, FieldType::Map(_) | FieldType::Share))
+        }
+        Expr::Line => *kind == FieldType::Int,
+        Expr::Lines(_) => is_list_of(kind, |item| *item == FieldType::Int),
         Expr::Flags(flags) => {
             let all = |item: &FieldType| {
                 flags.iter().all(|f| item.check(&Value::Text(f.flag.clone()), today).is_ok())

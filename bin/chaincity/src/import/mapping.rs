@@ -42,6 +42,9 @@ pub(crate) struct MappingText {
     pub(crate) assumptions: Vec<Title>,
     /// The package whose actions are called.
     pub(crate) package: Spanned<String>,
+    /// Which state of which system the files are, when there are several.
+    #[serde(default)]
+    pub(crate) generation: Option<Spanned<GenerationText>>,
     /// Files by name, in the order in which they are reported.
     pub(crate) files: Ordered<Spanned<FileText>>,
     /// The file whose rows become calls; the others are joined to it by key.
@@ -61,6 +64,36 @@ pub(crate) struct Title {
     pub(crate) zh: String,
     /// English.
     pub(crate) en: String,
+}
+
+/// An import generation, and the action that records it before the first row.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct GenerationText {
+    /// The register whose states these are: generations of one series follow each other.
+    pub(crate) series: String,
+    /// Which of them, from 1.
+    pub(crate) number: u32,
+    /// The system.
+    pub(crate) system: SystemText,
+    /// When the system gave the data out: a date or an RFC 3339 time.
+    pub(crate) exported: String,
+    /// Who gave them out.
+    pub(crate) operator: String,
+    /// The action.
+    pub(crate) action: String,
+    /// Reject codes that say the generation is recorded.
+    pub(crate) already: Vec<String>,
+}
+
+/// A system's name.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum SystemText {
+    /// In both languages.
+    Both(Title),
+    /// In one.
+    One(String),
 }
 
 /// A file.
@@ -98,7 +131,7 @@ pub(crate) struct CallText {
 }
 
 /// Where a value comes from: exactly one of `column`, `constant`, `template`, `key`, `name`,
-/// `synthetic_holders`, `children`, `flags`.
+/// `synthetic_holders`, `children`, `flags`, `source`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ExprText {
@@ -126,6 +159,10 @@ pub(crate) struct ExprText {
     pub(crate) children: Option<ChildrenText>,
     /// A list of words for what is doubtful about the row; absent when nothing is.
     pub(crate) flags: Option<Vec<FlagText>>,
+    /// Where the row stands: `generation`, `file`, `row`, or `rows`.
+    pub(crate) source: Option<String>,
+    /// The joined file whose `file` or `rows` are meant.
+    pub(crate) of: Option<String>,
 }
 
 /// A key made of several columns.
@@ -152,19 +189,35 @@ pub(crate) struct ChildrenText {
     pub(crate) item: Ordered<Spanned<ExprText>>,
 }
 
-/// When a flag is set.
+/// When a flag is set: when everything that is said holds.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FlagText {
     /// The word.
     pub(crate) flag: String,
-    /// Set when this column …
+    /// This column …
     pub(crate) column: Option<String>,
-    /// … contains this text.
+    /// … contains this text …
     pub(crate) contains: Option<String>,
-    /// Set when a joined row was set aside.
+    /// … and does not contain this one.
+    pub(crate) lacks: Option<String>,
+    /// A joined row was set aside.
     #[serde(default)]
     pub(crate) children_set_aside: bool,
+    /// The shares in the rows of this joined file do not make a whole.
+    pub(crate) not_whole: Option<String>,
+    /// Joined rows differ in a column.
+    pub(crate) differ: Option<DifferText>,
+}
+
+/// A column in which joined rows may differ.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DifferText {
+    /// The file.
+    pub(crate) file: String,
+    /// The column.
+    pub(crate) column: String,
 }
 
 /// Reads a mapping's shape.

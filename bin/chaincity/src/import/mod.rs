@@ -3,13 +3,15 @@
 //! A *mapping* (`mapping`) names files, columns, conversions and actions; it is checked against
 //! the package (`check`). Files are decoded and cut into rows (`read`), rows of several files
 //! joined by key (`join`), cells converted (`convert`), rows planned as calls (`plan`), calls
-//! packed, submitted and counted (`run`, `report`). A row that cannot be imported is set aside
+//! packed, submitted and counted (`run`, `report`). Which state of which system the files are may be
+//! recorded first (`generation`). A row that cannot be imported is set aside
 //! with its place and reason (`refusal`) and touches no other.
 //!
 //! Nothing here knows a city, a publisher or a file: all of that stands in the mapping.
 
 pub(crate) mod check;
 mod convert;
+pub(crate) mod generation;
 mod join;
 pub(crate) mod mapping;
 mod plan;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaincity_crypto::hash;
 use chaincity_package::value::check_fields;
 use chaincity_types::wire::Call;
-use chaincity_types::{Value, cbor};
+use chaincity_types::{Share, Value, cbor};
 
 use super::check::{CallSpec, Expr, FileSpec, Flag, InputSpec, Mapping, Piece, When};
 use super::convert::{folded, trimmed};
@@ -38,8 +38,8 @@ pub(crate) struct Joined {
     pub(crate) flawed: bool,
 }
 
-/// Items made of joined rows, by file.
-type Lists = BTreeMap<usize, Vec<Value>>;
+/// Items made of joined rows and the lines of these, by file.
+type Lists = BTreeMap<usize, Vec<(u64, Value)>>;
 
 /// What an expression is evaluated over.
 struct Scope<'a> {
@@ -47,6 +47,7 @@ struct Scope<'a> {
     row: &'a Row,
     names: &'a [Option<Value>],
     lists: &'a Lists,
+    joined: &'a Joined,
     flawed: bool,
     seed: u64,
 }
@@ -66,11 +67,11 @@ pub(crate) fn plan(
     let flawed = joined.flawed || !refused.is_empty();
     let mut names: Vec<Option<Value>> = Vec::new();
     for expr in &mapping.names {
-        let scope = Scope { file, row, names: &names, lists: &lists, flawed, seed };
+        let scope = Scope { file, row, names: &names, lists: &lists, joined, flawed, seed };
         let value = scope.value(expr)?;
         names.push(value);
     }
-    let scope = Scope { file, row, names: &names, lists: &lists, flawed, seed };
+    let scope = Scope { file, row, names: &names, lists: &lists, joined, flawed, seed };
     let call = |spec| scope.call(mapping, spec);
     let calls = mapping.calls.iter().map(call).collect::<Result<_, _>>()?;
     Ok(Planned { calls, placed, refused })
@@ -87,9 +88,9 @@ fn lists(mapping: &Mapping, seed: u64, joined: &Joined) -> Placed {
             let Some(spec) = mapping.files.get(*file) else { continue };
             let mut items = Vec::new();
             for row in joined.rows.get(file).into_iter().flatten() {
-                let none = Lists::new();
+                let (lists, joined) = (&Lists::new(), &Joined::default());
                 let scope =
-                    Scope { file: spec, row, names: &[], lists: &none, flawed: false, seed };
+                    Scope { file: spec, row, names: &[], lists, joined, flawed: false, seed };
                 let made = scope.fields(item).and_then(|map| {
                     let checked = kind.check(&Value::Map(map), mapping.today);
                     checked.map_err(|problem| scope.refused(item, &problem))
@@ -99,7 +100,7 @@ fn lists(mapping: &Mapping, seed: u64, joined: &Joined) -> Placed {
                         refused.push((*file, row.line, Refusal::row(Reason::TooManyChildren)));
                     }
                     Ok(value) => {
-                        items.push(value);
+                        items.push((row.line, value));
                         placed.push((*file, row.line, index));
                     }
                     Err(refusal) => refused.push((*file, row.line, refusal)),
@@ -171,7 +172,9 @@ impl Scope<'_> {
             | Expr::Name(_)
             | Expr::SyntheticHolders(_)
             | Expr::Children { .. }
-            | Expr::Flags(_) => None,
+            | Expr::Flags(_)
+            | Expr::Line
+            | Expr::Lines(_) => None,
         }
     }
 
@@ -221,11 +224,38 @@ impl Scope<'_> {
                 of.map(|of| synthetic::holders(self.seed, of))
             }
             Expr::Children { file, .. } => {
-                let items = self.lists.get(file).filter(|items| !items.is_empty());
-                items.map(|items| Value::List(items.clone()))
+                let items = self.items(*file).map(|(_, item)| item.clone());
+                Some(items.collect::<Vec<_>>()).filter(|items| !items.is_empty()).map(Value::List)
+            }
+            Expr::Line => Some(line(self.row.line)),
+            Expr::Lines(file) => {
+                let lines = self.items(*file).map(|(number, _)| line(*number));
+                Some(lines.collect::<Vec<_>>()).filter(|lines| !lines.is_empty()).map(Value::List)
             }
             Expr::Flags(flags) => self.flags(flags),
         })
+    }
+
+    fn items(&self, file: usize) -> impl Iterator<Item = &(u64, Value)> {
+        self.lists.get(&file).into_iter().flatten()
+    }
+
+    fn holds(&self, when: &When) -> bool {
+        match when {
+            When::Contains(column, text) => self.cell(*column).contains(text.as_str()),
+            When::Lacks(column, text) => !self.cell(*column).contains(text.as_str()),
+            When::ChildrenSetAside => self.flawed,
+            When::NotWhole(file) => {
+                let shares: Option<Vec<Share>> =
+                    self.items(*file).map(|(_, item)| share(item)).collect();
+                !shares.is_some_and(|shares| Share::sum_to_whole(&shares))
+            }
+            When::Differ(file, column) => {
+                let rows = self.joined.rows.get(file).into_iter().flatten();
+                let mut cells = rows.map(|row| trimmed(row.cells.get(*column).unwrap_or_default()));
+                cells.next().is_some_and(|first| cells.any(|cell| cell != first))
+            }
+        }
     }
 
     fn template(&self, pieces: &[Piece]) -> Option<Value> {
@@ -253,13 +283,19 @@ impl Scope<'_> {
     }
 
     fn flags(&self, flags: &[Flag]) -> Option<Value> {
-        let set = |flag: &&Flag| match &flag.when {
-            When::Contains(column, text) => self.cell(*column).contains(text.as_str()),
-            When::ChildrenSetAside => self.flawed,
-            When::Always => true,
-        };
+        let set = |flag: &&Flag| flag.when.iter().all(|when| self.holds(when));
         let words: Vec<Value> =
             flags.iter().filter(set).map(|flag| Value::Text(flag.flag.clone())).collect();
         (!words.is_empty()).then_some(Value::List(words))
     }
+}
+
+fn line(number: u64) -> Value {
+    Value::Int(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// The share that an item of a list of holders is.
+fn share(item: &Value) -> Option<Share> {
+    let part = |name: &str| u64::try_from(item.as_map()?.get(name)?.as_int()?).ok();
+    Share::new(part("n")?, part("d")?).ok()
 }

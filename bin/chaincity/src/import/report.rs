@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use super::check::Mapping;
+use super::generation::{Outcome, Told};
 use super::mapping::Title;
 use super::refusal::Refusal;
 
@@ -50,6 +52,9 @@ pub(crate) struct Summary {
     pub(crate) title: Title,
     /// What the mapping takes for granted.
     pub(crate) assumptions: Vec<Title>,
+    /// The generation, when the mapping names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<Told>,
     /// Whether the counts add up; anything else is a fault of this program.
     pub(crate) adds_up: bool,
     /// All files together.
@@ -92,6 +97,7 @@ struct Note<'a> {
 pub(crate) struct Tally<W> {
     writer: W,
     import: String,
+    generation: Option<Told>,
     files: Vec<Counts>,
     reasons: std::collections::BTreeMap<String, u64>,
     calls_applied: u64,
@@ -103,7 +109,8 @@ impl<W: Write> Tally<W> {
     pub(crate) fn new(import: &str, files: impl Iterator<Item = String>, writer: W) -> Self {
         let files = files.map(|file| Counts { file, ..Counts::default() }).collect();
         let (import, reasons) = (import.to_owned(), std::collections::BTreeMap::new());
-        Self { writer, import, files, reasons, calls_applied: 0, transactions: 0 }
+        let (calls_applied, transactions) = (0, 0);
+        Self { writer, import, generation: None, files, reasons, calls_applied, transactions }
     }
 
     fn file(&mut self, index: usize, change: impl FnOnce(&mut Counts)) {
@@ -125,6 +132,11 @@ impl<W: Write> Tally<W> {
     /// A row's records were there.
     pub(crate) fn on_already_there(&mut self, file: usize) {
         self.file(file, |counts| counts.already_there = counts.already_there.saturating_add(1));
+    }
+
+    /// What became of the generation.
+    pub(crate) fn on_generation(&mut self, told: Told) {
+        self.generation = Some(told);
     }
 
     /// A transaction was submitted.
@@ -191,7 +203,7 @@ impl<W: Write> Tally<W> {
     ///
     /// # Errors
     /// When it cannot be written.
-    pub(crate) fn finish(mut self, title: &Title, assumptions: &[Title]) -> io::Result<Summary> {
+    pub(crate) fn finish(mut self, mapping: &Mapping) -> io::Result<Summary> {
         self.writer.flush()?;
         let mut total = Counts { file: "*".to_owned(), ..Counts::default() };
         self.files.iter().for_each(|counts| total.add(counts));
@@ -199,8 +211,9 @@ impl<W: Write> Tally<W> {
         reasons.sort_by(|(a, n), (b, m)| (m, a).cmp(&(n, b)));
         Ok(Summary {
             import: self.import,
-            title: title.clone(),
-            assumptions: assumptions.to_vec(),
+            title: mapping.title.clone(),
+            assumptions: mapping.assumptions.clone(),
+            generation: self.generation,
             adds_up: self.files.iter().all(Counts::add_up),
             total,
             files: self.files,
@@ -219,6 +232,7 @@ pub(crate) fn for_person(summary: &Summary) -> Vec<String> {
         format!("{zh} · {en}"),
         format!("  {transactions} 笔交易 transactions, {applied} 项写入 calls applied"),
     ];
+    lines.extend(summary.generation.iter().flat_map(of_generation));
     for counts in summary.files.iter().chain([&summary.total]) {
         let Counts { file, read, imported, already_there, set_aside, refused } = counts;
         lines.push(format!(
@@ -232,5 +246,21 @@ pub(crate) fn for_person(summary: &Summary) -> Vec<String> {
     for Title { zh, en } in &summary.assumptions {
         lines.push(format!("  {zh} · {en}"));
     }
+    lines
+}
+
+fn of_generation(told: &Told) -> Vec<String> {
+    let Told { id, number, system: Title { zh, en }, files, outcome, code, reason } = told;
+    let became = match outcome {
+        Outcome::Recorded => "已登记 recorded",
+        Outcome::AlreadyThere => "此前已登记 recorded before",
+        Outcome::Refused => "被驳回，未读取任何行 refused, no row was read",
+    };
+    let mut lines =
+        vec![format!("  第 {number} 代 generation {number} ({id}): {zh} · {en}: {became}")];
+    if let (Some(code), Some(Title { zh, en })) = (code, reason) {
+        lines.push(format!("    {code}: {zh} · {en}"));
+    }
+    lines.extend(files.iter().map(|(file, digest)| format!("    {file}: SHA-256 {digest}")));
     lines
 }

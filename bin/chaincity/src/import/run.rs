@@ -18,7 +18,8 @@ use chaincity_types::wire::Call;
 use indicatif::ProgressBar;
 
 use super::check::Mapping;
-use super::join::{self, Join, MAIN_BYTES_MAX};
+use super::generation::{self, Outcome};
+use super::join::{self, JOINED_BYTES_MAX, Join, MAIN_BYTES_MAX};
 use super::plan::{Planned, plan};
 use super::read::Row;
 use super::refusal::{Reason, Refusal};
@@ -109,6 +110,9 @@ pub(crate) fn run(
         submitted: BTreeMap::new(),
         number: 0,
     };
+    if run.generation(directory)? == Some(Outcome::Refused) {
+        return run.tally.finish(mapping);
+    }
     for (index, file) in mapping.files.iter().enumerate() {
         if index != mapping.main {
             let tally = &mut run.tally;
@@ -124,7 +128,7 @@ pub(crate) fn run(
     if let Some(number) = run.submitted.keys().next() {
         return Err(io::Error::other(format!("transaction {number} has no outcome")));
     }
-    run.tally.finish(&mapping.title, &mapping.assumptions)
+    run.tally.finish(mapping)
 }
 
 #[derive(Default)]
@@ -145,6 +149,35 @@ struct Run<'a, W> {
 }
 
 impl<W: Write> Run<'_, W> {
+    /// Records which generation the files are, if the mapping says so, before any row. The digests
+    /// are those of files whose headers fit: another file under the same name is refused later.
+    fn generation(&mut self, directory: &Path) -> io::Result<Option<Outcome>> {
+        let Some(generation) = &self.mapping.generation else { return Ok(None) };
+        let mut files = Vec::new();
+        for (index, file) in self.mapping.files.iter().enumerate() {
+            let main = index == self.mapping.main;
+            join::open(directory, file, if main { MAIN_BYTES_MAX } else { JOINED_BYTES_MAX })?;
+            let digest = generation::digest(&directory.join(&file.path))?;
+            files.push((file.path.clone(), digest));
+        }
+        let number = self.number;
+        self.number = number.saturating_add(1);
+        self.tally.on_transaction();
+        let call = generation.call(&self.mapping.package, &files);
+        let mut finished = self.sink.submit(number, vec![call])?;
+        finished.extend(self.sink.drain()?);
+        let outcomes = finished.into_iter().find(|done| done.number == number);
+        let outcome = outcomes.and_then(|done| done.outcomes.into_iter().next());
+        let outcome = outcome.ok_or_else(|| io::Error::other("the generation has no outcome"))?;
+        if outcome == CallOutcome::Applied {
+            self.tally.on_applied();
+        }
+        let told = generation.told(self.mapping, &files, &outcome);
+        let became = told.outcome;
+        self.tally.on_generation(told);
+        Ok(Some(became))
+    }
+
     /// Streams the main file.
     fn rows(
         &mut self,
@@ -291,12 +324,8 @@ impl<W: Write> Run<'_, W> {
             Fate::Imported => self.tally.on_imported(file),
             Fate::There => self.tally.on_already_there(file),
             Fate::Refused(code, detail) => {
-                let known = chaincity_types::Reject::ALL.iter().find(|known| known.code() == code);
-                let texts = known.map_or(
-                    ("被应用包的前置条件驳回", "rejected by a guard of the package"),
-                    |known| (known.zh(), known.en()),
-                );
-                self.tally.on_refused(file, line, code, texts, detail)?;
+                let why = self.mapping.why(code);
+                self.tally.on_refused(file, line, code, (&why.zh, &why.en), detail)?;
             }
         }
         Ok(())

@@ -9,6 +9,7 @@
 mod availability;
 mod city;
 mod explain;
+mod generations;
 mod joining;
 mod load;
 mod membership;

@@ -79,6 +79,10 @@ mod tests {
         // FIPS 180-4 example: SHA-256("abc").
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(plain(b"abc").to_string(), abc);
+        let mut pieces = suite::Digester::default();
+        pieces.update(b"a");
+        pieces.update(b"bc");
+        assert_eq!(pieces.finish().to_string(), abc);
     }
 
     #[test]

@@ -63,6 +63,23 @@ pub fn digest(parts: &[&[u8]]) -> Digest {
     Digest(hash.finalize().into())
 }
 
+/// Takes the digest of bytes that come piece by piece, such as those of a file.
+#[derive(Clone, Debug, Default)]
+pub struct Digester(Sha256);
+
+impl Digester {
+    /// The next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes.
+    #[must_use]
+    pub fn finish(self) -> Digest {
+        Digest(self.0.finalize().into())
+    }
+}
+
 /// A public key, as bytes: whether it is a usable one shows when a signature is verified.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; PUBLIC_KEY_BYTES]);

@@ -53,6 +53,17 @@ pub(super) fn taipei() -> Mapping {
     })
 }
 
+/// The mapping of a synthetic generation.
+pub(super) fn generation_text(number: u64) -> String {
+    let path = format!("packages/real-estate/imports/generation-{number}.yaml");
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// The files of the synthetic generations.
+pub(super) fn generations() -> PathBuf {
+    root().join("examples/data/generations")
+}
+
 pub(super) fn data() -> PathBuf {
     root().join("examples/data/taipei-2015Q2")
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::arithmetic_side_effects, reason = "tests")]
 
 mod bad_rows;
+mod generations;
 mod mapping;
 mod memory;
 mod taipei;

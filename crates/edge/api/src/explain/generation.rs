@@ -12,8 +12,8 @@ use super::{Explained, change};
 use crate::package::TextInfo;
 use crate::record::Record;
 
-/// The field that says which generation a version came from: a map with any of `system`,
-/// `exported`, `operator`, `file`, `digest` and `row`.
+/// The field that says which generation a version came from: a map with any of `number`, `system`,
+/// `system_en`, `exported`, `operator`, `file`, `digest`, `row` and `rows`.
 pub const GENERATION: &str = "generation";
 /// The field that names a source in words.
 pub const SOURCE: &str = "source";
@@ -21,9 +21,15 @@ pub const SOURCE: &str = "source";
 /// Where an imported version came from; what the record does not say is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Source {
+    /// Which generation of its register, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u64>,
     /// The system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
+    /// The system in English.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub system_en: Option<String>,
     /// When the system gave the data out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exported: Option<String>,
@@ -39,6 +45,9 @@ pub struct Source {
     /// Line of the file, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub row: Option<i64>,
+    /// All the lines, when the record was made of several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<i64>,
 }
 
 /// The import generations of a record, and where each field first differs between two of them.
@@ -53,7 +62,7 @@ pub struct Comparison {
 /// One import generation of a record.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Generation {
-    /// Which, from 1.
+    /// Which, from 1: as its source says, or one more than the one before.
     pub number: u64,
     /// The version that it was imported as.
     pub version: u64,
@@ -71,6 +80,8 @@ pub struct Difference {
     pub title: Option<TextInfo>,
     /// Number of the first generation that has another value than the one before.
     pub generation: u64,
+    /// Number of the generation before.
+    pub generation_before: u64,
     /// Its value in the generation before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Value>,
@@ -103,6 +114,7 @@ pub(super) fn source(before: Option<&Record>, after: &Record) -> Option<Source> 
 impl From<&Map<String, Value>> for Source {
     fn from(map: &Map<String, Value>) -> Self {
         let text = |name: &str| map.get(name).and_then(Value::as_str).map(str::to_owned);
+        let rows = map.get("rows").and_then(Value::as_array).into_iter().flatten();
         Self {
             system: text("system"),
             exported: text("exported"),
@@ -110,6 +122,9 @@ impl From<&Map<String, Value>> for Source {
             file: text("file"),
             digest: text("digest"),
             row: map.get("row").and_then(Value::as_i64),
+            number: map.get("number").and_then(Value::as_u64),
+            system_en: text("system_en"),
+            rows: rows.filter_map(Value::as_i64).collect(),
         }
     }
 }
@@ -118,12 +133,14 @@ impl From<&Map<String, Value>> for Source {
 #[must_use]
 pub fn compare(versions: &[Explained]) -> Comparison {
     let mut comparison = Comparison::default();
-    let mut last: Option<&Explained> = None;
-    for (number, version) in (1_u64..).zip(versions.iter().filter(|v| v.source.is_some())) {
-        let source = version.source.clone().unwrap_or_default();
+    let mut last: Option<(u64, &Explained)> = None;
+    for version in versions {
+        let Some(source) = version.source.clone() else { continue };
+        let next = last.map_or(1, |(number, _)| number.saturating_add(1));
+        let number = source.number.unwrap_or(next);
         let of = version.record.version;
         comparison.generations.push(Generation { number, version: of, source });
-        if let Some(before) = last {
+        if let Some((generation_before, before)) = last {
             for found in differences(before, version) {
                 if comparison.differences.iter().any(|known| known.field == found.field) {
                     continue;
@@ -133,12 +150,13 @@ pub fn compare(versions: &[Explained]) -> Comparison {
                     title: title(versions, &found.field),
                     field: found.field,
                     generation: number,
+                    generation_before,
                     before: found.before,
                     after: found.after,
                 });
             }
         }
-        last = Some(version);
+        last = Some((number, version));
     }
     comparison
 }

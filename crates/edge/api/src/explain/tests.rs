@@ -145,6 +145,29 @@ fn a_field_is_named_with_the_migration_in_which_it_first_differed() {
 }
 
 #[test]
+fn a_generation_that_a_record_is_missing_from_keeps_its_number() {
+    let with = |version_number, number: i64, area: i64| {
+        let rows = Stored::List(vec![Stored::Int(4), Stored::Int(9)]);
+        let generation = map(&[
+            ("number", Stored::Int(number)),
+            ("system", "旧系统".into()),
+            ("system_en", "old system".into()),
+            ("rows", rows),
+        ]);
+        version(version_number, &[("area", Stored::Int(area)), ("generation", generation)])
+    };
+    // In the second generation the record is not; the fourth says the same as the third.
+    let all = explained(&[with(1, 1, 90), with(2, 3, 91), with(3, 4, 91)]);
+    let comparison = compare(&all);
+    let numbers: Vec<u64> = comparison.generations.iter().map(|g| g.number).collect();
+    assert_eq!(numbers, [1, 3, 4]);
+    let [found] = &comparison.differences[..] else { panic!("{comparison:?}") };
+    assert_eq!((found.generation_before, found.generation, found.changed_in), (1, 3, 2));
+    let source = &comparison.generations[2].source;
+    assert_eq!((source.system_en.as_deref(), &source.rows[..]), (Some("old system"), &[4, 9][..]));
+}
+
+#[test]
 fn what_a_correction_changed_between_two_imports_is_not_put_down_to_the_second() {
     let with = |number, owner: &str, generation| {
         version(number, &[("owner", owner.into()), ("generation", generation)])
