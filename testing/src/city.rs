@@ -20,6 +20,14 @@ pub enum Role {
     Clerk,
     /// Who brings the registry's old data over.
     Importer,
+    /// Who takes in applications at the registry's counter.
+    Acceptor,
+    /// Who reviews applications.
+    Reviewer,
+    /// Clerk of the planning bureau.
+    Planner,
+    /// Officer of a state organ who queries.
+    Officer,
 }
 
 impl Role {
@@ -30,6 +38,10 @@ impl Role {
             Self::Banker => "bank.officer",
             Self::Clerk => "housing.clerk",
             Self::Importer => "registry.importer",
+            Self::Acceptor => "registry.acceptor",
+            Self::Reviewer => "registry.reviewer",
+            Self::Planner => "planning.clerk",
+            Self::Officer => "organ.officer",
         }
     }
 }
@@ -51,6 +63,18 @@ pub enum Actor {
     Clerk,
     /// Who brings the registry's old data over.
     Importer,
+    /// Who takes in applications.
+    Acceptor,
+    /// Who takes in applications and reviews those of others.
+    Examiner,
+    /// Who only reviews.
+    Reviewer,
+    /// Another reviewer.
+    OtherReviewer,
+    /// Clerk of the planning bureau.
+    Planner,
+    /// Officer of the police.
+    Officer,
     /// Somebody whose key the ledger does not know.
     Stranger,
     /// A citizen with a key of their own: 测试甲, 测试乙, ….
@@ -72,21 +96,32 @@ impl Actor {
             Self::BankerB,
             Self::Clerk,
             Self::Importer,
+            Self::Acceptor,
+            Self::Examiner,
+            Self::Reviewer,
+            Self::OtherReviewer,
+            Self::Planner,
+            Self::Officer,
         ];
         all.extend((0_u8..6).map(Self::Citizen));
         all
     }
 
-    /// The role.
+    /// The roles.
     #[must_use]
-    pub const fn role(self) -> Option<Role> {
+    pub const fn roles(self) -> &'static [Role] {
         match self {
-            Self::Registrar => Some(Role::Registrar),
-            Self::Judge | Self::OtherJudge => Some(Role::Judge),
-            Self::BankerA | Self::BankerB => Some(Role::Banker),
-            Self::Clerk => Some(Role::Clerk),
-            Self::Importer => Some(Role::Importer),
-            Self::Stranger | Self::Citizen(_) => None,
+            Self::Registrar => &[Role::Registrar],
+            Self::Judge | Self::OtherJudge => &[Role::Judge],
+            Self::BankerA | Self::BankerB => &[Role::Banker],
+            Self::Clerk => &[Role::Clerk],
+            Self::Importer => &[Role::Importer],
+            Self::Acceptor => &[Role::Acceptor],
+            Self::Examiner => &[Role::Acceptor, Role::Reviewer],
+            Self::Reviewer | Self::OtherReviewer => &[Role::Reviewer],
+            Self::Planner => &[Role::Planner],
+            Self::Officer => &[Role::Officer],
+            Self::Stranger | Self::Citizen(_) => &[],
         }
     }
 
@@ -94,12 +129,19 @@ impl Actor {
     #[must_use]
     pub const fn member(self) -> &'static str {
         match self {
-            Self::Registrar | Self::Importer => "registry",
+            Self::Registrar
+            | Self::Importer
+            | Self::Acceptor
+            | Self::Examiner
+            | Self::Reviewer
+            | Self::OtherReviewer => "registry",
             Self::Judge => "court",
             Self::OtherJudge => "court-2",
             Self::BankerA => "bank-a",
             Self::BankerB => "bank-b",
             Self::Clerk => "housing-bureau",
+            Self::Planner => "planning-bureau",
+            Self::Officer => "police",
             Self::Stranger | Self::Citizen(_) => "citizens",
         }
     }
@@ -134,7 +176,7 @@ pub fn genesis(
     let operator = |actor: &Actor| GenesisOperator {
         key: key_of(&actor.name()),
         member: actor.member().to_owned(),
-        roles: actor.role().map(|role| role.name().to_owned()).into_iter().collect(),
+        roles: actor.roles().iter().map(|role| role.name().to_owned()).collect(),
         subject: matches!(actor, Actor::Citizen(_)).then(|| actor.party().to_owned()),
     };
     let ids: BTreeSet<&str> = actors.iter().map(|actor| actor.member()).collect();
@@ -145,7 +187,7 @@ pub fn genesis(
         roles: actors
             .iter()
             .filter(|actor| actor.member() == id)
-            .filter_map(|actor| actor.role())
+            .flat_map(|actor| actor.roles())
             .map(|role| role.name().to_owned())
             .collect::<BTreeSet<_>>()
             .into_iter()

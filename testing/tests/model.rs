@@ -115,7 +115,7 @@ fn outcome(receipt: &Receipt) -> String {
 fn play(seed: u64, requests: usize, tally: &mut Tally) {
     let mut registry = Registry::open();
     let mut workload = Workload::new(seed);
-    let mut keys = Keys::default();
+    let mut keys = Keys::with_operators(key_of);
     // When blocks end and days pass is no part of the workload.
     let mut clock = Random::new(!seed);
     registry.next_block(1_000);
@@ -158,34 +158,92 @@ fn audit(registry: &Registry, model: &Model, keys: &Keys) {
     audit::states(&records, &registry.compiled, (model, keys), registry.time).unwrap();
 }
 
-/// Codes that the workload must reach: all that the model can say.
-const REACHED: [&str; 4] = ["unknown-operator", "not-authorised", "not-found", "record-closed"];
+/// What takes older generations over before a register is in use: tried by scenarios and by the
+/// tests of the import, not by the workload, which plays a register in use.
+const MIGRATION: [&str; 2] = ["record-generation", "migrate-unit"];
 
-/// Actions about applications, representation, queries and facilities: the model has no rule for
-/// them yet, and they are tried by scenarios alone.
-const UNFORETOLD: [&str; 22] = [
-    "accept-application",
-    "apply-registration",
-    "approve-application",
-    "archive-application",
-    "ask-correction",
-    "change-facility",
-    "close-facility",
-    "decline-application",
-    "deliver-certificate",
-    "migrate-unit",
-    "print-certificate",
-    "query",
-    "query-person",
-    "record-facility",
-    "record-generation",
-    "refuse-application",
-    "register-representation",
-    "review-application",
-    "revoke-representation",
-    "supply-correction",
-    "verify-unit",
-    "withdraw-application",
+/// Codes that the workload must reach.
+const REACHED: [&str; 80] = [
+    "acts-not-named",
+    "amount-not-positive",
+    "application-mismatch",
+    "application-names-nothing",
+    "application-state",
+    "application-unexplained",
+    "claim-end-unproved",
+    "claim-known",
+    "claim-not-fixed",
+    "claim-too-large",
+    "co-ownership-mismatch",
+    "correction-asked-before",
+    "correction-empty",
+    "correction-mismatch",
+    "correction-unexplained",
+    "deceased-remains",
+    "easement-ended",
+    "easement-on-itself",
+    "easement-term-reversed",
+    "exists",
+    "guardian-undertaking-missing",
+    "guardianship-not-revocable",
+    "heir-cannot-dispose",
+    "hold-too-long",
+    "holder-twice",
+    "holders-unverified",
+    "invalid-field",
+    "invalid-input",
+    "land-with-house",
+    "mandate-invalid",
+    "mandate-missing",
+    "merge-too-few",
+    "mortgagee-same",
+    "not-a-dwelling",
+    "not-a-holder",
+    "not-an-applicant",
+    "not-authorised",
+    "not-found",
+    "not-maximum",
+    "not-sealing-authority",
+    "notice-stands",
+    "objection-stands",
+    "objector-is-holder",
+    "obligor-not-holder",
+    "one-entry",
+    "ownership-exists",
+    "parcel-invalid",
+    "person-query-refused",
+    "query-heir-unproven",
+    "query-purpose-missing",
+    "query-statute-missing",
+    "rank-elsewhere",
+    "reason-missing",
+    "record-closed",
+    "registrable-known",
+    "representation-not-covering",
+    "representation-not-effective",
+    "representation-term-reversed",
+    "representation-undocumented",
+    "represents-himself",
+    "residence-end-unproved",
+    "residence-stands",
+    "residence-term-reversed",
+    "reviewer-is-acceptor",
+    "sale-in-future",
+    "seal-ended",
+    "seal-too-long",
+    "served-in-future",
+    "shares-not-whole",
+    "split-too-few",
+    "term-reversed",
+    "titles-differ",
+    "two-owners",
+    "unit-exists",
+    "unit-held",
+    "unit-number-invalid",
+    "unit-objected",
+    "unit-sealed",
+    "unknown-operator",
+    "ward-not-represented",
 ];
 
 /// Ten cities of a thousand requests each.
@@ -219,12 +277,10 @@ fn the_ledger_does_what_the_naive_model_foretells() {
     let known = Registry::open().compiled;
     // What only a timer may do nobody asks for; its effects are the audit's.
     let asked = known.actions.values().filter(|action| action.by != [TIMER_ROLE]);
+    let asked = asked.filter(|action| !MIGRATION.contains(&action.name.as_str()));
     let known: BTreeSet<&str> = asked.map(|action| action.name.as_str()).collect();
     let tried: BTreeSet<&str> = counts.keys().copied().collect();
-    let wanted: BTreeSet<&str> =
-        known.iter().copied().filter(|a| !UNFORETOLD.contains(a)).collect();
-    assert!(UNFORETOLD.iter().all(|action| known.contains(action)), "each is an action");
-    assert_eq!(tried, wanted, "the workload asks for each action of the package, and no other");
+    assert_eq!(tried, known, "the workload asks for each action of the package, and no other");
     for (action, (applied, refused)) in &counts {
         assert!(*applied > 0 && *refused > 0, "{action}: {applied} applied, {refused} refused");
     }

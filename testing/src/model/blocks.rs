@@ -1,18 +1,43 @@
 //! What stands in the way: seals, holds, objections, unsure data.
 
-use super::case::{Asked, Case, day, each, of_entries, text, texts, time};
+use super::applications;
+use super::case::{Asked, Case, day, each, holders, of_entries, text, texts, time};
 use super::days::{day_of, last_day};
-use super::{Entry, Facts, Model, Ruling, demand};
+use super::queries::seal_kind;
+use super::request::{Fact, Facts};
+use super::{Entry, Model, Ruling, demand};
 
 /// Something that can stand in the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Block {
+    /// The application that is named is another, or not reviewed.
+    Application,
     Hold,
     Objection,
     Areas,
     Holders,
+    /// Two entries claim to be current.
+    Owners,
+    /// A waiting seal came without one in effect.
+    LoneSeal,
+    Shares,
+    /// Who acts for another may not, or not for this.
+    Agents,
     Seal,
+    /// Holders under guardianship act for themselves.
+    Wards,
 }
+
+/// What stands in the way of whatever disposes of a unit, apart from wards.
+pub(super) const DISPOSAL: &[Block] = &[
+    Block::Application,
+    Block::Hold,
+    Block::Holders,
+    Block::Owners,
+    Block::LoneSeal,
+    Block::Agents,
+    Block::Seal,
+];
 
 /// How long a service hold lasts at most.
 pub(super) const HOLD_MS: u64 = 24 * 3_600_000;
@@ -23,36 +48,59 @@ pub(super) fn hold_end(facts: &Facts) -> Option<u64> {
     Some(time(facts, "until").map_or(last, |until| last.min(until)))
 }
 
+/// The last day of what lapses by itself.
+fn lapses(register: &str, facts: &Facts) -> Option<i32> {
+    match register {
+        // 民法典 220: fifteen days.
+        "objection" => Some(last_day(day(facts, "registered")?, 15)),
+        // 民法典 221: ninety days from when registration became possible.
+        "notice" => Some(last_day(day(facts, "registrable")?, 90)),
+        _ => None,
+    }
+}
+
 /// Where an entry with a term or a lapse stands.
 pub(super) fn state(register: &str, entry: &Entry, now_ms: u64) -> Option<&'static str> {
     let today = day_of(now_ms);
     let facts = &entry.facts;
     let ended = match register {
-        "seal" | "easement" | "residence" => day(facts, "to").is_some_and(|to| today > to),
+        "seal" | "easement" | "residence" | "representation" => {
+            day(facts, "to").is_some_and(|to| today > to)
+        }
         // Until the time that the clerk set, at the latest a day after the service.
         "hold" => now_ms > hold_end(facts)?,
-        // 民法典 220: fifteen days, unless a lawsuit is proved.
-        "objection" => {
-            let last = last_day(day(facts, "registered")?, 15);
-            !facts.contains_key("lawsuit") && today > last
+        // A lawsuit that is proved keeps it.
+        "objection" => !facts.contains_key("lawsuit") && Some(today) > lapses(register, facts),
+        "notice" => lapses(register, facts).is_some_and(|last| today > last),
+        "unit-check" => {
+            let over = day(facts, "to").is_some_and(|to| today > to);
+            return Some(if over { "expired" } else { "valid" });
         }
-        // 民法典 221: ninety days from when registration became possible.
-        "notice" => day(facts, "registrable").is_some_and(|from| today > last_day(from, 90)),
         _ => return None,
     };
     if !entry.live || ended {
         return Some("ended");
     }
-    let waits = matches!(register, "seal" | "easement" | "residence")
+    let waits = matches!(register, "seal" | "easement" | "residence" | "representation")
         && day(facts, "from").is_some_and(|from| today < from);
     Some(if waits { "waiting" } else { "effective" })
 }
 
 impl Model {
-    /// Where an entry stands at a time, if its register knows states.
+    /// What follows from an entry at a time without anybody's doing.
     #[must_use]
-    pub fn state(&self, register: &str, number: usize, now_ms: u64) -> Option<&'static str> {
-        state(register, self.entry(register, number)?, now_ms)
+    pub fn computed(&self, register: &str, number: usize, now_ms: u64) -> Facts {
+        let Some(entry) = self.entry(register, number) else { return Facts::new() };
+        if register == "application" {
+            return applications::computed(entry, now_ms);
+        }
+        let mut facts = Facts::new();
+        facts.extend(state(register, entry, now_ms).map(|state| ("state", state.into())));
+        facts.extend(lapses(register, &entry.facts).map(|day| ("lapses", Fact::Day(day))));
+        if register == "seal" {
+            facts.insert("kind", seal_kind(entry, now_ms).into());
+        }
+        facts
     }
 
     /// Entries on a unit that have not ended.
@@ -78,11 +126,22 @@ impl Model {
         };
         for block in blocks {
             match block {
+                Block::Application => self.check_application(case, units)?,
                 Block::Hold => demand(!any("hold"), "unit-held")?,
                 Block::Objection => demand(!any("objection"), "unit-objected")?,
                 Block::Areas => demand(!flagged("area-unverified"), "area-unverified")?,
                 Block::Holders => demand(!flagged("holders-unverified"), "holders-unverified")?,
+                Block::Owners => demand(!flagged("two-owners"), "two-owners")?,
+                Block::LoneSeal => demand(!flagged("waiting-seal-alone"), "seal-unverified")?,
+                Block::Shares => demand(!flagged("shares-not-whole"), "shares-unverified")?,
+                Block::Agents => case.agents_act(units)?,
                 Block::Seal => demand(!any("seal"), "unit-sealed")?,
+                Block::Wards => {
+                    let titles = units.iter().filter_map(|unit| Some(self.title(unit).ok()?.1));
+                    for title in titles {
+                        self.wards_dispose(case, &holders(&title.facts))?;
+                    }
+                }
             }
         }
         Ok(())

@@ -1,8 +1,12 @@
 //! Easements and residence rights.
 
-use super::blocks::{Block, state};
+use super::blocks::{Block, DISPOSAL, state};
 use super::case::{Case, day, holders, of_holders, take, text};
 use super::{Entry, Model, Ruling, demand};
+
+/// What stands in the way of a change.
+const OF_CHANGE: &[Block] =
+    &[Block::Application, Block::Hold, Block::Agents, Block::Seal, Block::Wards];
 
 impl Model {
     pub(super) fn register_easement(&mut self, case: &mut Case<'_>) -> Ruling {
@@ -11,14 +15,19 @@ impl Model {
         let (_, dominant) = self.title(case.text("dominant"))?;
         let users = holders(&dominant.facts);
         case.consents(&[
-            of_holders(&holders(&title.facts), "serve"),
-            of_holders(&users, "use"),
-            self.risk_accepted(case, &unit, users.iter().map(|h| h.subject.as_str())),
+            case.spoken_for(&of_holders(&holders(&title.facts), "serve")),
+            case.spoken_for(&of_holders(&users, "use")),
+            case.spoken_for(&self.risk_accepted(
+                case,
+                &unit,
+                users.iter().map(|h| h.subject.as_str()),
+            )),
             self.noticed(case, &unit, &|_| false),
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        self.free_of(case, &[&unit], DISPOSAL)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         self.check_lasts(case, &title)?;
-        self.enter("easement", case.given.clone());
+        self.enter("easement", case.entered());
         Ok(())
     }
 
@@ -38,10 +47,10 @@ impl Model {
         let (_, title) = self.title(&unit)?;
         let (_, dominant) = self.title(text(&entry.facts, "dominant"))?;
         case.consents(&[
-            of_holders(&holders(&title.facts), "serve"),
-            of_holders(&holders(&dominant.facts), "use"),
+            case.spoken_for(&of_holders(&holders(&title.facts), "serve")),
+            case.spoken_for(&of_holders(&holders(&dominant.facts), "use")),
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Seal])?;
+        self.free_of(case, &[&unit], OF_CHANGE)?;
         demand(state("easement", &entry, case.now_ms) != Some("ended"), "easement-ended")?;
         self.check_lasts(case, &title)?;
         self.put_all("easement", number, take(case.given, &["content", "to", "basis"]));
@@ -59,6 +68,7 @@ impl Model {
             "abuse" => of_holders(&holders(&title.facts), "end"),
             _ => Vec::new(),
         }])?;
+        self.free_of(case, &[text(&entry.facts, "unit")], &[Block::Application])?;
         let over = state("easement", &entry, case.now_ms) == Some("ended");
         demand(case.text("cause") != "term" || over, "easement-stands")?;
         let proved = case.has("basis_digest");
@@ -78,14 +88,15 @@ impl Model {
         let owners =
             if willed { Vec::new() } else { of_holders(&holders(&title.facts), "residence") };
         case.consents(&[
-            owners,
-            vec![(person.clone(), "reside")],
-            self.risk_accepted(case, &unit, std::iter::once(person.as_str())),
+            case.spoken_for(&owners),
+            case.spoken_for(&[(person.clone(), "reside")]),
+            case.spoken_for(&self.risk_accepted(case, &unit, std::iter::once(person.as_str()))),
             self.noticed(case, &unit, &|_| false),
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        self.free_of(case, &[&unit], DISPOSAL)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         demand(text(&title.facts, "kind") == "ownership", "not-a-dwelling")?;
-        self.enter("residence", case.given.clone());
+        self.enter("residence", case.entered());
         Ok(())
     }
 
@@ -96,8 +107,8 @@ impl Model {
         let (_, title) = self.title(&unit)?;
         let person = text(&entry.facts, "person").to_owned();
         let owners = of_holders(&holders(&title.facts), "residence");
-        case.consents(&[owners, vec![(person, "reside")]])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Seal])?;
+        case.consents(&[case.spoken_for(&owners), case.spoken_for(&[(person, "reside")])])?;
+        self.free_of(case, &[&unit], OF_CHANGE)?;
         demand(state("residence", &entry, case.now_ms) != Some("ended"), "residence-ended")?;
         self.put_all("residence", number, take(case.given, &["conditions", "to", "basis"]));
         Ok(())
@@ -109,6 +120,7 @@ impl Model {
         let waived = case.text("cause") == "waived";
         let asked = waived.then(|| (text(&entry.facts, "person").to_owned(), "waive"));
         case.consents(&[asked.into_iter().collect()])?;
+        self.free_of(case, &[text(&entry.facts, "unit")], &[Block::Application])?;
         let over = state("residence", &entry, case.now_ms) == Some("ended");
         demand(case.text("cause") != "term" || over, "residence-stands")?;
         let proved = case.has("basis_digest");

@@ -12,11 +12,16 @@ pub type Asked = (String, &'static str);
 /// A request as the clerk sees it.
 pub(super) struct Case<'a> {
     pub(super) by: Actor,
+    pub(super) action: &'static str,
     pub(super) given: &'a Facts,
     /// Mandates named; none while it is only asked whose are needed.
     pub(super) named: Option<&'a [Named]>,
     /// Whose consent turned out to be needed.
     pub(super) asked: Vec<Asked>,
+    /// Representations named, as they stand in the register; ended by revocation or not.
+    pub(super) agents: Vec<Entry>,
+    /// The application that this registration completes, with its number.
+    pub(super) application: Option<(usize, Entry)>,
     pub(super) now_ms: u64,
     pub(super) today: i32,
 }
@@ -48,7 +53,15 @@ pub(super) fn time(facts: &Facts, name: &str) -> Option<u64> {
 }
 
 pub(super) fn texts(facts: &Facts, name: &str) -> Vec<String> {
-    if let Some(Fact::Texts(texts)) = facts.get(name) { texts.clone() } else { Vec::new() }
+    match facts.get(name) {
+        Some(Fact::Texts(texts) | Fact::Units(texts)) => texts.clone(),
+        _ => Vec::new(),
+    }
+}
+
+/// The number of the entry that a fact names.
+pub(super) fn entry(facts: &Facts, name: &str) -> usize {
+    if let Some(Fact::Entry(_, number)) = facts.get(name) { *number } else { usize::MAX }
 }
 
 pub(super) fn holders(facts: &Facts) -> Vec<Holder> {
@@ -102,7 +115,14 @@ impl Case<'_> {
 
     /// The number of the entry that the form names.
     pub(super) fn entry(&self, name: &str) -> usize {
-        if let Some(Fact::Entry(_, number)) = self.given.get(name) { *number } else { usize::MAX }
+        entry(self.given, name)
+    }
+
+    /// What the form says of the matter itself.
+    pub(super) fn entered(&self) -> Facts {
+        let mut facts = self.given.clone();
+        facts.retain(|name, _| !matches!(*name, "application" | "representations"));
+        facts
     }
 
     /// A bank's own officer speaks for it.
@@ -119,8 +139,10 @@ impl Case<'_> {
         }
     }
 
-    /// Each party's consent, once; none that nobody asked for, none for another act.
+    /// Each party's consent, once; none that nobody asked for, none for another act. By now the
+    /// clerk has looked up all that the form names: nobody acts by a revoked representation.
     pub(super) fn consents(&mut self, asked: &[Vec<Asked>]) -> Ruling {
+        demand(self.agents.iter().all(|agent| agent.live), "record-closed")?;
         let asked = asked.concat();
         let Some(named) = self.named else {
             self.asked = asked;

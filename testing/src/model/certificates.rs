@@ -5,6 +5,8 @@ use super::days::year;
 use super::request::Fact;
 use super::{Model, Ruling, demand};
 
+/// Where certificates are issued.
+const OFFICE: &str = "娄底市";
 /// What a certificate can be of.
 const OF: [&str; 6] = ["right", "mortgage", "notice", "objection", "easement", "residence"];
 
@@ -24,8 +26,8 @@ impl Model {
             _ => ("proof", "不动产证明"),
         };
         let year = year(case.today);
-        let last = self.last_numbers.get(&(kind, year)).copied().unwrap_or(0);
-        let number = format!("湘({year})娄底市{words}第{:07}号", last.saturating_add(1));
+        let last = self.last_numbers.get(&(kind, OFFICE.to_owned(), year)).copied().unwrap_or(0);
+        let number = format!("湘({year}){OFFICE}{words}第{:07}号", last.saturating_add(1));
         let facts = [
             ("number", number.into()),
             ("kind", kind.into()),
@@ -49,8 +51,7 @@ impl Model {
         }
         let kind = if text(&new.facts, "kind") == "title" { "title" } else { "proof" };
         let issued = super::case::day(&new.facts, "issued").map_or(0, year);
-        let last = self.last_numbers.entry((kind, issued)).or_insert(0);
-        *last = last.saturating_add(1);
+        self.next_number(kind, OFFICE, issued);
         Ok(())
     }
 

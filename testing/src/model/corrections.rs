@@ -1,6 +1,7 @@
 //! Corrections: each names the version that is wrong, the reason and the legal basis, and changes
 //! something (民法典 220).
 
+use super::blocks::Block;
 use super::case::{Case, holders, int, take, text};
 use super::rules::{are_different, kind_fits, make_a_whole};
 use super::{Entry, Model, Ruling, demand};
@@ -30,6 +31,7 @@ impl Model {
     ) -> Ruling {
         let entry = self.get(register, number)?;
         case.consents(&[])?;
+        self.free_of(case, &[case.text("unit")], &[Block::Application])?;
         check_explained(case)?;
         let new = take(case.given, fields);
         let differs = new.iter().any(|(name, fact)| entry.facts.get(name) != Some(fact));
@@ -77,6 +79,7 @@ impl Model {
         let number = case.entry("right");
         let entry = self.get("right", number)?;
         case.consents(&[])?;
+        self.free_of(case, &[text(&entry.facts, "unit")], &[Block::Application])?;
         check_explained(case)?;
         let new = holders(case.given);
         let stated = case.text("co_ownership");

@@ -48,11 +48,34 @@ impl Term {
         }
     }
 
+    /// Of a term that goes on from its last day: a month ends on the day of the same number, or on
+    /// the month's last (民法典 201, 202).
+    pub(super) fn following(last: i32, to: i32) -> Self {
+        match (1..=36).find(|months| months_later(last, *months) == to) {
+            Some(months) => Self { months, days: 0 },
+            None => Self { months: 0, days: i64::from(to.saturating_sub(last)) },
+        }
+    }
+
     /// The first day after the term, if it begins on `from`.
     pub(super) fn after(self, from: i32) -> i32 {
         let days = i32::try_from(self.days).unwrap_or(i32::MAX);
         months_later(from, self.months).saturating_add(days)
     }
+}
+
+/// The working day so many later; the first is not counted.
+pub(super) fn workdays_later(from: i32, count: u32) -> i32 {
+    let calendar = Calendar::shipped();
+    let mut day = from;
+    let mut left = count;
+    while left > 0 {
+        day = day.saturating_add(1);
+        if calendar.is_likely_workday(date(day)) {
+            left = left.saturating_sub(1);
+        }
+    }
+    day
 }
 
 /// The last day of a period of natural days: the first is not counted, and a last day off moves

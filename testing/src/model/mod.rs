@@ -6,16 +6,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::city::{Actor, Role};
+use crate::city::Actor;
 
+mod agents;
+mod applications;
 mod blocks;
 mod burdens;
 mod case;
 mod certificates;
 mod corrections;
 mod days;
+mod facilities;
 mod mortgages;
 mod notices;
+mod queries;
 mod request;
 mod rules;
 mod seals;
@@ -24,6 +28,7 @@ mod titles;
 mod transfers;
 mod units;
 
+pub use applications::APPLIED_FOR;
 pub use case::Asked;
 use case::Case;
 pub use days::day_of;
@@ -67,8 +72,8 @@ pub struct Model {
     registers: BTreeMap<&'static str, Vec<Entry>>,
     /// Numbers of units.
     units: BTreeMap<String, usize>,
-    /// Last numbers of certificates, by kind and year.
-    last_numbers: BTreeMap<(&'static str, i16), i64>,
+    /// Last numbers of certificates and papers, by kind, office and year.
+    last_numbers: BTreeMap<(&'static str, String, i16), i64>,
     /// What the present request touched, as it was before; nothing if it is new.
     touched: BTreeMap<(&'static str, usize), Option<Entry>>,
     /// What the last request brought about.
@@ -142,18 +147,29 @@ impl Model {
     ) -> Ruling {
         let Operation { action, given } = &request.operation;
         demand(request.by != Actor::Stranger, "unknown-operator")?;
-        let (_, roles, rule) =
+        let (action, roles, rule) =
             rules::RULES.iter().find(|(name, ..)| name == action).ok_or("unknown-action")?;
         rules::check_form(given)?;
         // Whoever is asked about consents comes later, by the right person.
-        let may = request.by.role().is_some_and(|role: Role| roles.contains(&role));
+        let may = request.by.roles().iter().any(|role| roles.contains(role));
         demand(may, "not-authorised")?;
         self.check_named_entries(given)?;
         let by = request.by;
-        let mut case = Case { by, given, named, asked: Vec::new(), now_ms, today: day_of(now_ms) };
+        let mut case = Case {
+            by,
+            action,
+            given,
+            named,
+            asked: Vec::new(),
+            agents: self.named_agents(given),
+            application: self.named_application(action, given),
+            now_ms,
+            today: day_of(now_ms),
+        };
         let ruling = rule(self, &mut case);
-        *asked = case.asked;
+        *asked = std::mem::take(&mut case.asked);
         ruling?;
+        self.complete(&case);
         self.check_whole(now_ms)?;
         self.check_certificates()
     }
@@ -163,10 +179,13 @@ impl Model {
         for (name, fact) in given {
             let there = match (*name, fact) {
                 ("unit" | "dominant", Fact::Text(number)) => self.units.contains_key(number),
-                ("units", Fact::Texts(numbers)) => {
+                (_, Fact::Units(numbers)) => {
                     numbers.iter().all(|number| self.units.contains_key(number))
                 }
                 (_, Fact::Entry(register, number)) => self.entry(register, *number).is_some(),
+                (_, Fact::Entries(register, numbers)) => {
+                    numbers.iter().all(|number| self.entry(register, *number).is_some())
+                }
                 _ => true,
             };
             demand(there, "not-found")?;
@@ -227,6 +246,13 @@ impl Model {
         self.touched.insert((register, number), None);
         self.made.push(Made { register, copy_of });
         number
+    }
+
+    /// The next number of its kind, which counts for each office and each year.
+    fn next_number(&mut self, kind: &'static str, office: &str, year: i16) -> i64 {
+        let last = self.last_numbers.entry((kind, office.to_owned(), year)).or_insert(0);
+        *last = last.saturating_add(1);
+        *last
     }
 
     fn touch(&mut self, register: &'static str, number: usize) -> Option<&mut Entry> {

@@ -1,7 +1,7 @@
 //! Mortgages: ranked by the order of registration, changed without harm to others, ended by the
 //! mortgagee.
 
-use super::blocks::Block;
+use super::blocks::{Block, DISPOSAL};
 use super::case::{Case, holders, int, of_entries, of_holders, take, text};
 use super::request::Fact;
 use super::{Entry, Model, Ruling, demand};
@@ -27,12 +27,13 @@ impl Model {
         let notices = self.standing(case, "notice", &unit);
         let others = notices.iter().map(|(_, n)| n).filter(|n| text(&n.facts, "holder") != bank);
         case.consents(&[
-            of_holders(&holders(&title.facts), "mortgage"),
+            case.spoken_for(&of_holders(&holders(&title.facts), "mortgage")),
             case.of_bank(&bank, "mortgage"),
             self.risk_accepted(case, &unit, std::iter::once(bank.as_str())),
             of_entries(others, "holder", "consent"),
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        self.free_of(case, &[&unit], DISPOSAL)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         demand(int(case.given, "amount") > 0, "amount-not-positive")?;
         demand(case.term_runs("from", "to"), "term-reversed")?;
         let ranks = self.on_unit("mortgage", &unit);
@@ -78,13 +79,14 @@ impl Model {
         };
         let passed = strangers().filter(|(n, m)| *n != number && between(m)).map(|(_, m)| m);
         let asked = vec![
-            of_holders(&holders(&title.facts), "mortgage"),
+            case.spoken_for(&of_holders(&holders(&title.facts), "mortgage")),
             case.of_bank(text(&entry.facts, "mortgagee"), "mortgage"),
             of_entries(after, "mortgagee", "consent-amount"),
             of_entries(passed, "mortgagee", "consent-rank"),
         ];
         case.consents(&asked)?;
-        self.free_of(case, &[&unit], &[Block::Seal, Block::Hold])?;
+        let blocks = [Block::Application, Block::Agents, Block::Seal, Block::Hold, Block::Wards];
+        self.free_of(case, &[&unit], &blocks)?;
         demand(!case.has("amount") || int(case.given, "amount") > 0, "amount-not-positive")?;
         demand(case.term_runs("from", "to"), "term-reversed")?;
         if let Some(other) = other {
@@ -104,7 +106,7 @@ impl Model {
         let unit = text(&entry.facts, "unit").to_owned();
         let (from, to) = (text(&entry.facts, "mortgagee").to_owned(), case.text("to").to_owned());
         case.consents(&[case.of_bank(&from, "assign"), case.of_bank(&to, "acquire")])?;
-        self.free_of(case, &[&unit], &[Block::Seal, Block::Hold])?;
+        self.free_of(case, &[&unit], &[Block::Application, Block::Seal, Block::Hold])?;
         // 民法典 421: it stays until the claim is fixed, unless the parties agreed otherwise.
         let fixed = text(&entry.facts, "kind") == "general" || entry.facts.contains_key("claim");
         let agreed = case.given.get("agreed") == Some(&Fact::Yes(true));
@@ -121,11 +123,13 @@ impl Model {
     pub(super) fn confirm_claim(&mut self, case: &mut Case<'_>) -> Ruling {
         let number = case.entry("mortgage");
         let entry = self.get("mortgage", number)?;
-        let (_, title) = self.title(text(&entry.facts, "unit"))?;
+        let unit = text(&entry.facts, "unit");
+        let (_, title) = self.title(unit)?;
         case.consents(&[
-            of_holders(&holders(&title.facts), "confirm"),
+            case.spoken_for(&of_holders(&holders(&title.facts), "confirm")),
             case.of_bank(text(&entry.facts, "mortgagee"), "confirm"),
         ])?;
+        self.free_of(case, &[unit], &[Block::Application, Block::Agents])?;
         demand(text(&entry.facts, "kind") == "maximum", "not-maximum")?;
         demand(!entry.facts.contains_key("claim"), "claim-known")?;
         let most = int(&entry.facts, "amount");
@@ -141,6 +145,7 @@ impl Model {
         let number = case.entry("mortgage");
         let entry = self.get("mortgage", number)?;
         case.consents(&[case.of_bank(text(&entry.facts, "mortgagee"), "release")])?;
+        self.free_of(case, &[text(&entry.facts, "unit")], &[Block::Application])?;
         self.put("mortgage", number, "release_basis", case.given.get("basis").cloned());
         self.end("mortgage", number);
         Ok(())

@@ -1,6 +1,6 @@
 //! Objections and advance notices: who is warned, whom they protect, when they lapse.
 
-use super::blocks::{Block, state};
+use super::blocks::{Block, DISPOSAL, state};
 use super::case::{Case, holders, take, text};
 use super::request::Fact;
 use super::{Model, Ruling, demand};
@@ -10,7 +10,8 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let (_, title) = self.title(&unit)?;
         let applicant = case.text("applicant").to_owned();
-        case.consents(&[vec![(applicant.clone(), "object")]])?;
+        case.consents(&[case.spoken_for(&[(applicant.clone(), "object")])])?;
+        self.free_of(case, &[&unit], &[Block::Application, Block::Agents])?;
         let holds = holders(&title.facts).iter().any(|h| h.subject == applicant);
         demand(!holds, "objector-is-holder")?;
         // 细则 83: not again on the same ground, lapsed or not.
@@ -19,7 +20,7 @@ impl Model {
                 && text(&o.facts, "matter") == case.text("matter")
         });
         demand(!repeated, "objection-repeated")?;
-        let mut facts = case.given.clone();
+        let mut facts = case.entered();
         facts.insert("registered", Fact::Day(case.today));
         self.enter("objection", facts);
         Ok(())
@@ -57,6 +58,7 @@ impl Model {
         let cause = case.text("cause");
         let asked = (cause == given_up).then(|| (text(&entry.facts, whose).to_owned(), purpose));
         case.consents(&[asked.into_iter().collect()])?;
+        self.free_of(case, &[text(&entry.facts, "unit")], &[Block::Application])?;
         let ended = state(register, &entry, case.now_ms) == Some("ended");
         let cause = case.text("cause");
         let code = if register == "notice" { "notice-stands" } else { "objection-stands" };
@@ -77,11 +79,11 @@ impl Model {
             false => self.noticed(case, &unit, &|other| other == holder),
         };
         case.consents(&[
-            vec![(obligor.clone(), "notice")],
-            vec![(holder.clone(), "notice")],
+            case.spoken_for(&[(obligor.clone(), "notice")]),
+            case.spoken_for(&[(holder.clone(), "notice")]),
             others,
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        self.free_of(case, &[&unit], DISPOSAL)?;
         let standing = self.standing(case, "notice", &unit);
         let sells = holders(&title.facts).iter().any(|h| h.subject == obligor);
         // A buyer mortgages in advance what a notice already promises.
@@ -93,7 +95,7 @@ impl Model {
             text(&n.facts, "kind") == case.text("kind") && text(&n.facts, "holder") == holder
         });
         demand(!repeated, "notice-repeated")?;
-        self.enter("notice", case.given.clone());
+        self.enter("notice", case.entered());
         Ok(())
     }
 

@@ -36,12 +36,24 @@ pub enum Fact {
     Papers(usize),
     /// Several texts.
     Texts(Vec<String>),
+    /// Units by their numbers, which must be there.
+    Units(Vec<String>),
     /// Holders with their shares.
     Holders(Vec<Holder>),
     /// Number and location of each unit that comes of a split.
     Parts(Vec<(String, String)>),
     /// An entry: its register, and its number there in the order in which they came about.
     Entry(&'static str, usize),
+    /// Several entries of a register.
+    Entries(&'static str, Vec<usize>),
+    /// Who signed.
+    Operator(Actor),
+    /// Facts that stand together.
+    Group(Facts),
+    /// Several such, in this order.
+    Groups(Vec<Facts>),
+    /// Several such, in the order of the keys of the entry that this fact names.
+    ByKey(&'static str, Vec<Facts>),
 }
 
 /// Facts by name.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::blocks::state;
-use super::case::{Case, day, int, text};
+use super::case::{Case, day, int, text, texts};
 use super::request::{Fact, Facts, Holder};
 use super::{Model, Rule, Ruling, demand};
 use crate::city::Role;
@@ -11,14 +11,26 @@ use crate::city::Role;
 const REGISTRAR: &[Role] = &[Role::Registrar];
 const BANK: &[Role] = &[Role::Registrar, Role::Banker];
 const COURT: &[Role] = &[Role::Judge];
+const ACCEPTOR: &[Role] = &[Role::Acceptor];
+const REVIEWER: &[Role] = &[Role::Reviewer];
+const COUNTER: &[Role] = &[Role::Registrar, Role::Acceptor];
+const PLANNER: &[Role] = &[Role::Planner];
+const ASKED: &[Role] = &[Role::Acceptor, Role::Registrar, Role::Judge, Role::Officer, Role::Banker];
 
 /// Every action: its name, who may, and the clerk's rule.
 pub(super) const RULES: &[(&str, &[Role], Rule)] = &[
+    ("accept-application", ACCEPTOR, Model::accept_application),
+    ("apply-registration", ACCEPTOR, Model::apply_registration),
+    ("approve-application", REVIEWER, Model::approve_application),
+    ("archive-application", COUNTER, Model::archive_application),
+    ("ask-correction", ACCEPTOR, Model::ask_correction),
     ("change-easement", REGISTRAR, Model::change_easement),
+    ("change-facility", PLANNER, Model::change_facility),
     ("change-mortgage", BANK, Model::change_mortgage),
     ("change-name", REGISTRAR, Model::change_name),
     ("change-residence", REGISTRAR, Model::change_residence),
     ("change-right", REGISTRAR, Model::change_right),
+    ("close-facility", PLANNER, Model::close_facility),
     ("confirm-claim", BANK, Model::confirm_claim),
     ("correct-easement", REGISTRAR, Model::correct_easement),
     ("correct-mortgage", REGISTRAR, Model::correct_mortgage),
@@ -28,6 +40,8 @@ pub(super) const RULES: &[(&str, &[Role], Rule)] = &[
     ("correct-right", REGISTRAR, Model::correct_right),
     ("correct-seal", REGISTRAR, Model::correct_seal),
     ("correct-unit", REGISTRAR, Model::correct_unit),
+    ("decline-application", ACCEPTOR, Model::decline_application),
+    ("deliver-certificate", ACCEPTOR, Model::deliver_certificate),
     ("end-easement", REGISTRAR, Model::end_easement),
     ("end-hold", REGISTRAR, Model::end_hold),
     ("end-notice", REGISTRAR, Model::end_notice),
@@ -41,24 +55,35 @@ pub(super) const RULES: &[(&str, &[Role], Rule)] = &[
     ("mark-registrable", REGISTRAR, Model::mark_registrable),
     ("merge-units", REGISTRAR, Model::merge_units),
     ("mortgage", BANK, Model::mortgage),
+    ("print-certificate", COUNTER, Model::print_certificate),
+    ("query", ASKED, Model::query),
+    ("query-person", ASKED, Model::query_person),
+    ("record-facility", PLANNER, Model::record_facility),
     ("record-sale", &[Role::Clerk, Role::Importer], Model::record_sale),
+    ("refuse-application", REVIEWER, Model::refuse_application),
     ("register-easement", REGISTRAR, Model::register_easement),
     ("register-notice", REGISTRAR, Model::register_notice),
     ("register-objection", REGISTRAR, Model::register_objection),
+    ("register-representation", REGISTRAR, Model::register_representation),
     ("register-residence", REGISTRAR, Model::register_residence),
     ("release", BANK, Model::release),
     ("renew-seal", COURT, Model::renew_seal),
     ("resurvey-unit", REGISTRAR, Model::resurvey_unit),
+    ("review-application", REVIEWER, Model::review_application),
+    ("revoke-representation", REGISTRAR, Model::revoke_representation),
     ("seal", COURT, Model::seal),
     ("split-unit", REGISTRAR, Model::split_unit),
+    ("supply-correction", ACCEPTOR, Model::supply_correction),
     ("transfer", REGISTRAR, Model::transfer),
     ("transfer-by-inheritance", REGISTRAR, Model::transfer_by_inheritance),
     ("transfer-by-judgment", REGISTRAR, Model::transfer_by_judgment),
     ("transfer-mortgage", BANK, Model::transfer_mortgage),
     ("transfer-share", REGISTRAR, Model::transfer_share),
     ("unseal", COURT, Model::unseal),
+    ("verify-unit", &[Role::Acceptor, Role::Registrar, Role::Clerk], Model::verify_unit),
     ("void-certificate", REGISTRAR, Model::void_certificate),
     ("waive-right", REGISTRAR, Model::waive_right),
+    ("withdraw-application", ACCEPTOR, Model::withdraw_application),
 ];
 
 /// What no register would even read: shares that are none, negative money, overlong text.
@@ -74,8 +99,14 @@ pub(super) fn check_form(given: &Facts) -> Ruling {
         | Fact::Digest
         | Fact::Papers(_)
         | Fact::Texts(_)
+        | Fact::Units(_)
         | Fact::Parts(_)
-        | Fact::Entry(..) => true,
+        | Fact::Entry(..)
+        | Fact::Entries(..)
+        | Fact::Operator(_)
+        | Fact::Group(_)
+        | Fact::Groups(_)
+        | Fact::ByKey(..) => true,
     };
     demand(given.values().all(fits), "invalid-input")
 }
@@ -128,6 +159,11 @@ pub(super) fn is_unit_number(number: &str) -> bool {
         }
 }
 
+/// The first 19 characters of a unit number: with nothing on it, the land itself is a unit.
+fn is_parcel(parcel: &str) -> bool {
+    is_unit_number(&format!("{parcel}W00000000"))
+}
+
 impl Case<'_> {
     /// The number on the form is what it claims to be.
     pub(super) fn number_is(&self, number: &str) -> bool {
@@ -150,6 +186,15 @@ impl Model {
                     demand(runs, "easement-term-reversed")?;
                     let itself = text(facts, "unit") == text(facts, "dominant");
                     demand(!itself, "easement-on-itself")?;
+                }
+                "representation" if entry.live => {
+                    demand(runs, "representation-term-reversed")?;
+                    let himself = text(facts, "principal") == text(facts, "agent");
+                    demand(!himself, "represents-himself")?;
+                }
+                "facility" if entry.live => {
+                    let parcels = texts(facts, "parcels");
+                    demand(parcels.iter().all(|parcel| is_parcel(parcel)), "parcel-invalid")?;
                 }
                 "residence" if entry.live => demand(runs, "residence-term-reversed")?,
                 "mortgage" => {

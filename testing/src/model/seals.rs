@@ -165,7 +165,7 @@ impl Model {
         let (old, new) = (to(&entry), case.day("to").unwrap_or(0));
         demand(new > old, "term-reversed")?;
         demand(new.saturating_sub(old) <= LONGEST, "seal-too-long")?;
-        let more = Term::between(old.saturating_add(1), new);
+        let more = Term::following(old, new);
         let renewals = int(&entry.facts, "renewals").saturating_add(1);
         let had = term(&entry);
         self.put_all(

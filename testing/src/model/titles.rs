@@ -1,7 +1,7 @@
 //! First entries of units and of their holders, and changes of title that dispose of nothing.
 
 use super::blocks::Block;
-use super::case::{Case, holders, of_entries, of_holders, text};
+use super::case::{Case, holders, of_entries, of_holders, text, texts};
 use super::request::{Fact, Holder};
 use super::rules::{are_different, kind_fits, make_a_whole};
 use super::{Model, Ruling, demand};
@@ -24,6 +24,7 @@ impl Model {
         let number = case.text("number").to_owned();
         let holders = holders(case.given);
         let kind = case.text("co_ownership");
+        self.free_of(case, &[&number], &[Block::Application])?;
         demand(self.title(&number).is_err(), "ownership-exists")?;
         demand(case.number_is(&number), "unit-number-invalid")?;
         demand(kind == "joint" || make_a_whole(&holders), "shares-not-whole")?;
@@ -55,7 +56,10 @@ impl Model {
         let holders = holders(case.given);
         demand(!self.units.contains_key(&number), "unit-exists")?;
         demand(case.number_is(&number), "unit-number-invalid")?;
-        demand(make_a_whole(&holders), "shares-not-whole")?;
+        // 存量数据: a fault that is marked is taken in as it is.
+        let marked = texts(case.given, "quality");
+        let marked = marked.iter().any(|flag| flag == "shares-not-whole" || flag == "two-owners");
+        demand(marked || make_a_whole(&holders), "shares-not-whole")?;
         demand(are_different(&holders), "holder-twice")?;
         self.check_new_number(&number)?;
         self.enter("unit", super::case::take(case.given, OF_UNIT));
@@ -71,7 +75,8 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let (number, title) = self.title(&unit)?;
         let (old, new) = (case.text("old").to_owned(), case.text("new").to_owned());
-        case.consents(&[vec![(old.clone(), "rename")]])?;
+        case.consents(&[case.spoken_for(&[(old.clone(), "rename")])])?;
+        self.free_of(case, &[&unit], &[Block::Application, Block::Agents])?;
         let mut holders = holders(&title.facts);
         demand(holders.iter().any(|h| h.subject == old), "not-a-holder")?;
         demand(!holders.iter().any(|h| h.subject == new), "holder-twice")?;
@@ -96,8 +101,17 @@ impl Model {
         let (number, title) = self.title(&unit)?;
         let old = holders(&title.facts);
         let notices = self.noticed(case, &unit, &|_| false);
-        case.consents(&[of_holders(&old, "change"), notices])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        case.consents(&[case.spoken_for(&of_holders(&old, "change")), notices])?;
+        let blocks = [
+            Block::Application,
+            Block::Hold,
+            Block::Holders,
+            Block::Owners,
+            Block::Agents,
+            Block::Seal,
+            Block::Wards,
+        ];
+        self.free_of(case, &[&unit], &blocks)?;
         let new = holders(case.given);
         let kind = case.text("co_ownership");
         if case.has("holders") {
@@ -125,8 +139,18 @@ impl Model {
         let taken = case.text("cause") == "expropriated";
         let waive = if taken { Vec::new() } else { of_holders(&holders(&title.facts), "waive") };
         let burdens = self.burdened(case, &[&unit]);
-        case.consents(&[[waive].to_vec(), burdens].concat())?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Objection, Block::Seal])?;
+        case.consents(&[[case.spoken_for(&waive)].to_vec(), burdens].concat())?;
+        let blocks = [
+            Block::Application,
+            Block::Hold,
+            Block::Objection,
+            Block::Owners,
+            Block::LoneSeal,
+            Block::Agents,
+            Block::Seal,
+            Block::Wards,
+        ];
+        self.free_of(case, &[&unit], &blocks)?;
         self.put("right", number, "end_basis", case.given.get("basis").cloned());
         self.put("right", number, "basis_digest", case.given.get("basis_digest").cloned());
         self.end_unit(&unit, case.text("cause"), None);

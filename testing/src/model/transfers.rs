@@ -1,5 +1,6 @@
 //! Title passes: by sale, of a share, by inheritance, by judgment.
 
+use super::agents::{Sides, gains_nothing};
 use super::blocks::{Block, state};
 use super::case::{Case, holders, int, of_entries, of_holders, shares, take, text, time, yes};
 use super::request::{Fact, Holder};
@@ -16,6 +17,10 @@ fn who_gains(old: &[Holder], new: &[Holder]) -> Vec<Holder> {
     let kept = |o: &Holder| old.iter().any(|h| h.subject == o.subject && at_least(h, o));
     new.iter().filter(|o| !kept(o)).cloned().collect()
 }
+
+/// What stands in the way of a sale, of a share too, before one asks who acts for whom.
+const OF_SALE: &[Block] =
+    &[Block::Application, Block::Hold, Block::Holders, Block::Owners, Block::LoneSeal];
 
 impl Model {
     /// The old title ends; the new one keeps the term of land use.
@@ -55,16 +60,21 @@ impl Model {
     pub(super) fn transfer(&mut self, case: &mut Case<'_>) -> Ruling {
         let unit = case.text("unit").to_owned();
         let old = self.title(&unit)?;
-        let to = shares(case.given, "to");
+        let (before, to) = (holders(&old.1.facts), shares(case.given, "to"));
         let (banned, lifted) = self.banned(case, &unit);
         case.consents(&[
-            of_holders(&holders(&old.1.facts), "transfer"),
-            of_holders(&to, "acquire"),
-            self.risk_accepted(case, &unit, to.iter().map(|h| h.subject.as_str())),
+            case.spoken_for(&of_holders(&before, "transfer")),
+            case.spoken_for(&of_holders(&to, "acquire")),
+            case.spoken_for(&self.risk_accepted(
+                case,
+                &unit,
+                to.iter().map(|h| h.subject.as_str()),
+            )),
             self.noticed(case, &unit, &|holder| is_among(&to, holder)),
             lifted,
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders])?;
+        self.free_of(case, &[&unit], OF_SALE)?;
+        case.agents_transfer(&unit, &Sides::of(&before, &to))?;
         // 预查封: title may pass to the debtor, and to nobody else.
         let seals = self.standing(case, "seal", &unit);
         let lets = |seal: &Entry| {
@@ -73,6 +83,8 @@ impl Model {
                 && is_among(&to, text(&seal.facts, "debtor"))
         };
         demand(seals.iter().all(|(_, seal)| lets(seal)), "unit-sealed")?;
+        self.wards_dispose(case, &before)?;
+        self.wards_act_by_guardians(case, to.iter().map(|h| h.subject.as_str()))?;
         demand(!banned, "transfer-banned")?;
         check_new_holders(case, &to)?;
         self.pass_title(case, &old, &to);
@@ -92,13 +104,25 @@ impl Model {
         let seller = case.text("seller").to_owned();
         let (banned, lifted) = self.banned(case, &unit);
         case.consents(&[
-            vec![(seller.clone(), "transfer")],
-            of_holders(&gain, "acquire"),
-            self.risk_accepted(case, &unit, gain.iter().map(|h| h.subject.as_str())),
+            case.spoken_for(&[(seller.clone(), "transfer")]),
+            case.spoken_for(&of_holders(&gain, "acquire")),
+            case.spoken_for(&self.risk_accepted(
+                case,
+                &unit,
+                gain.iter().map(|h| h.subject.as_str()),
+            )),
             self.noticed(case, &unit, &|holder| is_among(&after, holder)),
             lifted,
         ])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Holders, Block::Seal])?;
+        self.free_of(case, &[&unit], OF_SALE)?;
+        self.free_of(case, &[&unit], &[Block::Shares])?;
+        case.agents_transfer_share(&unit, &seller, (&before, &after))?;
+        self.free_of(case, &[&unit], &[Block::Seal])?;
+        let takes_part =
+            |subject: &&str| *subject == seller || !gains_nothing(&before, &after, subject);
+        let parties = after.iter().map(|h| h.subject.as_str()).chain([seller.as_str()]);
+        self.wards_act_by_guardians(case, parties.filter(takes_part))?;
+        case.guardians_undertake(&|subject| subject == seller)?;
         demand(text(&old.1.facts, "co_ownership") != "joint", "not-by-shares")?;
         demand(is_among(&before, &seller), "not-a-holder")?;
         demand(!banned, "transfer-banned")?;
@@ -121,8 +145,19 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let old = self.title(&unit)?;
         let (before, after) = (holders(&old.1.facts), holders(case.given));
-        case.consents(&[of_holders(&who_gains(&before, &after), "inherit")])?;
-        self.free_of(case, &[&unit], &[Block::Hold, Block::Seal])?;
+        case.consents(&[case.spoken_for(&of_holders(&who_gains(&before, &after), "inherit"))])?;
+        let blocks = [
+            Block::Application,
+            Block::Hold,
+            Block::Owners,
+            Block::Shares,
+            Block::Agents,
+            Block::Seal,
+        ];
+        self.free_of(case, &[&unit], &blocks)?;
+        let heirs = after.iter().map(|h| h.subject.as_str());
+        let gain = |subject: &&str| !gains_nothing(&before, &after, subject);
+        self.wards_act_by_guardians(case, heirs.filter(gain))?;
         let deceased = case.text("deceased").to_owned();
         demand(is_among(&before, &deceased), "not-a-holder")?;
         demand(!is_among(&after, &deceased), "deceased-remains")?;
@@ -153,6 +188,7 @@ impl Model {
             vec![of_holders(&to, "acquire"), risk]
         })?;
         let seals = self.standing(case, "seal", &unit);
+        self.free_of(case, &[&unit], &[Block::Application])?;
         self.check_execution(case, &unit, &seals)?;
         let served = time(case.given, "served").unwrap_or(u64::MAX);
         demand(served <= case.now_ms, "served-in-future")?;

@@ -31,6 +31,19 @@ const BURDENS: &[(&str, &[&str])] = &[
     ("easement", &["content", "from", "to", "basis", "basis_digest"]),
 ];
 
+/// What stands in the way of a split or a merger, apart from wards.
+const OF_DIVISION: &[Block] = &[
+    Block::Application,
+    Block::Hold,
+    Block::Objection,
+    Block::Areas,
+    Block::Holders,
+    Block::Owners,
+    Block::LoneSeal,
+    Block::Agents,
+    Block::Seal,
+];
+
 impl Model {
     /// The unit ends, with its title and its mortgages, and whatever else hangs on it.
     pub(super) fn end_unit(&mut self, unit: &str, cause: &str, successors: Option<Vec<String>>) {
@@ -119,9 +132,10 @@ impl Model {
         let old = self.unit(&unit)?;
         let (_, title) = self.title(&unit)?;
         let owners = of_holders(&holders(&title.facts), "split");
-        case.consents(&[[owners].to_vec(), self.burdened(case, &[&unit])].concat())?;
-        let blocks = [Block::Hold, Block::Objection, Block::Areas, Block::Holders, Block::Seal];
-        self.free_of(case, &[&unit], &blocks)?;
+        let burdens = self.burdened(case, &[&unit]);
+        case.consents(&[[case.spoken_for(&owners)].to_vec(), burdens].concat())?;
+        self.free_of(case, &[&unit], OF_DIVISION)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         let Some(Fact::Parts(parts)) = case.given.get("into").cloned() else {
             return Err("invalid-input");
         };
@@ -146,8 +160,17 @@ impl Model {
         let unit = case.text("unit").to_owned();
         let old = self.unit(&unit)?;
         let (_, title) = self.title(&unit)?;
-        case.consents(&[of_holders(&holders(&title.facts), "survey")])?;
-        let blocks = [Block::Hold, Block::Objection, Block::Holders, Block::Seal];
+        case.consents(&[case.spoken_for(&of_holders(&holders(&title.facts), "survey"))])?;
+        let blocks = [
+            Block::Application,
+            Block::Hold,
+            Block::Objection,
+            Block::Holders,
+            Block::Owners,
+            Block::Agents,
+            Block::Seal,
+            Block::Wards,
+        ];
         self.free_of(case, &[&unit], &blocks)?;
         let number = case.text("number").to_owned();
         demand(case.number_is(&number), "unit-number-invalid")?;
@@ -178,9 +201,16 @@ impl Model {
         let owners = titles.first().map(|title| holders(&title.facts)).unwrap_or_default();
         let one = titles.iter().all(|title| holders(&title.facts) == owners);
         let asked = if one { of_holders(&owners, "merge") } else { Vec::new() };
-        case.consents(&[[asked].to_vec(), self.burdened(case, &units)].concat())?;
-        let blocks = [Block::Hold, Block::Objection, Block::Areas, Block::Holders, Block::Seal];
-        self.free_of(case, &units, &blocks)?;
+        let burdens = self.burdened(case, &units);
+        case.consents(&[[case.spoken_for(&asked)].to_vec(), burdens].concat())?;
+        self.free_of(case, &units, OF_DIVISION)?;
+        if one {
+            self.wards_act_by_guardians(case, owners.iter().map(|h| h.subject.as_str()))?;
+        }
+        let holds = |title: &Entry, subject: &str| {
+            holders(&title.facts).iter().any(|h| h.subject == subject)
+        };
+        case.guardians_undertake(&|subject| titles.iter().any(|title| holds(title, subject)))?;
         demand(titles.len() >= 2, "merge-too-few")?;
         demand(titles.len() == numbers.len(), "unit-without-title")?;
         let (Some(first), Some(title)) = (olds.first(), titles.first()) else { return Ok(()) };

@@ -238,7 +238,9 @@ impl Client {
         Self {
             courier: Courier::new(city, seed),
             workload: Workload::new(seed),
-            keys: Keys::default(),
+            keys: Keys::with_operators(|name| {
+                city.keys.named(name).public_key().as_bytes().to_vec()
+            }),
             tally: Tally::new(),
             random: Random::new(!seed),
         }

@@ -6,12 +6,15 @@ use chaincity_ledger::{governance, mandate_digest};
 use chaincity_types::wire::{Call, Receipt};
 use chaincity_types::{Timestamp, Value};
 
-use crate::model::{Fact, Fault, Holder, Made, Named, Operation};
+use crate::city::Actor;
+use crate::model::{Fact, Facts, Fault, Holder, Made, Named, Operation};
 
 /// The ledger's keys of the entries that the model knows by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     registers: BTreeMap<String, Vec<String>>,
+    /// How the ledger names those who sign.
+    operators: BTreeMap<Actor, String>,
 }
 
 /// A key that no record has.
@@ -20,6 +23,14 @@ const NO_KEY: &str = "000000000000000000000000";
 const PAPER: [u8; 32] = [7; 32];
 
 impl Keys {
+    /// The keys of a ledger that knows everybody by the public key that `key_of` gives to a name.
+    #[must_use]
+    pub fn with_operators(key_of: impl Fn(&str) -> Vec<u8>) -> Self {
+        let named = |actor: Actor| (actor, hex::encode(key_of(&actor.name())));
+        let operators = Actor::known().into_iter().map(named).collect();
+        Self { operators, ..Self::default() }
+    }
+
     /// Keys of a register's entries, as they came about.
     #[must_use]
     pub fn of(&self, register: &str) -> &[String] {
@@ -67,6 +78,16 @@ impl Keys {
         }
     }
 
+    /// The key of an entry; of one that is not there, one that no record has.
+    fn key(&self, register: &str, number: usize) -> &str {
+        self.of(register).get(number).map_or(NO_KEY, String::as_str)
+    }
+
+    fn group(&self, facts: &Facts) -> Value {
+        let each = facts.iter().map(|(name, fact)| ((*name).to_owned(), self.value(fact)));
+        Value::Map(each.collect())
+    }
+
     /// A fact as the ledger writes it.
     #[must_use]
     pub fn value(&self, fact: &Fact) -> Value {
@@ -79,13 +100,34 @@ impl Keys {
             Fact::Yes(yes) => Value::Bool(*yes),
             Fact::Digest => paper(),
             Fact::Papers(count) => Value::List((0..*count).map(|_| paper()).collect()),
-            Fact::Texts(texts) => {
+            Fact::Texts(texts) | Fact::Units(texts) => {
                 Value::List(texts.iter().map(|text| text.as_str().into()).collect())
             }
             Fact::Holders(holders) => Value::List(holders.iter().map(share).collect()),
             Fact::Parts(parts) => Value::List(parts.iter().map(part).collect()),
-            Fact::Entry(register, number) => {
-                self.of(register).get(*number).map_or(NO_KEY, String::as_str).into()
+            Fact::Entry(register, number) => self.key(register, *number).into(),
+            Fact::Entries(register, numbers) => {
+                Value::List(numbers.iter().map(|n| self.key(register, *n).into()).collect())
+            }
+            Fact::Operator(actor) => {
+                self.operators.get(actor).map_or(NO_KEY, String::as_str).into()
+            }
+            Fact::Group(facts) => self.group(facts),
+            Fact::Groups(groups) => {
+                Value::List(groups.iter().map(|facts| self.group(facts)).collect())
+            }
+            Fact::ByKey(name, groups) => {
+                let mut all: Vec<(Option<Value>, Value)> = groups
+                    .iter()
+                    .map(|facts| (facts.get(name).map(|fact| self.value(fact)), self.group(facts)))
+                    .collect();
+                all.sort_by(|a, b| {
+                    let key = |value: &Option<Value>| {
+                        value.as_ref().and_then(Value::as_text).map(str::to_owned)
+                    };
+                    key(&a.0).cmp(&key(&b.0))
+                });
+                Value::List(all.into_iter().map(|(_, group)| group).collect())
             }
         }
     }

@@ -43,7 +43,12 @@ impl Workload {
                 self.ended("void-certificate", "certificate", &[("reason", "遗失")])
             }
             "record-sale" => self.sale(today),
-            other => self.correction(other, today),
+            "register-representation" => self.representation(today),
+            "revoke-representation" => self.revocation(),
+            "query" | "query-person" | "verify-unit" | "record-facility" | "change-facility"
+            | "close-facility" => self.query_form(action, today),
+            other if other.starts_with("correct-") => self.correction(other, today),
+            other => self.application_form(other),
         }
     }
 

@@ -58,6 +58,9 @@ impl Workload {
     /// A unit that mostly is there.
     pub(super) fn unit(&mut self) -> String {
         let dead = self.random.once_in(15);
+        if let (Some(unit), false) = (self.at.clone(), self.random.once_in(20)) {
+            return unit;
+        }
         let units = self.model.entries("unit").iter().filter(|unit| dead || unit.live);
         let units: Vec<String> = units.map(|u| text(&u.facts, "number").to_owned()).collect();
         if self.random.once_in(25) {
@@ -71,6 +74,15 @@ impl Workload {
         let dead = self.random.once_in(12);
         let all = self.model.entries(register).iter().enumerate();
         let all: Vec<usize> = all.filter(|(_, e)| dead || e.live).map(|(n, _)| n).collect();
+        let here = |number: &usize| {
+            let facts = self.model.entries(register).get(*number).map(|entry| &entry.facts);
+            let name = if register == "unit" { "number" } else { "unit" };
+            self.at.is_some() && facts.map(|facts| text(facts, name)) == self.at.as_deref()
+        };
+        let near: Vec<usize> = all.iter().copied().filter(here).collect();
+        if let Some(number) = self.random.pick(&near) {
+            return number;
+        }
         if self.random.once_in(25) {
             return usize::MAX;
         }
@@ -170,7 +182,10 @@ impl Workload {
     }
 
     fn registration(&mut self, today: i32) -> Request {
-        let (number, kind) = self.new_number();
+        let (mut number, mut kind) = self.new_number();
+        if let (Some(_), Some(unit)) = (self.case, self.at.clone()) {
+            (number, kind) = (unit.into(), "gbt37346".into());
+        }
         let bare = matches!(&number, Fact::Text(number) if number.ends_with("W00000000"));
         let holders = self.holders();
         let mut request = ask(
@@ -197,10 +212,13 @@ impl Workload {
 
     fn import(&mut self) -> Request {
         let (number, kind) = self.new_number();
-        let flags: &[&str] = match self.random.below(6) {
+        let flags: &[&str] = match self.random.below(9) {
             0 => &["area-unverified"],
             1 => &["holders-unverified", "area-unverified"],
             2 => &["use-unknown"],
+            3 => &["shares-not-whole"],
+            4 => &["two-owners"],
+            5 => &["waiting-seal-alone"],
             _ => &[],
         };
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
@@ -249,7 +267,7 @@ impl Workload {
     }
 
     /// Mostly of units of the same holders.
-    fn merger(&mut self) -> Request {
+    pub(super) fn mergeable(&mut self) -> Vec<String> {
         let first = self.unit();
         let owners = self.owners(&first);
         let alike = |unit: &crate::model::Entry| {
@@ -263,10 +281,20 @@ impl Workload {
             false => self.random.pick(&others),
         };
         let second = other.unwrap_or_else(|| self.unit());
-        let mut units = vec![first.clone(), second];
+        vec![first, second]
+    }
+
+    fn merger(&mut self) -> Request {
+        let mut units = match self.case.map(|number| self.facts("application", number)) {
+            Some(facts) => match facts.get("units") {
+                Some(Fact::Texts(units)) => units.clone(),
+                _ => Vec::new(),
+            },
+            None => self.mergeable(),
+        };
         match self.random.below(12) {
             0 => units.truncate(1),
-            1 => units.push(first),
+            1 => units.extend(units.first().cloned()),
             _ => {}
         }
         let (number, kind) = self.new_number();
@@ -274,7 +302,7 @@ impl Workload {
             Actor::Registrar,
             "merge-units",
             [
-                ("units", Fact::Texts(units)),
+                ("units", Fact::Units(units)),
                 ("number", number),
                 ("number_kind", kind),
                 ("location", self.location()),

@@ -9,9 +9,12 @@ use std::collections::BTreeMap;
 use crate::city::Actor;
 use crate::model::{Asked, Fault, Foretold, Model, Named, Request};
 
+mod agents;
+mod applications;
 mod calls;
 mod entries;
 mod forms;
+mod queries;
 mod random;
 
 pub use calls::{Keys, mandate_call, mandate_key};
@@ -23,17 +26,30 @@ pub struct Workload {
     random: Random,
     model: Model,
     made: usize,
+    /// The unit that the present request is about, if that is settled beforehand.
+    at: Option<String>,
+    /// The application that the present request goes on with.
+    case: Option<usize>,
 }
 
 /// How often each action is asked for: what everything else needs comes more often.
-const WEIGHTS: [(&str, usize); 4] =
-    [("first-registration", 6), ("mortgage", 3), ("unseal", 2), ("release", 2)];
+const WEIGHTS: [(&str, usize); 6] = [
+    ("first-registration", 8),
+    ("mortgage", 4),
+    ("seal", 2),
+    ("unseal", 1),
+    ("apply-registration", 2),
+    ("register-representation", 2),
+];
+
+/// What makes a unit worth coming back to.
+const BUSY: [&str; 6] = ["mortgage", "seal", "seal", "notice", "residence", "objection"];
 
 impl Workload {
     /// Begins with an empty register.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { random: Random::new(seed), model: Model::default(), made: 0 }
+        Self { random: Random::new(seed), model: Model::default(), made: 0, at: None, case: None }
     }
 
     /// The model as it stands after the last request.
@@ -49,11 +65,14 @@ impl Workload {
 
     /// The next request, executed at block time `now_ms`, and what becomes of it.
     pub fn next(&mut self, now_ms: u64) -> (Request, Foretold) {
-        let action = self.action();
+        let action = self.action(now_ms);
         let mut request = self.form(action, now_ms);
+        self.name_application(&mut request);
+        (self.at, self.case) = (None, None);
         if self.random.once_in(20) {
             request.by = self.anyone();
         }
+        self.name_agents(&mut request, now_ms);
         let asked = self.model.asked(&request, now_ms);
         request.mandates = asked.iter().filter_map(given).collect();
         if self.random.once_in(12) {
@@ -63,7 +82,18 @@ impl Workload {
         (request, foretold)
     }
 
-    fn action(&mut self) -> &'static str {
+    fn action(&mut self, now_ms: u64) -> &'static str {
+        if self.random.once_in(4)
+            && let Some(action) = self.follow(now_ms)
+        {
+            return action;
+        }
+        if self.random.once_in(4) {
+            let register = self.random.pick(&BUSY).unwrap_or("seal");
+            let number = self.some(register);
+            let unit = forms::text(&self.facts(register, number), "unit").to_owned();
+            self.at = Some(unit).filter(|unit| !unit.is_empty());
+        }
         let mut all: Vec<&'static str> = Model::actions().collect();
         for (action, weight) in WEIGHTS {
             all.extend(std::iter::repeat_n(action, weight));
