@@ -98,7 +98,7 @@ impl Model {
         self.step(
             number,
             "registered",
-            [("registered", Fact::Time(case.now_ms)), ("registrar", Fact::Operator(case.by))],
+            [("registered", Fact::Moment(case.now_ms)), ("registrar", Fact::Operator(case.by))],
         );
     }
 
@@ -132,7 +132,7 @@ impl Model {
         facts.extend([
             ("number", format!("{year}{office}登申字第{number:06}号").into()),
             ("state", "applied".into()),
-            ("applied", Fact::Time(case.now_ms)),
+            ("applied", Fact::Moment(case.now_ms)),
             ("taken_by", Fact::Operator(case.by)),
         ]);
         self.enter("application", facts);
@@ -148,7 +148,7 @@ impl Model {
             number,
             "accepted",
             [
-                ("accepted", applied.unwrap_or(Fact::Time(case.now_ms))),
+                ("accepted", applied.unwrap_or(Fact::Moment(case.now_ms))),
                 ("acceptor", Fact::Operator(case.by)),
             ],
         );
@@ -172,7 +172,7 @@ impl Model {
     pub(super) fn supply_correction(&mut self, case: &mut Case<'_>) -> Ruling {
         let (number, _) = self.at(case, &["correction-asked"])?;
         self.put_all("application", number, take(case.given, &["materials"]));
-        self.step(number, "applied", [("applied", Fact::Time(case.now_ms))]);
+        self.step(number, "applied", [("applied", Fact::Moment(case.now_ms))]);
         Ok(())
     }
 
@@ -251,7 +251,7 @@ impl Model {
     pub(super) fn print_certificate(&mut self, case: &mut Case<'_>) -> Ruling {
         let (number, _) = self.at(case, &["registered"])?;
         self.put_all("application", number, take(case.given, &["certificates"]));
-        self.step(number, "printed", [("printed", Fact::Time(case.now_ms))]);
+        self.step(number, "printed", [("printed", Fact::Moment(case.now_ms))]);
         Ok(())
     }
 
@@ -271,7 +271,7 @@ impl Model {
         self.step(
             number,
             "issued",
-            [("issued", Fact::Time(case.now_ms)), ("issued_to", to.into())],
+            [("issued", Fact::Moment(case.now_ms)), ("issued_to", to.into())],
         );
         Ok(())
     }

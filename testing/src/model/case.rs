@@ -49,7 +49,10 @@ pub(super) fn yes(facts: &Facts, name: &str) -> bool {
 }
 
 pub(super) fn time(facts: &Facts, name: &str) -> Option<u64> {
-    if let Some(Fact::Time(ms)) = facts.get(name) { Some(*ms) } else { None }
+    match facts.get(name) {
+        Some(Fact::Time(ms) | Fact::Moment(ms)) => Some(*ms),
+        _ => None,
+    }
 }
 
 pub(super) fn texts(facts: &Facts, name: &str) -> Vec<String> {

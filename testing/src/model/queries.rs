@@ -151,7 +151,7 @@ impl Model {
         let number = self.next_number("query", office, year);
         facts.extend([
             ("number", format!("{year}{office}登查字第{number:08}号").into()),
-            ("made", Fact::Time(case.now_ms)),
+            ("made", Fact::Moment(case.now_ms)),
             ("office", case.by.member().into()),
         ]);
         self.enter("query-result", facts);
@@ -220,7 +220,7 @@ impl Model {
             ("unit", unit.into()),
             ("unit_version", version(&entry)),
             ("right_version", version(&title)),
-            ("made", Fact::Time(case.now_ms)),
+            ("made", Fact::Moment(case.now_ms)),
             ("office", case.by.member().into()),
             ("to", Fact::Day(case.today.saturating_add(CHECK_DAYS))),
             ("result", result.into()),

@@ -28,6 +28,8 @@ pub enum Fact {
     Day(i32),
     /// Milliseconds since 1970.
     Time(u64),
+    /// The time of the block, as it was foretold when the request was made.
+    Moment(u64),
     /// Yes or no.
     Yes(bool),
     /// The digest of some document; all documents of the tests are the same.

@@ -95,6 +95,7 @@ pub(super) fn check_form(given: &Facts) -> Ruling {
         Fact::Int(_)
         | Fact::Day(_)
         | Fact::Time(_)
+        | Fact::Moment(_)
         | Fact::Yes(_)
         | Fact::Digest
         | Fact::Papers(_)

@@ -252,7 +252,8 @@ impl Client {
     /// When something else becomes of it than foretold.
     pub async fn request(&mut self, others: usize) -> Result<(), Failure> {
         let now = self.courier.now();
-        let (request, foretold) = self.workload.next(now.plus_ms(AHEAD_MS).0);
+        let foretold_for = now.plus_ms(AHEAD_MS).0;
+        let (request, foretold) = self.workload.next(foretold_for);
         let mut call = self.keys.call(&request.operation);
         let given: Vec<Option<Call>> =
             request.mandates.iter().map(|named| mandate_call(named, &call, now)).collect();
@@ -283,6 +284,7 @@ impl Client {
                 return Err(format!("`{}` and not `{wanted}`: {request:?}", answer.outcome()));
             }
             if let Some(receipt) = answer.receipt() {
+                self.keys.note_time(foretold_for, receipt.time);
                 self.keys.note(receipt, self.workload.model().made());
             }
         }

@@ -191,7 +191,7 @@ impl Workload {
         let number = self.random.pick(&live)?;
         let facts = self.facts("application", number);
         let fresh =
-            matches!(facts.get("applied"), Some(Fact::Time(ms)) if day_of(*ms) == day_of(now_ms));
+            matches!(facts.get("applied"), Some(Fact::Moment(ms)) if day_of(*ms) == day_of(now_ms));
         let first = ["accept-application", "accept-application", "ask-correction"];
         let action = match text(&facts, "state") {
             "applied" if fresh => self.random.pick(&first)?,

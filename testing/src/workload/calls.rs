@@ -15,6 +15,8 @@ pub struct Keys {
     registers: BTreeMap<String, Vec<String>>,
     /// How the ledger names those who sign.
     operators: BTreeMap<Actor, String>,
+    /// When that was executed which was foretold for another time.
+    moments: BTreeMap<u64, Timestamp>,
 }
 
 /// A key that no record has.
@@ -35,6 +37,11 @@ impl Keys {
     #[must_use]
     pub fn of(&self, register: &str) -> &[String] {
         self.registers.get(register).map_or(&[], Vec::as_slice)
+    }
+
+    /// Learns the time of the block that executed what was foretold for `foretold_ms`.
+    pub fn note_time(&mut self, foretold_ms: u64, executed: Timestamp) {
+        self.moments.insert(foretold_ms, executed);
     }
 
     /// Learns the keys of what a request brought about. Copies come about in the order of the old
@@ -97,6 +104,9 @@ impl Keys {
             Fact::Int(n) | Fact::Money(n) => Value::Int(*n),
             Fact::Day(day) => Value::Date(*day),
             Fact::Time(ms) => Value::Time(Timestamp(*ms)),
+            Fact::Moment(ms) => {
+                Value::Time(self.moments.get(ms).copied().unwrap_or(Timestamp(*ms)))
+            }
             Fact::Yes(yes) => Value::Bool(*yes),
             Fact::Digest => paper(),
             Fact::Papers(count) => Value::List((0..*count).map(|_| paper()).collect()),

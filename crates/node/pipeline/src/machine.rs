@@ -462,7 +462,7 @@ impl Machine for Pipeline {
         clock: C,
     ) {
         // What a block without transactions, after the last one, would say of the next epoch.
-        let context = self.context(last.height.next(), last.time, epoch);
+        let context = self.context(&last, last.time, epoch);
         let Outcome { next_committee, .. } =
             self.execute_surely(context, &[], &state, &clock).await;
         let stored = if hash::committee_digest(&next_committee) == last.next_committee {
