@@ -70,6 +70,23 @@ fn a_small_benchmark_of_transfers_loses_nothing() {
 }
 
 #[test]
+fn the_packages_of_the_benchmark_pass_every_check_and_their_scenarios() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/packages");
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
+    for package in names {
+        let package = package.to_str().unwrap();
+        let checked = run(&["package", "check", package, "--strict"], Vec::new());
+        assert_eq!(checked.code, 0, "{package}: {}{}", checked.out, checked.err);
+        let tested = run(&["package", "test", package, "--json"], Vec::new());
+        assert_eq!(tested.code, 0, "{package}: {}{}", tested.out, tested.err);
+        let summary = tested.json().pop().unwrap();
+        assert!(summary["passed"].as_u64().unwrap() >= 2 && summary["failed"] == 0, "{summary}");
+    }
+}
+
+#[test]
 fn json_is_a_flag_everywhere_and_takes_a_file_for_the_benchmark() {
     let missing = run(&["bench", "--workload", "register", "--json"], Vec::new());
     assert_eq!((missing.code, missing.out.as_str()), (2, ""));
