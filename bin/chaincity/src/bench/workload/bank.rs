@@ -285,9 +285,9 @@ fn compare(
     let keys: BTreeSet<&String> =
         must.keys().chain(savings.keys()).chain(checking.keys()).collect();
     let differs = |key: &&&String| {
-        let found = savings.get(**key).zip(checking.get(**key));
-        let found = found.map(|(savings, checking)| (*savings, *checking));
-        found != must.get(**key).map(|of| (of.savings, of.checking))
+        let found = (savings.get(**key).copied(), checking.get(**key).copied());
+        let wanted = must.get(**key);
+        found != (wanted.map(|of| of.savings), wanted.map(|of| of.checking))
     };
     let differing = u64::try_from(keys.iter().filter(differs).count()).unwrap_or(u64::MAX);
     Balance {
