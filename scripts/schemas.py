@@ -17,7 +17,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import SafeConstructor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PACKAGES = [*sorted((ROOT / "packages").iterdir()), ROOT / "bin/chaincity/template"]
+PACKAGES = [
+    *sorted((ROOT / "packages").iterdir()),
+    *sorted((ROOT / "bench/packages").iterdir()),
+    ROOT / "bin/chaincity/template",
+]
 TUTORIALS = [ROOT / "docs/tutorial.md", ROOT / "docs/tutorial.zh.md"]
 FOLDERS = {
     "registers": "register",

@@ -1,4 +1,4 @@
-//! Embeds the packages, so that one binary can found a city.
+//! Embeds the packages, the benchmark's among them, so that one binary can found a city.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,16 @@ fn files(dir: &Path, found: &mut Vec<PathBuf>) -> io::Result<()> {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../packages").canonicalize()?;
-    println!("cargo:rerun-if-changed={}", root.display());
-    let mut found = Vec::new();
-    files(&root, &mut found)?;
     let mut code = String::from("&[\n");
-    for path in found {
-        let name = path.strip_prefix(&root)?;
-        writeln!(code, "    ({:?}, include_str!({path:?})),", name.display().to_string())?;
+    for folder in ["../../packages", "../../bench/packages"] {
+        let root = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join(folder).canonicalize()?;
+        println!("cargo:rerun-if-changed={}", root.display());
+        let mut found = Vec::new();
+        files(&root, &mut found)?;
+        for path in found {
+            let name = path.strip_prefix(&root)?;
+            writeln!(code, "    ({:?}, include_str!({path:?})),", name.display().to_string())?;
+        }
     }
     code.push_str("]\n");
     fs::write(Path::new(&env::var("OUT_DIR")?).join("packages.rs"), code)?;

@@ -4,7 +4,7 @@ use chaincity_package::source::{self, Source};
 
 use crate::fault::Fault;
 
-/// Path below `packages/`, and content.
+/// Path below `packages/` or `bench/packages/`, and content.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/packages.rs"));
 
 /// The files of a shipped package: path within the package, and content.

@@ -16,11 +16,15 @@ use serde_json::{Value, json};
 
 /// Runs a small benchmark; its report file.
 fn bench(workload: &str) -> Value {
+    bench_with(workload, &[])
+}
+
+fn bench_with(workload: &str, more: &[&str]) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let (city, file) = (dir.path().join("city"), dir.path().join("report.json"));
     let arguments = ["bench", "--workload", workload, "--seconds", "2", "--rate", "20"];
     let places = ["--dir", city.to_str().unwrap(), "--json", file.to_str().unwrap()];
-    let ran = run(&[&arguments[..], &places].concat(), Vec::new());
+    let ran = run(&[&arguments[..], &places, more].concat(), Vec::new());
     let logs = || {
         let nodes = fs::read_dir(city.join("nodes")).unwrap().map(Result::unwrap);
         nodes.map(|node| fs::read_to_string(node.path().join("node.log")).unwrap()).collect()
@@ -67,6 +71,58 @@ fn a_small_benchmark_of_registrations_loses_nothing() {
 #[test]
 fn a_small_benchmark_of_transfers_loses_nothing() {
     check(&bench("transfer"), "transfer");
+}
+
+/// Nothing is lost, no read finds nothing, and something was written and read.
+fn check_reads(report: &Value) {
+    for zero in ["lost", "duplicated", "rejected", "unanswered", "reads_missed", "reads_failed"] {
+        assert_eq!(report[zero], 0, "{zero}: {report}");
+    }
+    assert_eq!((&report["totals_agree"], &report["roots_agree"]), (&json!(true), &json!(true)));
+    assert_eq!((&report["submitted"], &report["refused"]), (&json!(40), &json!({})));
+    assert!(report["committed_tps"].as_u64().unwrap() > 0, "{report}");
+    assert!(report["reads_per_s"].as_u64().unwrap() > 0, "{report}");
+    assert!(report["read_latency_ms"]["p50"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+#[test]
+fn a_small_mixed_benchmark_reads_and_loses_nothing() {
+    check_reads(&bench_with("mixed", &["--records", "100"]));
+}
+
+#[test]
+fn the_balances_of_smallbank_agree_with_what_was_put_in() {
+    let report = bench_with("smallbank", &["--records", "100"]);
+    check_reads(&report);
+    let fen = |what: &str| report["balance"][what].as_i64().unwrap();
+    assert_eq!(fen("differing"), 0, "{report}");
+    assert!(fen("taken_out_fen") > 0, "{report}");
+    assert_eq!(fen("put_in_fen") - fen("taken_out_fen"), fen("held_fen"), "{report}");
+}
+
+#[test]
+fn a_small_import_brings_every_unit_in() {
+    let report = bench_with("import", &["--records", "300"]);
+    assert_eq!((&report["lost"], &report["rejected"]), (&json!(0), &json!(0)), "{report}");
+    assert_eq!((&report["totals_agree"], &report["loaded"]), (&json!(true), &json!(300)));
+    assert!(report["latency_ms"]["p50"].as_f64().unwrap() > 0.0, "{report}");
+}
+
+#[test]
+fn the_packages_of_the_benchmark_pass_every_check_and_their_scenarios() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/packages");
+    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    names.sort();
+    assert_eq!(names.len(), 2, "{names:?}");
+    for package in names {
+        let package = package.to_str().unwrap();
+        let checked = run(&["package", "check", package, "--strict"], Vec::new());
+        assert_eq!(checked.code, 0, "{package}: {}{}", checked.out, checked.err);
+        let tested = run(&["package", "test", package, "--json"], Vec::new());
+        assert_eq!(tested.code, 0, "{package}: {}{}", tested.out, tested.err);
+        let summary = tested.json().pop().unwrap();
+        assert!(summary["passed"].as_u64().unwrap() >= 2 && summary["failed"] == 0, "{summary}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use chaincity_client::Client;
 use chaincity_types::Digest;
 
 use super::process::disk_bytes;
+use super::workload::{Balance, Workload};
 use crate::actor::{Actor, remote};
 use crate::city::City;
 use crate::cluster::Cluster;
@@ -35,8 +36,12 @@ pub(super) struct Found {
     pub(super) duplicated: u64,
     /// Receipts of transactions that nobody submitted.
     pub(super) foreign: u64,
-    /// Receipts of which something was rejected.
+    /// Receipts of which something was rejected that should apply.
     pub(super) rejected: u64,
+    /// Receipts of what the benchmark's own definition lets be rejected.
+    pub(super) aborted: u64,
+    /// What the accounts hold, where there are accounts.
+    pub(super) balance: Option<Balance>,
     /// Whether the blocks' counts and the receipts add up to what was submitted.
     pub(super) totals_agree: bool,
     /// Whether all nodes have the same state root.
@@ -56,6 +61,7 @@ pub(super) fn audit(
     ledger: Digest,
     reader: &str,
     submitted: &Submitted,
+    workload: &mut dyn Workload,
 ) -> Result<Found, Fault> {
     let clients = cluster
         .urls()
@@ -67,9 +73,9 @@ pub(super) fn audit(
     let last = clients.last().ok_or_else(|| Fault::other("没有节点", "no nodes"))?;
     let mut counts: BTreeMap<Digest, u64> = BTreeMap::new();
     let mut transactions = 0_u64;
-    for height in 1..=height {
-        let block = last.block(height).map_err(remote)?;
-        let missing = || Fault::other(format!("缺少区块 {height}"), format!("no block {height}"));
+    for at in 1..=height {
+        let block = last.block(at).map_err(remote)?;
+        let missing = || Fault::other(format!("缺少区块 {at}"), format!("no block {at}"));
         let block = block.ok_or_else(missing)?;
         found.blocks = found.blocks.saturating_add(1);
         transactions = transactions.saturating_add(count(block.block.transactions));
@@ -78,10 +84,17 @@ pub(super) fn audit(
             let id = Digest::from_hex(&receipt.id).unwrap_or_default();
             let seen = counts.entry(id).or_default();
             *seen = seen.saturating_add(1);
-            let refused = receipt.entries.iter().any(|entry| !entry.applied);
-            found.rejected = found.rejected.saturating_add(u64::from(refused));
+            let codes = receipt.entries.iter().filter(|entry| !entry.applied);
+            let codes = codes.map(|entry| entry.rejection.as_ref().map_or("", |r| r.code.as_str()));
+            let codes: Vec<&str> = codes.collect();
+            let foreseen = codes.iter().all(|code| workload.rejections().contains(code));
+            let (rejected, aborted) = (!foreseen, foreseen && !codes.is_empty());
+            found.rejected = found.rejected.saturating_add(u64::from(rejected));
+            found.aborted = found.aborted.saturating_add(u64::from(aborted));
         }
+        workload.on_block(&block);
     }
+    found.balance = workload.balance(last, height)?;
     compare(&mut found, counts, transactions, submitted);
     let nodes = city.nodes.iter().map(|name| disk_bytes(&city.node_dir(name).join("data")));
     let bytes = nodes.collect::<Result<Vec<_>, Fault>>()?;

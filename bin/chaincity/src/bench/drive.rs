@@ -1,17 +1,18 @@
-//! An open loop: transactions are submitted when they are due, whether or not earlier ones are
-//! final, so that queueing shows. A transaction that no thread could submit on time counts from
-//! when it was due.
+//! An open loop: operations begin when they are due, whether or not earlier ones are done, so that
+//! queueing shows. One that no thread could begin on time counts from when it was due.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chaincity_client::{Client, ClientError, Retry, Signed};
+use chaincity_client::{Client, ClientError, Retry};
+use chaincity_crypto::suite::SecretKey;
 use chaincity_types::Digest;
 use indicatif::ProgressBar;
 
 use super::follow::Follower;
 use super::process::Used;
+use super::workload::Op;
 use crate::actor::remote;
 use crate::fault::Fault;
 
@@ -24,8 +25,20 @@ const HEAD_START: Duration = Duration::from_millis(50);
 /// Longest part of a window that does not count towards the committed rate: the nodes fill up.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
-/// What a node answered.
-enum Answer {
+/// What became of an operation.
+struct Answer {
+    /// What a node answered to its transaction, if it has one.
+    submitted: Option<Submitted>,
+    /// When its last read was answered, if it reads.
+    read: Option<Instant>,
+    /// Reads that found nothing.
+    missed: u64,
+    /// Reads that were not answered.
+    failed: u64,
+}
+
+/// What a node answered to a transaction.
+enum Submitted {
     Accepted,
     /// Refused with this code.
     Refused(String),
@@ -35,18 +48,20 @@ enum Answer {
 
 /// Where and how the load goes.
 pub(super) struct Driver<'a> {
-    pub(super) ledger: Digest,
-    pub(super) urls: &'a [String],
-    pub(super) pids: &'a [u32],
-    pub(super) follower: &'a Follower,
+    /// One for each thread; each waits for one answer at a time.
+    clients: Vec<Client>,
+    pids: &'a [u32],
+    follower: &'a Follower,
     pub(super) progress: &'a ProgressBar,
 }
 
 /// What one window showed.
 #[derive(Debug, Default)]
 pub(super) struct Window {
-    /// Transactions due a second.
+    /// Operations due a second.
     pub(super) rate: u64,
+    /// How long it lasted, in whole seconds.
+    pub(super) seconds: u64,
     /// Transactions submitted.
     pub(super) submitted: usize,
     /// Ids that a node accepted.
@@ -57,95 +72,142 @@ pub(super) struct Window {
     pub(super) refused: BTreeMap<String, u64>,
     /// Transactions that became final a second, after the warm-up.
     pub(super) committed_rate: u64,
+    /// Operations that only read, answered a second, after the warm-up.
+    pub(super) read_rate: u64,
+    /// Reads that found nothing.
+    pub(super) missed: u64,
+    /// Reads that were not answered.
+    pub(super) failed: u64,
     /// Transactions in a block, on average.
     pub(super) block_transactions: u64,
     /// From when a transaction was due until it was heard to be final, ascending, in
     /// microseconds.
     pub(super) latencies: Vec<u64>,
-    /// Processor time of all nodes a final transaction, in microseconds.
+    /// From when an operation that only reads was due until its answer, likewise.
+    pub(super) read_latencies: Vec<u64>,
+    /// Processor time of all nodes a final transaction or operation that reads, in microseconds.
     pub(super) used: Used,
     /// The same of this process.
     pub(super) used_by_client: Used,
 }
 
 impl Window {
+    /// Latencies of transactions, or of reads where nothing is written.
+    pub(super) fn main_latencies(&self) -> &[u64] {
+        if self.latencies.is_empty() { &self.read_latencies } else { &self.latencies }
+    }
+
     /// The median latency, in whole milliseconds.
     pub(super) fn median_ms(&self) -> u64 {
-        let middle = self.latencies.len().checked_div(2).unwrap_or(0);
-        self.latencies.get(middle).and_then(|us| us.checked_div(1_000)).unwrap_or(0)
+        let all = self.main_latencies();
+        let middle = all.len().checked_div(2).unwrap_or(0);
+        all.get(middle).and_then(|us| us.checked_div(1_000)).unwrap_or(0)
+    }
+
+    /// Operations that were done a second.
+    pub(super) const fn done_rate(&self) -> u64 {
+        self.committed_rate.saturating_add(self.read_rate)
     }
 
     /// Whether the ledger kept up with the load.
     pub(super) fn is_sustained(&self) -> bool {
         let wanted = self.rate.saturating_mul(95).div_ceil(100);
-        self.refused.is_empty() && self.committed_rate >= wanted
+        self.refused.is_empty() && self.failed == 0 && self.done_rate() >= wanted
     }
 }
 
-impl Driver<'_> {
-    /// Submits `load` at `rate` transactions a second and waits until all of it is final.
+impl<'a> Driver<'a> {
+    /// Threads for all nodes. Where there are reads, each thread signs in with one of `readers`.
+    ///
+    /// # Errors
+    /// When a node does not let an operator sign in.
+    pub(super) fn new(
+        ledger: Digest,
+        urls: &[String],
+        readers: &[SecretKey],
+        (pids, follower, progress): (&'a [u32], &'a Follower, &'a ProgressBar),
+    ) -> Result<Self, Fault> {
+        let once = Retry { attempts: 0, ..Retry::default() };
+        let lanes = urls.iter().cycle().take(urls.len().saturating_mul(LANES));
+        let clients = lanes.map(|url| Client::builder(ledger).node(url).retry(once).build());
+        let clients = clients.collect::<Result<Vec<_>, _>>().map_err(remote)?;
+        for (client, key) in clients.iter().zip(readers.iter().cycle()) {
+            client.sign_in(key.clone()).map_err(remote)?;
+        }
+        Ok(Self { clients, pids, follower, progress })
+    }
+
+    /// Begins `rate` operations of `load` a second and waits until all are done and final.
     ///
     /// # Errors
     /// When a node cannot be reached at all, or the event stream breaks.
-    pub(super) fn run(&self, load: &[Signed], rate: u64) -> Result<Window, Fault> {
+    pub(super) fn run(&self, load: &[Op], rate: u64) -> Result<Window, Fault> {
         let own = [std::process::id()];
         let before = (Used::by(self.pids)?, Used::by(&own)?);
         let begun = Instant::now().checked_add(HEAD_START).unwrap_or_else(Instant::now);
         let answers = self.submit(load, begun, rate)?;
+        let length = due(load.len(), rate);
+        let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
         let mut window = Window { rate, submitted: load.len(), ..Window::default() };
+        window.seconds = length.as_secs();
+        let counts = |after: Duration| u64::from(after >= warm_up && after < length);
         let mut waiting = Vec::new();
+        let mut read = 0_u64;
         for (index, answer) in answers {
-            let Some(signed) = load.get(index) else { continue };
-            match answer {
-                Answer::Accepted => window.accepted.push(signed.id),
-                Answer::Unknown => window.unknown.push(signed.id),
-                Answer::Refused(code) => {
+            window.missed = window.missed.saturating_add(answer.missed);
+            window.failed = window.failed.saturating_add(answer.failed);
+            let signed = load.get(index).and_then(|op| op.submit.as_ref());
+            match (signed, answer.submitted) {
+                (Some(signed), Some(Submitted::Accepted)) => window.accepted.push(signed.id),
+                (Some(signed), Some(Submitted::Unknown)) => window.unknown.push(signed.id),
+                (_, Some(Submitted::Refused(code))) => {
                     let count = window.refused.entry(code).or_default();
                     *count = count.saturating_add(1);
                     continue;
                 }
+                _ => {
+                    let Some(at) = answer.read else { continue };
+                    let after = at.saturating_duration_since(begun);
+                    window.read_latencies.push(micros(after.saturating_sub(due(index, rate))));
+                    read = read.saturating_add(counts(after));
+                    continue;
+                }
             }
-            waiting.push((index, signed.id));
+            waiting.extend(signed.map(|signed| (index, signed.id)));
         }
         let patience = Instant::now().checked_add(PATIENCE).unwrap_or_else(Instant::now);
         self.follower.wait(&window.accepted, patience)?;
         let ids: Vec<Digest> = waiting.iter().map(|(_, id)| *id).collect();
         let heard = self.follower.take(&ids);
-        let length = due(load.len(), rate);
-        let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
-        let mut counted = 0_u64;
         let (from, to) = (begun.checked_add(warm_up), begun.checked_add(length));
         let blocks = self.follower.blocks(from.unwrap_or(begun), to.unwrap_or(begun));
+        let mut counted = 0_u64;
         for ((index, _), at) in waiting.iter().zip(heard) {
             let Some(after) = at.map(|at| at.saturating_duration_since(begun)) else { continue };
-            let latency = after.saturating_sub(due(*index, rate));
-            window.latencies.push(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-            counted = counted.saturating_add(u64::from(after >= warm_up && after < length));
+            window.latencies.push(micros(after.saturating_sub(due(*index, rate))));
+            counted = counted.saturating_add(counts(after));
         }
         window.latencies.sort_unstable();
+        window.read_latencies.sort_unstable();
         let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
         window.block_transactions = counted.checked_div(blocks).unwrap_or(0);
-        let counted_us = length.saturating_sub(warm_up).as_micros();
-        let rate = u128::from(counted).saturating_mul(1_000_000).checked_div(counted_us);
-        window.committed_rate = rate.and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0);
-        let finals = u64::try_from(window.latencies.len()).unwrap_or(u64::MAX);
-        window.used = Used::by(self.pids)?.since(&before.0, finals);
-        window.used_by_client = Used::by(&own)?.since(&before.1, finals);
+        window.committed_rate = a_second(counted, length.saturating_sub(warm_up));
+        window.read_rate = a_second(read, length.saturating_sub(warm_up));
+        let done = window.latencies.len().saturating_add(window.read_latencies.len());
+        let done = u64::try_from(done).unwrap_or(u64::MAX);
+        window.used = Used::by(self.pids)?.since(&before.0, done);
+        window.used_by_client = Used::by(&own)?.since(&before.1, done);
         Ok(window)
     }
 
     /// Every answer, by position in the load.
     fn submit(
         &self,
-        load: &[Signed],
+        load: &[Op],
         begun: Instant,
         rate: u64,
     ) -> Result<BTreeMap<usize, Answer>, Fault> {
         let next = AtomicUsize::new(0);
-        let once = Retry { attempts: 0, ..Retry::default() };
-        let lanes = self.urls.iter().cycle().take(self.urls.len().saturating_mul(LANES));
-        let clients = lanes.map(|url| Client::builder(self.ledger).node(url).retry(once).build());
-        let clients = clients.collect::<Result<Vec<_>, _>>().map_err(remote)?;
         self.progress.set_length(u64::try_from(load.len()).unwrap_or(u64::MAX));
         self.progress.set_position(0);
         let answers: Vec<_> = std::thread::scope(|scope| {
@@ -155,15 +217,15 @@ impl Driver<'_> {
                     let mut answers = Vec::new();
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(signed) = load.get(index) else { return answers };
+                        let Some(op) = load.get(index) else { return answers };
                         let at = begun.checked_add(due(index, rate)).unwrap_or(begun);
                         std::thread::sleep(at.saturating_duration_since(Instant::now()));
-                        answers.push((index, submit(&client, signed)));
+                        answers.push((index, carry_out(client, op)));
                         self.progress.inc(1);
                     }
                 })
             };
-            let lanes: Vec<_> = clients.into_iter().map(lane).collect();
+            let lanes: Vec<_> = self.clients.iter().map(lane).collect();
             lanes.into_iter().map(|lane| lane.join()).collect()
         });
         let mut all = BTreeMap::new();
@@ -176,18 +238,43 @@ impl Driver<'_> {
     }
 }
 
-/// When the transaction at `index` is due, after the window's beginning.
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// A count over a time as a rate.
+pub(super) fn a_second(count: u64, over: Duration) -> u64 {
+    let rate = u128::from(count).saturating_mul(1_000_000).checked_div(over.as_micros());
+    rate.and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0)
+}
+
+/// When the operation at `index` is due, after the window's beginning.
 fn due(index: usize, rate: u64) -> Duration {
     let index = u64::try_from(index).unwrap_or(u64::MAX);
     Duration::from_nanos(index.saturating_mul(1_000_000_000).checked_div(rate).unwrap_or(u64::MAX))
 }
 
-fn submit(client: &Client, signed: &Signed) -> Answer {
-    match client.submit(signed, Duration::ZERO) {
-        Ok(_) => Answer::Accepted,
-        Err(ClientError::Refused { status, body }) if !matches!(status, 500 | 504) => {
-            Answer::Refused(body.code)
+fn carry_out(client: &Client, op: &Op) -> Answer {
+    let mut answer = Answer { submitted: None, read: None, missed: 0, failed: 0 };
+    for read in &op.reads {
+        match read.ask(client) {
+            Ok(found) => {
+                answer.missed = answer.missed.saturating_add(u64::from(!found));
+                answer.read = Some(Instant::now());
+            }
+            Err(_) => answer.failed = answer.failed.saturating_add(1),
         }
-        Err(_) => Answer::Unknown,
     }
+    if answer.failed > 0 {
+        answer.read = None;
+    }
+    let Some(signed) = &op.submit else { return answer };
+    answer.submitted = Some(match client.submit(signed, Duration::ZERO) {
+        Ok(_) => Submitted::Accepted,
+        Err(ClientError::Refused { status, body }) if !matches!(status, 500 | 504) => {
+            Submitted::Refused(body.code)
+        }
+        Err(_) => Submitted::Unknown,
+    });
+    answer
 }

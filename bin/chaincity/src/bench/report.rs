@@ -7,14 +7,37 @@ use serde::Serialize;
 use super::audit::Found;
 use super::drive::Window;
 use super::limit::Limit;
-use super::workload::Kind;
+use super::plot::{Point, svg};
+use super::workload::{Balance, Kind};
 
 /// Percentiles, in milliseconds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Latency {
     p50: f64,
     p90: f64,
     p99: f64,
+}
+
+/// A window of the rising load.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Step {
+    /// Operations due a second.
+    offered_tps: u64,
+    committed_tps: u64,
+    reads_per_s: u64,
+    /// Of transactions; of reads where nothing is written.
+    latency_ms: Latency,
+}
+
+impl Step {
+    pub(super) fn of(window: &Window) -> Self {
+        Self {
+            offered_tps: window.rate,
+            committed_tps: window.committed_rate,
+            reads_per_s: window.read_rate,
+            latency_ms: latency(window.main_latencies()),
+        }
+    }
 }
 
 /// A window at half the measured rate.
@@ -35,22 +58,32 @@ pub(crate) struct Report {
     verify_per_core: u64,
     /// `cores` × `verify_per_core` ÷ `validators`.
     limit_tps: u64,
-    /// Transactions due a second in the measured window.
+    /// Operations due a second in the measured window. For `import`, here and below: units that came
+    /// in a second; a transaction holds many.
     offered_tps: u64,
     /// Transactions that became final a second.
     committed_tps: u64,
     share_of_limit: f64,
-    /// Whether the committed rate followed the offered one.
+    /// Operations that only read, answered a second.
+    reads_per_s: u64,
+    /// Records that stood before the first window, or that were imported.
+    loaded: usize,
+    /// Whether what was done followed what was offered.
     sustained: bool,
     /// Transactions in a block of the measured window, on average.
     block_transactions: u64,
     /// Length of the measured window.
     seconds: u64,
-    /// From due to heard as final, at the measured rate.
+    /// From due to heard as final, at the measured rate; for `import` from submission on.
     latency_ms: Latency,
+    /// From due to the answer, of operations that only read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    read_latency_ms: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     half_load: Option<HalfLoad>,
-    /// Processor time of all nodes together, by stage.
+    /// Every window, in order, from the first of the search on.
+    load_curve: Vec<Step>,
+    /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     /// Processor time of the client that made the load.
     client_cpu_us_per_tx: u64,
@@ -75,6 +108,14 @@ pub(crate) struct Report {
     lost: u64,
     duplicated: u64,
     rejected: u64,
+    /// Rejected as the benchmark's own definition has it.
+    aborted: u64,
+    /// Reads of the measured window that found nothing, and that were not answered.
+    reads_missed: u64,
+    reads_failed: u64,
+    /// What the accounts hold, where there are accounts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    balance: Option<Balance>,
     totals_agree: bool,
     roots_agree: bool,
 }
@@ -84,9 +125,10 @@ pub(super) struct Parts<'a> {
     pub(super) kind: Kind,
     pub(super) validators: usize,
     pub(super) limit: Limit,
-    pub(super) seconds: u64,
+    pub(super) records: usize,
     pub(super) measured: &'a Window,
     pub(super) half: Option<&'a Window>,
+    pub(super) windows: &'a [Step],
     pub(super) transaction_bytes: u64,
     pub(super) found: &'a Found,
     pub(super) rss_mb: u64,
@@ -113,7 +155,16 @@ impl Report {
             share_of_limit: ratio(measured.committed_rate, limit_tps),
             sustained: measured.is_sustained(),
             block_transactions: measured.block_transactions,
-            seconds: parts.seconds,
+            seconds: measured.seconds,
+            reads_per_s: measured.read_rate,
+            loaded: parts.records,
+            load_curve: parts.windows.to_vec(),
+            read_latency_ms: (!measured.read_latencies.is_empty())
+                .then(|| latency(&measured.read_latencies)),
+            aborted: found.aborted,
+            reads_missed: measured.missed,
+            reads_failed: measured.failed,
+            balance: found.balance,
             latency_ms: latency(&measured.latencies),
             half_load: parts.half.map(half),
             cpu_us_per_tx: measured.used.0.clone(),
@@ -130,7 +181,8 @@ impl Report {
             lost: found.lost,
             duplicated: found.duplicated,
             rejected: found.rejected,
-            totals_agree: found.totals_agree,
+            totals_agree: found.totals_agree
+                && found.balance.is_none_or(|balance| balance.agrees()),
             roots_agree: found.roots_agree,
         }
     }
@@ -165,6 +217,10 @@ impl Report {
             row("占上限 · share of the limit", format!("{:.4}", self.share_of_limit)),
             row("延迟 · latency p50 / p90 / p99", self.latency_ms.for_person()),
         ];
+        if let Some(reads) = &self.read_latency_ms {
+            let text = format!("{} ({}/s)", reads.for_person(), self.reads_per_s);
+            lines.push(row("查询延迟 · latency of reads", text));
+        }
         if let Some(half) = &self.half_load {
             let text = format!("{} ({} tps)", half.latency_ms.for_person(), half.offered_tps);
             lines.push(row("半载延迟 · latency at half load", text));
@@ -185,6 +241,7 @@ impl Report {
         if !self.refused.is_empty() {
             lines.push(row("未受理 · refused at admission", list(&mut refused)));
         }
+        lines.extend(self.exceptions());
         if self.unanswered > 0 {
             lines.push(row("无应答 · without an answer", self.unanswered.to_string()));
         }
@@ -194,6 +251,40 @@ impl Report {
             "账目不符 · the totals or the nodes do not agree".to_owned()
         });
         lines
+    }
+
+    /// What belongs to some workloads only.
+    fn exceptions(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        if self.aborted > 0 {
+            lines.push(format!("余额不足而驳回 · aborted by definition: {}", self.aborted));
+        }
+        if self.reads_missed > 0 || self.reads_failed > 0 {
+            let (missed, failed) = (self.reads_missed, self.reads_failed);
+            lines.push(format!("查无、未应答 · reads of nothing, unanswered: {missed}, {failed}"));
+        }
+        if let Some(Balance { put_in_fen, taken_out_fen, held_fen, differing }) = self.balance {
+            lines.push(format!(
+                "存入 − 支出 = 余额（分） · put in − taken out = held, in fen: \
+                 {put_in_fen} − {taken_out_fen} = {held_fen}; 不符 · differing: {differing}"
+            ));
+        }
+        lines
+    }
+
+    /// Throughput against latency of all windows, as a picture.
+    pub(crate) fn plot(&self) -> String {
+        let point = |step: &Step| Point {
+            rate: step.committed_tps.saturating_add(step.reads_per_s),
+            p50: step.latency_ms.p50,
+            p99: step.latency_ms.p99,
+        };
+        let points: Vec<Point> = self.load_curve.iter().map(point).collect();
+        let title = format!(
+            "{}：{} 节点 · {} validators, {} cores",
+            self.workload, self.validators, self.validators, self.cores
+        );
+        svg(&title, &points)
     }
 
     const fn keeping_up(&self) -> &'static str {

@@ -1,4 +1,4 @@
-//! The consortium of the benchmark: one office a validator, and 64 registrars spread over them.
+//! The consortium of the benchmark: one office a validator, and 64 operators spread over them.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -21,14 +21,14 @@ const EPOCH_BLOCKS: u64 = 1_000;
 /// Those who act.
 #[derive(Debug)]
 pub(super) struct People {
-    /// The registrars' keys.
-    pub(super) registrars: Vec<SecretKey>,
+    /// The operators' keys.
+    pub(super) operators: Vec<SecretKey>,
     /// Subject id and key of each citizen; none where the workload needs none.
     pub(super) citizens: Vec<(String, SecretKey)>,
 }
 
-fn registrar(index: usize) -> String {
-    format!("registrar-{index:02}")
+fn operator(index: usize) -> String {
+    format!("operator-{index:02}")
 }
 
 fn citizen(index: usize) -> (String, String) {
@@ -36,20 +36,17 @@ fn citizen(index: usize) -> (String, String) {
 }
 
 const fn citizens(kind: Kind) -> usize {
-    match kind {
-        Kind::Register => 0,
-        Kind::Transfer => CITIZENS,
-    }
+    if kind.has_citizens() { CITIZENS } else { 0 }
 }
 
 /// Founds it in `dir`.
 pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, Fault> {
     let office = |office: usize| {
         let mine = |index: &usize| index.checked_rem(validators) == Some(office);
-        let registrars = (0..OPERATORS).filter(mine);
-        let registrars = registrars.map(|index| Operator {
-            name: registrar(index),
-            roles: vec!["registry.registrar".to_owned()],
+        let operators = (0..OPERATORS).filter(mine);
+        let operators = operators.map(|index| Operator {
+            name: operator(index),
+            roles: vec![kind.role().to_owned()],
             subject: None,
         });
         let citizens = (0..citizens(kind)).filter(mine).map(citizen);
@@ -60,9 +57,9 @@ pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, F
         });
         Founder {
             id: format!("office-{office:02}"),
-            name: (format!("第{office:02}登记所"), format!("Registry Office {office:02}")),
+            name: (format!("第{office:02}办事处"), format!("Office {office:02}")),
             validator: true,
-            operators: registrars.chain(citizens).collect(),
+            operators: operators.chain(citizens).collect(),
         }
     };
     City::create(&Plan {
@@ -71,7 +68,7 @@ pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, F
         ports: free_ports(validators)?,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        packages: vec![shipped::source("real-estate")?.doc.to_bytes()],
+        packages: vec![shipped::source(kind.package())?.doc.to_bytes()],
     })
 }
 
@@ -93,11 +90,11 @@ fn free_ports(count: usize) -> Result<Vec<(u16, u16)>, Fault> {
 impl People {
     /// Reads their keys.
     pub(super) fn of(city: &City, kind: Kind) -> Result<Self, Fault> {
-        let registrars = (0..OPERATORS).map(|index| city.key(&registrar(index)));
+        let operators = (0..OPERATORS).map(|index| city.key(&operator(index)));
         let citizens = (0..citizens(kind)).map(citizen);
         let citizens = citizens.map(|(name, subject)| Ok((subject, city.key(&name)?)));
         Ok(Self {
-            registrars: registrars.collect::<Result<_, Fault>>()?,
+            operators: operators.collect::<Result<_, Fault>>()?,
             citizens: citizens.collect::<Result<_, Fault>>()?,
         })
     }

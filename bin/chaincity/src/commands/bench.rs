@@ -13,7 +13,7 @@ use crate::output::{Output, STANDARD};
 /// 性能测试 · measure throughput and latency on this machine
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// 负载：首次登记或转移登记 · what is submitted: first registrations or transfers
+    /// 负载 · what is submitted and read
     #[arg(long, value_enum)]
     workload: Kind,
     /// 共识节点数 · validators, each a process
@@ -24,16 +24,23 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "S", default_value_t = 30,
           value_parser = clap::value_parser!(u32).range(1..=240))]
     seconds: u32,
-    /// 每秒提交交易数；0 为自动寻找可持续的速率 · transactions submitted a second; 0 finds the rate that is sustained
+    /// 每秒操作数；0 为自动寻找可持续的速率 · operations begun a second; 0 finds the rate that is sustained
     #[arg(long, value_name = "N", default_value_t = 0,
           value_parser = clap::value_parser!(u64).range(0..=1_000_000))]
     rate: u64,
+    /// 事先存在或将导入的记录数；缺省依负载 · records that stand before, or that are imported; by default as the workload has it
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
+    records: Option<u32>,
     /// 保留城市于此新目录 · a new folder to keep the city in; a temporary one by default
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
     /// 报告写入此文件；- 为标准输出 · where to write the report as JSON; - is standard output
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// 吞吐与延迟曲线写入此文件（SVG） · where to draw throughput against latency
+    #[arg(long, value_name = "FILE.svg")]
+    plot: Option<PathBuf>,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -42,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         validators: usize::from(arguments.validators),
         seconds: u64::from(arguments.seconds),
         rate: arguments.rate,
+        records: arguments.records.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
         dir: arguments.dir.as_deref().map(std::path::absolute).transpose()?,
     };
     let report = bench::run(&options).map_err(io::Error::other)?;
@@ -49,6 +57,9 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     if let Some(path) = file {
         let json = serde_json::to_vec_pretty(&report)?;
         std::fs::write(path, json).map_err(Fault::io(path)).map_err(io::Error::other)?;
+    }
+    if let Some(path) = arguments.plot.as_deref() {
+        std::fs::write(path, report.plot()).map_err(Fault::io(path)).map_err(io::Error::other)?;
     }
     output.report(&report, bench::Report::for_person)?;
     Ok(if report.is_sound() { Exit::Ok } else { Exit::Negative })

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chaincity_client::api::transaction::{EntryInfo, ReceiptInfo};
 use chaincity_client::{Client, ClientError, Signed};
+use chaincity_types::Digest;
 use chaincity_types::wire::{Call, Mode};
 
 use super::run::{CallOutcome, Finished, Sink};
@@ -21,6 +22,8 @@ const WAITS_MAX: u32 = 12;
 pub(crate) struct Remote {
     client: Client,
     under_way: VecDeque<UnderWay>,
+    /// Is told of each transaction before it is submitted.
+    watch: Option<Box<dyn FnMut(Digest)>>,
 }
 
 struct UnderWay {
@@ -32,7 +35,12 @@ struct UnderWay {
 impl Remote {
     /// Submits through a client that has signed in.
     pub(crate) const fn new(client: Client) -> Self {
-        Self { client, under_way: VecDeque::new() }
+        Self { client, under_way: VecDeque::new(), watch: None }
+    }
+
+    /// As [`Remote::new`]; `watch` is told of each transaction before it is submitted.
+    pub(crate) fn watched(client: Client, watch: impl FnMut(Digest) + 'static) -> Self {
+        Self { watch: Some(Box::new(watch)), ..Self::new(client) }
     }
 
     /// Waits for the oldest transaction under way.
@@ -58,6 +66,9 @@ impl Sink for Remote {
         let count = calls.len();
         let transaction = self.client.transaction(Mode::Independent, calls).map_err(fault)?;
         let signed = self.client.sign(&transaction).map_err(fault)?;
+        if let Some(watch) = &mut self.watch {
+            watch(signed.id);
+        }
         loop {
             match self.client.submit(&signed, Duration::ZERO) {
                 Ok(_) => break,

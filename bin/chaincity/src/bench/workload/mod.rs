@@ -1,0 +1,208 @@
+//! What is submitted and read: operations made before they are timed.
+//!
+//! Signing is the client's work, and so is everything that must stand on the ledger first (for a
+//! transfer: the unit, and a mandate of each side): none of it falls into a measured window. All
+//! that is drawn comes from one seed: two runs offer the same load.
+
+mod bank;
+mod estate;
+mod ycsb;
+
+use chaincity_client::api::block::BlockInfo;
+use chaincity_client::{Client, ClientError, Select, Signed};
+use clap::ValueEnum;
+
+pub(super) use bank::Balance;
+
+use super::desk::Desk;
+use super::drive::Window;
+use crate::fault::Fault;
+
+/// Seed of all that is drawn, synthetic units among it.
+pub(super) const SEED: u64 = 20_260_101;
+
+/// The workloads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Kind {
+    /// 首次登记 · first registrations of fresh units
+    Register,
+    /// 转移登记 · transfers of registered units, with both sides' mandates
+    Transfer,
+    /// 60%查询、30%转移、10%首次登记 · 60 % reads, 30 % transfers, 10 % registrations, Zipfian keys
+    Mixed,
+    /// SmallBank 的六种业务 · the six transaction types of SmallBank
+    Smallbank,
+    /// YCSB A：50%读、50%更新 · 50 % reads, 50 % updates
+    YcsbA,
+    /// YCSB B：95%读、5%更新 · 95 % reads, 5 % updates
+    YcsbB,
+    /// YCSB C：只读 · reads only
+    YcsbC,
+    /// YCSB D：95%读最新、5%插入 · 95 % reads of the latest, 5 % inserts
+    YcsbD,
+    /// YCSB E：95%范围查询、5%插入 · 95 % short scans, 5 % inserts
+    YcsbE,
+    /// YCSB F：50%读、50%读后改写 · 50 % reads, 50 % read-modify-writes
+    YcsbF,
+    /// 批量导入 · bulk import of units with their owners
+    Import,
+}
+
+impl Kind {
+    /// The name on the command line.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Transfer => "transfer",
+            Self::Mixed => "mixed",
+            Self::Smallbank => "smallbank",
+            Self::YcsbA => "ycsb-a",
+            Self::YcsbB => "ycsb-b",
+            Self::YcsbC => "ycsb-c",
+            Self::YcsbD => "ycsb-d",
+            Self::YcsbE => "ycsb-e",
+            Self::YcsbF => "ycsb-f",
+            Self::Import => "import",
+        }
+    }
+
+    /// The package that it loads.
+    pub(super) const fn package(self) -> &'static str {
+        match self {
+            Self::Register | Self::Transfer | Self::Mixed | Self::Import => estate::PACKAGE,
+            Self::Smallbank => bank::PACKAGE,
+            Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
+                ycsb::PACKAGE
+            }
+        }
+    }
+
+    /// The role of who signs.
+    pub(super) const fn role(self) -> &'static str {
+        match self {
+            Self::Register | Self::Transfer | Self::Mixed => "registry.registrar",
+            Self::Import => "registry.importer",
+            Self::Smallbank => "bank.teller",
+            Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
+                "store.client"
+            }
+        }
+    }
+
+    /// Whether citizens own what changes hands.
+    pub(super) const fn has_citizens(self) -> bool {
+        matches!(self, Self::Transfer | Self::Mixed)
+    }
+
+    /// Records that stand before, or that are imported, unless told otherwise: as many as the
+    /// benchmark's own definition has.
+    pub(super) const fn records(self) -> usize {
+        match self {
+            Self::Register | Self::Transfer => 0,
+            Self::Mixed => 2_000,
+            Self::Smallbank => 18_000,
+            Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
+                1_000
+            }
+            Self::Import => 20_000,
+        }
+    }
+}
+
+/// Something asked of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Read {
+    /// A record by its key: package, register, key.
+    Record(&'static str, &'static str, String),
+    /// A page by an index.
+    Page(Select),
+}
+
+impl Read {
+    /// Asks; whether there was something.
+    pub(super) fn ask(&self, client: &Client) -> Result<bool, ClientError> {
+        match self {
+            Self::Record(package, register, key) => {
+                client.record(package, register, key).map(|record| record.is_some())
+            }
+            Self::Page(select) => client.select(select).map(|page| !page.items.is_empty()),
+        }
+    }
+}
+
+/// One operation: what is read, and what is submitted after it.
+#[derive(Debug)]
+pub(super) struct Op {
+    pub(super) reads: Vec<Read>,
+    pub(super) submit: Option<Signed>,
+}
+
+impl Op {
+    /// Reads alone.
+    pub(super) const fn read(reads: Vec<Read>) -> Self {
+        Self { reads, submit: None }
+    }
+
+    /// One transaction.
+    pub(super) const fn submit(signed: Signed) -> Self {
+        Self { reads: Vec::new(), submit: Some(signed) }
+    }
+}
+
+/// Makes operations as they are needed.
+pub(super) trait Workload {
+    /// Brings to the ledger what stands on it before the first window.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    fn load(&mut self, _desk: &mut Desk<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// The next `count` operations, of which `rate` are due a second.
+    ///
+    /// # Errors
+    /// When the preparation is not accepted.
+    fn prepare(&mut self, count: usize, rate: u64, desk: &mut Desk<'_>) -> Result<Vec<Op>, Fault>;
+
+    /// Calls that `count` operations need beforehand.
+    fn preparation(&self, _count: usize) -> usize {
+        0
+    }
+
+    /// Learns what became of the operations of the last window.
+    fn after(&mut self, _window: &Window) {}
+
+    /// Codes with which a call may be rejected by the benchmark's own definition.
+    fn rejections(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Sees every block, afterwards and in order.
+    fn on_block(&mut self, _block: &BlockInfo) {}
+
+    /// What the accounts hold against what they must hold, where there are accounts.
+    ///
+    /// # Errors
+    /// When the node does not answer.
+    fn balance(&self, _client: &Client, _height: u64) -> Result<Option<Balance>, Fault> {
+        Ok(None)
+    }
+}
+
+/// The workload of this kind, over `records` records.
+pub(super) fn of(kind: Kind, records: usize) -> Box<dyn Workload> {
+    use ycsb::{A, B, C, D, E, F, Ycsb};
+    match kind {
+        Kind::Register | Kind::Import => Box::new(estate::Estate::new(estate::REGISTER, records)),
+        Kind::Transfer => Box::new(estate::Estate::new(estate::TRANSFER, records)),
+        Kind::Mixed => Box::new(estate::Estate::new(estate::MIXED, records)),
+        Kind::Smallbank => Box::new(bank::Bank::new(records)),
+        Kind::YcsbA => Box::new(Ycsb::new(A, records)),
+        Kind::YcsbB => Box::new(Ycsb::new(B, records)),
+        Kind::YcsbC => Box::new(Ycsb::new(C, records)),
+        Kind::YcsbD => Box::new(Ycsb::new(D, records)),
+        Kind::YcsbE => Box::new(Ycsb::new(E, records)),
+        Kind::YcsbF => Box::new(Ycsb::new(F, records)),
+    }
+}
