@@ -141,7 +141,12 @@ fn text(value: &Value) -> String {
             format!("{}.{:02}", whole.unwrap_or(0), rest.unwrap_or(0))
         }
         Value::Date(days) => date_of_days(*days).map(|date| date.to_string()).unwrap_or_default(),
-        _ => String::new(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Bytes(_)
+        | Value::Time(_)
+        | Value::List(_)
+        | Value::Map(_) => String::new(),
     }
 }
 

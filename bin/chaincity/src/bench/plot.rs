@@ -11,6 +11,7 @@ pub(super) struct Point {
 }
 
 const WIDTH: f64 = 720.0;
+const MIDDLE: f64 = 360.0;
 const HEIGHT: f64 = 440.0;
 /// Left, top, right and bottom edge of the plane.
 const PLANE: (f64, f64, f64, f64) = (70.0, 50.0, 700.0, 380.0);
@@ -62,7 +63,7 @@ pub(super) fn svg(title: &str, points: &[Point]) -> String {
          <rect width=\"{WIDTH}\" height=\"{HEIGHT}\" fill=\"white\"/>\n",
         title = escaped(title)
     );
-    text(&mut out, (WIDTH / 2.0, 24.0), "middle", title);
+    text(&mut out, (MIDDLE, 24.0), "middle", title);
     axes(&mut out, scale);
     curve(&mut out, scale, ("p50", "#1f5fa8", 90.0), points.iter().map(|p| (p.rate, p.p50)));
     curve(&mut out, scale, ("p99", "#b3401f", 150.0), points.iter().map(|p| (p.rate, p.p99)));

@@ -520,13 +520,13 @@ impl Compiler {
             return None;
         };
         let share = share_fields();
-        let declared = match kind.as_ref() {
-            FieldType::Map(declared) => declared,
-            FieldType::Share => &share,
-            _ => {
-                self.problem(place, "joined rows become a list of maps or of shares");
-                return None;
-            }
+        let declared = if let FieldType::Map(declared) = kind.as_ref() {
+            declared
+        } else if **kind == FieldType::Share {
+            &share
+        } else {
+            self.problem(place, "joined rows become a list of maps or of shares");
+            return None;
         };
         self.used.push(file);
         let item = self.fields(place, &text.item, file, names, declared);

@@ -63,10 +63,8 @@ fn area(mantissa: i64) -> Value {
 }
 
 fn record_key(version: &Version) -> String {
-    match &version.key {
-        LogicalKey::Record { key, .. } => key.clone(),
-        _ => panic!("not a record"),
-    }
+    let LogicalKey::Record { key, .. } = &version.key else { panic!("not a record") };
+    key.clone()
 }
 
 fn keys(model: &ReadModel, select: &Select) -> Vec<String> {

@@ -327,7 +327,12 @@ fn held(client: &Client, register: &str, height: u64) -> Result<BTreeMap<String,
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
+    #![allow(
+        clippy::arithmetic_side_effects,
+        clippy::integer_division,
+        clippy::wildcard_enum_match_arm,
+        reason = "tests"
+    )]
     use super::*;
 
     fn drawn(count: usize) -> Vec<Deed> {

@@ -169,7 +169,7 @@ impl Workload for Ycsb {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
+    #![allow(clippy::arithmetic_side_effects, clippy::integer_division, reason = "tests")]
     use super::*;
 
     const COUNT: usize = 10_000;

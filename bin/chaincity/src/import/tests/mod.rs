@@ -1,5 +1,5 @@
 //! Imports as a whole, against a ledger in memory that executes as every node does.
-#![allow(clippy::arithmetic_side_effects, reason = "tests")]
+#![allow(clippy::arithmetic_side_effects, clippy::integer_division, reason = "tests")]
 
 mod bad_rows;
 mod generations;
