@@ -203,11 +203,14 @@ impl Model {
         let any = |register: &str| !self.standing(case, register, &unit).is_empty();
         let banned = |(_, m): &(usize, Entry)| yes(&m.facts, "transfer_banned");
         let sale = |(_, n): &(usize, Entry)| text(&n.facts, "kind") != "mortgage";
+        let unsold =
+            |q: &String| ["holders-unverified", "two-owners", "waiting-seal-alone"].contains(&&**q);
         let reasons = listed([
             ("sealed", any("seal")),
             ("held", any("hold")),
             ("transfer-banned", self.on_unit("mortgage", &unit).iter().any(banned)),
             ("noticed", self.standing(case, "notice", &unit).iter().any(sale)),
+            ("unverified", texts(&entry.facts, "quality").iter().any(unsold)),
         ]);
         let notes = listed([
             ("mortgaged", any("mortgage")),

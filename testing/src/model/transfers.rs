@@ -150,6 +150,7 @@ impl Model {
             Block::Application,
             Block::Hold,
             Block::Owners,
+            Block::LoneSeal,
             Block::Shares,
             Block::Agents,
             Block::Seal,

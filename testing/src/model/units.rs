@@ -167,6 +167,7 @@ impl Model {
             Block::Objection,
             Block::Holders,
             Block::Owners,
+            Block::LoneSeal,
             Block::Agents,
             Block::Seal,
             Block::Wards,
