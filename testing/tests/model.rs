@@ -158,10 +158,6 @@ fn audit(registry: &Registry, model: &Model, keys: &Keys) {
     audit::states(&records, &registry.compiled, (model, keys), registry.time).unwrap();
 }
 
-/// What takes older generations over before a register is in use: tried by scenarios and by the
-/// tests of the import, not by the workload, which plays a register in use.
-const MIGRATION: [&str; 2] = ["record-generation", "migrate-unit"];
-
 /// Codes that the workload must reach.
 const REACHED: [&str; 80] = [
     "acts-not-named",
@@ -277,7 +273,6 @@ fn the_ledger_does_what_the_naive_model_foretells() {
     let known = Registry::open().compiled;
     // What only a timer may do nobody asks for; its effects are the audit's.
     let asked = known.actions.values().filter(|action| action.by != [TIMER_ROLE]);
-    let asked = asked.filter(|action| !MIGRATION.contains(&action.name.as_str()));
     let known: BTreeSet<&str> = asked.map(|action| action.name.as_str()).collect();
     let tried: BTreeSet<&str> = counts.keys().copied().collect();
     assert_eq!(tried, known, "the workload asks for each action of the package, and no other");

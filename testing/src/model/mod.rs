@@ -17,6 +17,7 @@ mod certificates;
 mod corrections;
 mod days;
 mod facilities;
+mod migration;
 mod mortgages;
 mod notices;
 mod queries;

@@ -36,6 +36,8 @@ impl Workload {
         match action {
             "first-registration" => self.registration(today),
             "import-unit" => self.import(),
+            "record-generation" => self.generation(now_ms),
+            "migrate-unit" => self.migration(),
             "split-unit" => self.split(),
             "merge-units" => self.merger(),
             "resurvey-unit" => self.resurvey(),
@@ -210,7 +212,7 @@ impl Workload {
         request
     }
 
-    fn import(&mut self) -> Request {
+    pub(super) fn import(&mut self) -> Request {
         let (number, kind) = self.new_number();
         let flags: &[&str] = match self.random.below(9) {
             0 => &["area-unverified"],

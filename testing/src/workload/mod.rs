@@ -14,6 +14,7 @@ mod applications;
 mod calls;
 mod entries;
 mod forms;
+mod migration;
 mod queries;
 mod random;
 
