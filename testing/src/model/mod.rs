@@ -79,8 +79,8 @@ pub struct Model {
     touched: BTreeMap<(&'static str, usize), Option<Entry>>,
     /// What the last request brought about.
     made: Vec<Made>,
-    /// Service holds that stood when the last block ended.
-    holds_queued: usize,
+    /// When the block ended in which each service hold was entered.
+    holds_queued: Vec<u64>,
 }
 
 fn demand(holds: bool, code: &'static str) -> Ruling {

@@ -286,6 +286,7 @@ impl Client {
             if let Some(receipt) = answer.receipt() {
                 self.keys.note_time(foretold_for, receipt.time);
                 self.keys.note(receipt, self.workload.model().made());
+                self.workload.block_ended(receipt.time.0);
             }
         }
         let count = self.tally.entry((request.operation.action, foretold)).or_default();
