@@ -1,7 +1,7 @@
 //! What the ledger does by itself: lapsed service holds are closed. What else it tells writes nothing.
 
-use super::blocks::hold_end;
 use super::Model;
+use super::blocks::hold_end;
 
 /// A timer runs in the first block after the second in which it fell due.
 const fn next_second(ms: u64) -> u64 {
