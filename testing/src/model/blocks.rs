@@ -39,6 +39,19 @@ pub(super) const DISPOSAL: &[Block] = &[
     Block::Seal,
 ];
 
+/// What stands in the way of whatever ends a unit or gives it another number.
+pub(super) const ENDING: &[Block] = &[
+    Block::Application,
+    Block::Hold,
+    Block::Objection,
+    Block::Holders,
+    Block::Owners,
+    Block::LoneSeal,
+    Block::Agents,
+    Block::Seal,
+    Block::Wards,
+];
+
 /// How long a service hold lasts at most.
 pub(super) const HOLD_MS: u64 = 24 * 3_600_000;
 

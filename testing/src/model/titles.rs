@@ -1,6 +1,6 @@
 //! First entries of units and of their holders, and changes of title that dispose of nothing.
 
-use super::blocks::Block;
+use super::blocks::{Block, DISPOSAL, ENDING};
 use super::case::{Case, holders, of_entries, of_holders, text, texts};
 use super::request::{Fact, Holder};
 use super::rules::{are_different, kind_fits, make_a_whole};
@@ -102,17 +102,8 @@ impl Model {
         let old = holders(&title.facts);
         let notices = self.noticed(case, &unit, &|_| false);
         case.consents(&[case.spoken_for(&of_holders(&old, "change")), notices])?;
-        let blocks = [
-            Block::Application,
-            Block::Hold,
-            Block::Holders,
-            Block::Owners,
-            Block::LoneSeal,
-            Block::Agents,
-            Block::Seal,
-            Block::Wards,
-        ];
-        self.free_of(case, &[&unit], &blocks)?;
+        self.free_of(case, &[&unit], DISPOSAL)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         let new = holders(case.given);
         let kind = case.text("co_ownership");
         if case.has("holders") {
@@ -141,18 +132,7 @@ impl Model {
         let waive = if taken { Vec::new() } else { of_holders(&holders(&title.facts), "waive") };
         let burdens = self.burdened(case, &[&unit]);
         case.consents(&[[case.spoken_for(&waive)].to_vec(), burdens].concat())?;
-        let blocks = [
-            Block::Application,
-            Block::Hold,
-            Block::Objection,
-            Block::Holders,
-            Block::Owners,
-            Block::LoneSeal,
-            Block::Agents,
-            Block::Seal,
-            Block::Wards,
-        ];
-        self.free_of(case, &[&unit], &blocks)?;
+        self.free_of(case, &[&unit], ENDING)?;
         self.put("right", number, "end_basis", case.given.get("basis").cloned());
         self.put("right", number, "basis_digest", case.given.get("basis_digest").cloned());
         self.end_unit(&unit, case.text("cause"), None);

@@ -1,7 +1,7 @@
 //! Split, merger and new survey: the old unit closes with its successors, and all that stood on it
 //! stands on each new one.
 
-use super::blocks::Block;
+use super::blocks::{Block, ENDING};
 use super::case::{Case, day, holders, of_holders, take, text, texts};
 use super::request::{Fact, Facts};
 use super::titles::co_ownership;
@@ -161,18 +161,7 @@ impl Model {
         let old = self.unit(&unit)?;
         let (_, title) = self.title(&unit)?;
         case.consents(&[case.spoken_for(&of_holders(&holders(&title.facts), "survey"))])?;
-        let blocks = [
-            Block::Application,
-            Block::Hold,
-            Block::Objection,
-            Block::Holders,
-            Block::Owners,
-            Block::LoneSeal,
-            Block::Agents,
-            Block::Seal,
-            Block::Wards,
-        ];
-        self.free_of(case, &[&unit], &blocks)?;
+        self.free_of(case, &[&unit], ENDING)?;
         let number = case.text("number").to_owned();
         demand(case.number_is(&number), "unit-number-invalid")?;
         let mut facts = take(case.given, &["number", "location", "use"]);
