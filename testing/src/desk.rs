@@ -185,7 +185,7 @@ impl View for Sight<'_> {
             let bytes = self.1.body(&head.body).expect("memory").expect("a body of the state");
             cbor::decode(&bytes, BODY_BYTES_MAX).expect("a version")
         });
-        Lookup::Known(Some(Arc::new(Record { head, version })))
+        Lookup::Known(Some(Arc::new(Record { head, version: Arc::new(version) })))
     }
 }
 
@@ -489,7 +489,7 @@ impl Desk {
         Arc::make_mut(&mut next.state).extend(executed.heads.iter().copied());
         for written in executed.versions {
             let version = cbor::decode(&written.bytes, BODY_BYTES_MAX).expect("a version");
-            next.bodies.insert(written.body, version);
+            next.bodies.insert(written.record.head.body, version);
         }
         next
     }

@@ -153,7 +153,7 @@ fn play(seed: u64, requests: usize, tally: &mut Tally) {
 /// Compares every record with the model.
 fn audit(registry: &Registry, model: &Model, keys: &Keys) {
     let records: audit::Records<'_> =
-        registry.ledger.records().map(|(key, record)| (key, &record.version)).collect();
+        registry.ledger.records().map(|(key, record)| (key, &*record.version)).collect();
     audit::check(&records, model, keys).unwrap();
     audit::states(&records, &registry.compiled, (model, keys), registry.time).unwrap();
 }

@@ -304,7 +304,6 @@ async fn records(node: &dyn NodeApi) -> Result<Records, Failure> {
         if head.body != body {
             return Err(format!("{key:?}: the state has {}, history {body}", head.body));
         }
-        let version = Arc::unwrap_or_clone(version);
         records.insert(key, Arc::new(Record { head, version }));
     }
     Ok(records)

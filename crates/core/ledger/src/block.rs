@@ -12,7 +12,7 @@ use chaincity_types::wire::{Committee, Genesis, Head, Receipt, Write};
 use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
-use crate::session::{Layer, Session, WrittenVersion};
+use crate::session::{Layer, Mark, Session, WrittenVersion, mark};
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
 use crate::{timers, transaction};
 
@@ -22,6 +22,28 @@ pub struct BlockRun {
     context: BlockContext,
     layer: Layer,
     receipts: Vec<Receipt>,
+    /// For each key written, by its mark: how many transactions were done when it was last written.
+    written: BTreeMap<Mark, usize>,
+}
+
+/// What a transaction would do after those that were done when it was tried, for
+/// [`BlockRun::accept`].
+#[derive(Debug)]
+pub struct Attempt {
+    receipt: Receipt,
+    layer: Layer,
+    /// What it looked at.
+    reads: Vec<Mark>,
+    /// How many transactions were done.
+    after: usize,
+}
+
+impl Attempt {
+    /// What the transaction's receipt would be.
+    #[must_use]
+    pub const fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
 }
 
 /// What a block did.
@@ -45,7 +67,8 @@ impl BlockRun {
     /// Begins a block on its parent's state.
     #[must_use]
     pub fn new(context: BlockContext) -> Self {
-        Self { context, layer: Layer::default(), receipts: Vec::new() }
+        let (layer, receipts, written) = (Layer::default(), Vec::new(), BTreeMap::new());
+        Self { context, layer, receipts, written }
     }
 
     /// The circumstances of the block.
@@ -83,40 +106,52 @@ impl BlockRun {
         packages: &dyn Packages,
     ) -> Step<()> {
         match self.attempt(signed, view, packages) {
-            Step::Done((receipt, layer)) => {
-                self.layer.absorb(layer);
-                self.receipts.push(receipt);
+            Step::Done(attempt) => {
+                self.take(attempt);
                 Step::Done(())
             }
             Step::Need(keys) => Step::Need(keys),
         }
     }
 
-    /// What [`BlockRun::run`] would give, without doing it.
-    pub fn preview(
+    /// What [`BlockRun::run`] would do now, without doing it. Attempts at several transactions do
+    /// not see each other and may be made at the same time.
+    pub fn attempt(
         &self,
         signed: &SignedCall<'_>,
         view: &dyn View,
         packages: &dyn Packages,
-    ) -> Step<Receipt> {
-        match self.attempt(signed, view, packages) {
-            Step::Done((receipt, _)) => Step::Done(receipt),
-            Step::Need(keys) => Step::Need(keys),
+    ) -> Step<Attempt> {
+        let mut session = Session::new(&self.context, &self.layer, view, packages);
+        let after = self.receipts.len();
+        let index = u32::try_from(after).unwrap_or(u32::MAX);
+        match transaction::run(&mut session, signed, index) {
+            Some(receipt) => {
+                let Session { layer, reads, .. } = session;
+                Step::Done(Attempt { receipt, layer, reads, after })
+            }
+            None => Step::Need(session.missing.into_iter().collect()),
         }
     }
 
-    fn attempt(
-        &self,
-        signed: &SignedCall<'_>,
-        view: &dyn View,
-        packages: &dyn Packages,
-    ) -> Step<(Receipt, Layer)> {
-        let mut session = Session::new(&self.context, &self.layer, view, packages);
-        let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
-        match transaction::run(&mut session, signed, index) {
-            Some(receipt) => Step::Done((receipt, session.layer)),
-            None => Step::Need(session.missing.into_iter().collect()),
+    /// Does what was tried, as the next transaction, if that is what [`BlockRun::run`] would do:
+    /// if nothing that it looked at was written since. Gives whether it was done.
+    pub fn accept(&mut self, attempt: Attempt) -> bool {
+        let since = |mark: &Mark| self.written.get(mark).is_some_and(|at| *at >= attempt.after);
+        let stands = !attempt.reads.iter().any(since);
+        if stands {
+            self.take(attempt);
         }
+        stands
+    }
+
+    fn take(&mut self, attempt: Attempt) {
+        let Attempt { mut receipt, layer, .. } = attempt;
+        let at = self.receipts.len();
+        receipt.index = u32::try_from(at).unwrap_or(u32::MAX);
+        self.written.extend(layer.records.keys().map(|key| (mark(key), at)));
+        self.layer.absorb(layer);
+        self.receipts.push(receipt);
     }
 
     /// The committee of `epoch` that the state after the transactions so far says; `None` when
@@ -150,9 +185,7 @@ impl BlockRun {
         let (layer, receipts) =
             (std::mem::take(&mut self.layer), std::mem::take(&mut self.receipts));
         let writes = transaction::writes(&layer);
-        let began = self.context.time;
-        let head =
-            |w: &WrittenVersion| (w.state_key, Head { body: w.body, version: w.version, began });
+        let head = |w: &WrittenVersion| (w.state_key, w.record.head);
         let heads: BTreeMap<Digest, Head> = layer.written.iter().map(head).collect();
         let effects_root = effects_root(&receipts, &writes);
         Executed {

@@ -358,15 +358,13 @@ impl CallRun<'_, '_> {
 
 /// Adds a version to a layer.
 fn push(layer: &mut Layer, version: Version, bytes: Vec<u8>, began: chaincity_types::Timestamp) {
+    // Nodes that executed a block go on with what they made, others read it back from the bytes.
+    debug_assert_eq!(cbor::decode(&bytes, bytes.len()).as_ref(), Ok(&version), "one encoding");
     let head = Head { body: hash::body_digest(&bytes), version: version.version, began };
-    layer.written.push(WrittenVersion {
-        key: version.key.clone(),
-        state_key: hash::state_key(&version.key),
-        body: head.body,
-        bytes,
-        version: head.version,
-    });
-    layer.records.insert(version.key.clone(), Arc::new(Record { head, version }));
+    let (key, state_key) = (version.key.clone(), hash::state_key(&version.key));
+    let record = Arc::new(Record { head, version: Arc::new(version) });
+    layer.written.push(WrittenVersion { state_key, record: Arc::clone(&record), bytes });
+    layer.records.insert(key, record);
 }
 
 impl Draft {

@@ -34,7 +34,7 @@ mod timers;
 mod transaction;
 mod view;
 
-pub use block::{BlockRun, Executed, effects_leaves, effects_root};
+pub use block::{Attempt, BlockRun, Executed, effects_leaves, effects_root};
 pub use digests::mandate as mandate_digest;
 pub use mandates::MANDATES_MAX;
 pub use session::WrittenVersion;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
-use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
+use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, cbor};
 
 use crate::block::Executed;
@@ -47,12 +47,11 @@ impl MemoryLedger {
     /// # Errors
     /// When a body is not a canonical version; never for what [`crate::BlockRun`] made.
     pub fn apply(&mut self, executed: &Executed) -> Result<(), cbor::CborError> {
-        let heads: BTreeMap<_, _> = executed.heads.iter().copied().collect();
         for written in &executed.versions {
+            // From the bytes: that is all that a node keeps.
             let version: Version = cbor::decode(&written.bytes, BODY_BYTES_MAX)?;
-            let began = heads.get(&written.state_key).map_or(version.by.time, |head| head.began);
-            let head = Head { body: written.body, version: written.version, began };
-            self.records.insert(written.key.clone(), Arc::new(Record { head, version }));
+            let (head, version) = (written.record.head, Arc::new(version));
+            self.records.insert(version.key.clone(), Arc::new(Record { head, version }));
         }
         Ok(())
     }

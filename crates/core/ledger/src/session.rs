@@ -2,6 +2,7 @@
 //! writes over the parent's state; and writing into the transaction's layer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
 use chaincity_package::model::Package;
@@ -17,16 +18,12 @@ use crate::{fuel, governance};
 /// A version that a block writes: what the history store keeps.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WrittenVersion {
-    /// What it is a version of.
-    pub key: LogicalKey,
     /// Its state key.
     pub state_key: Digest,
-    /// Digest of the body.
-    pub body: Digest,
-    /// The body: canonical CBOR of a [`Version`].
+    /// The record as this version leaves it.
+    pub record: Arc<Record>,
+    /// The body: canonical CBOR of the [`Version`].
     pub bytes: Vec<u8>,
-    /// Its number.
-    pub version: u64,
 }
 
 /// Writes that are not committed yet.
@@ -51,6 +48,17 @@ impl Layer {
     }
 }
 
+/// Stands for a key where it only matters whether two are the same: keys with one mark count as
+/// one, which costs a transaction that is run once more and changes no outcome.
+pub(crate) type Mark = u64;
+
+/// The mark of a key.
+pub(crate) fn mark(key: &LogicalKey) -> Mark {
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// One transaction's reading and writing.
 pub(crate) struct Session<'a> {
     pub(crate) context: &'a BlockContext,
@@ -63,6 +71,8 @@ pub(crate) struct Session<'a> {
     pub(crate) calling: Vec<Layer>,
     /// Keys that were asked for and are not known.
     pub(crate) missing: BTreeSet<LogicalKey>,
+    /// What was looked at outside of the transaction's own writes.
+    pub(crate) reads: Vec<Mark>,
 }
 
 impl<'a> Session<'a> {
@@ -72,23 +82,34 @@ impl<'a> Session<'a> {
         view: &'a dyn View,
         packages: &'a dyn Packages,
     ) -> Self {
-        let (layer, calling) = (Layer::default(), Vec::new());
-        Self { context, view, packages, block, layer, calling, missing: BTreeSet::new() }
+        let (layer, calling, reads) = (Layer::default(), Vec::new(), Vec::new());
+        Self { context, view, packages, block, layer, calling, missing: BTreeSet::new(), reads }
     }
 
-    /// What this block wrote under `key`.
-    fn written(&self, key: &LogicalKey) -> Option<&Arc<Record>> {
-        let calling = self.calling.iter().rev();
-        calling.chain([&self.layer, self.block]).find_map(|layer| layer.records.get(key))
+    /// What the transaction wrote under `key`.
+    fn own(&self, key: &LogicalKey) -> Option<&Arc<Record>> {
+        let layers = self.calling.iter().rev().chain([&self.layer]);
+        layers.filter_map(|layer| layer.records.get(key)).next()
+    }
+
+    /// What stands under `key` before the transaction, as far as it is known.
+    fn before(&self, key: &LogicalKey) -> Lookup {
+        match self.block.records.get(key) {
+            Some(record) => Lookup::Known(Some(Arc::clone(record))),
+            None => self.view.lookup(key),
+        }
     }
 
     /// The record under `key`, or a note that it must be fetched.
     pub(crate) fn get(&mut self, key: &LogicalKey) -> Result<Option<Arc<Record>>, Halt> {
-        if let Some(record) = self.written(key) {
+        if let Some(record) = self.own(key) {
             return Ok(Some(Arc::clone(record)));
         }
-        match self.view.lookup(key) {
-            Lookup::Known(record) => Ok(record),
+        match self.before(key) {
+            Lookup::Known(record) => {
+                self.reads.push(mark(key));
+                Ok(record)
+            }
             Lookup::Unknown => {
                 self.missing.insert(key.clone());
                 Err(Halt::Missing)
@@ -98,7 +119,7 @@ impl<'a> Session<'a> {
 
     /// Notes `key` as missing if it is unknown.
     pub(crate) fn probe(&mut self, key: &LogicalKey) {
-        if self.written(key).is_none() && matches!(self.view.lookup(key), Lookup::Unknown) {
+        if self.own(key).is_none() && matches!(self.before(key), Lookup::Unknown) {
             self.missing.insert(key.clone());
         }
     }

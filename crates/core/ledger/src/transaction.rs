@@ -6,7 +6,8 @@
 use chaincity_package::rule::Fuel;
 use chaincity_types::Reject;
 use chaincity_types::wire::{
-    CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, LogicalKey, Mode, Outcome, Receipt, Write,
+    CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, Head, LogicalKey, Mode, Outcome, Receipt,
+    Write,
 };
 
 use crate::authority::Caller;
@@ -131,8 +132,10 @@ fn apply(session: &mut Session<'_>, applied: Applied) -> Entry {
 
 /// What a layer wrote, as receipts and effects name it.
 pub(crate) fn writes(layer: &Layer) -> Vec<Write> {
-    let write =
-        |w: &crate::WrittenVersion| Write { key: w.state_key, version: w.version, body: w.body };
+    let write = |w: &crate::WrittenVersion| {
+        let Head { version, body, .. } = w.record.head;
+        Write { key: w.state_key, version, body }
+    };
     layer.written.iter().map(write).collect()
 }
 

@@ -12,8 +12,8 @@ use chaincity_types::{Digest, Height, Timestamp};
 pub struct Record {
     /// Its head in the state.
     pub head: Head,
-    /// The version that the head names.
-    pub version: Version,
+    /// The version that the head names; shared, since caches above hold it too.
+    pub version: Arc<Version>,
 }
 
 /// The answer of a [`View`].

@@ -19,7 +19,7 @@ const TAG_TIME: u64 = 1001;
 const TAG_DECIMAL: u64 = 4;
 
 /// A value of a record field, an action's input, or a rule.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value {
     /// No value.
     Null,

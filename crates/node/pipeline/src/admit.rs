@@ -146,13 +146,13 @@ impl Pipeline {
         let Some(member) = member else { return Ok(Err(Reject::UnknownOperator.into())) };
         let call = crate::execute::call(signed);
         let run = BlockRun::new(context);
-        let receipt = loop {
-            match run.preview(&call, &known, packages) {
-                Step::Done(receipt) => break receipt,
+        let attempt = loop {
+            match run.attempt(&call, &known, packages) {
+                Step::Done(attempt) => break attempt,
                 Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
             }
         };
-        if let Some(refusal) = hopeless(&receipt.entries) {
+        if let Some(refusal) = hopeless(&attempt.receipt().entries) {
             return Ok(Err(refusal));
         }
         let class = loop {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
-use chaincity_ledger::{BlockContext, BlockRun, Executed, Packages, SignedCall, Step};
+use chaincity_ledger::{Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
@@ -14,9 +14,6 @@ use chaincity_types::{Digest, Height};
 use crate::api::NodeError;
 use crate::cache::Cache;
 use crate::records::{Bodies, Known};
-
-/// How many transactions after one that misses a record are looked at for their reads too.
-const LOOK_AHEAD: usize = 256;
 
 /// Most compiled packages kept, in number and in bytes of their documents.
 const COMPILED_MAX: usize = 256;
@@ -79,9 +76,10 @@ pub(crate) struct Outcome {
     pub(crate) next_committee: Committee,
 }
 
-/// Executes transactions in order. Reads are fetched for many transactions at once: when one
-/// misses a record, those after it say what they would read too, until they miss nothing: so each
-/// is tried a few times at most, however its reads hang on what the block wrote before.
+/// Executes transactions with the outcome that they have one after the other. All are tried on the
+/// parent's state first, and what they miss is fetched for all at once, until they miss nothing;
+/// then each that still stands after those before it is taken as it was tried, and the others are
+/// run in their place.
 pub(crate) async fn execute<S: StateReader>(
     context: BlockContext,
     genesis: Option<&Genesis>,
@@ -95,27 +93,21 @@ pub(crate) async fn execute<S: StateReader>(
     if let Some(genesis) = genesis {
         run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
     }
-    let mut rest = transactions;
-    let mut satisfied = BTreeSet::new();
-    while let Some((first, later)) = rest.split_first() {
-        match run.run(&call(first), &known, packages) {
-            Step::Done(()) => rest = later,
-            Step::Need(mut keys) => {
-                for transaction in later.iter().take(LOOK_AHEAD) {
-                    if satisfied.contains(&transaction.id) {
-                        continue;
-                    }
-                    match run.preview(&call(transaction), &known, packages) {
-                        Step::Need(more) => keys.extend(more),
-                        Step::Done(_) => {
-                            satisfied.insert(transaction.id);
-                        }
-                    }
-                }
-                keys.sort_unstable();
-                keys.dedup();
-                known.fetch(keys, state, bodies).await?;
-            }
+    let mut attempts: Vec<Option<Attempt>> = Vec::new();
+    attempts.resize_with(transactions.len(), || None);
+    loop {
+        let missing = attempt_all(&run, transactions, &mut attempts, &known, packages);
+        if missing.is_empty() {
+            break;
+        }
+        known.fetch(missing, state, bodies).await?;
+    }
+    for (transaction, attempt) in transactions.iter().zip(attempts) {
+        if attempt.is_some_and(|attempt| run.accept(attempt)) {
+            continue;
+        }
+        while let Step::Need(keys) = run.run(&call(transaction), &known, packages) {
+            known.fetch(keys, state, bodies).await?;
         }
     }
     let next_committee = loop {
@@ -134,6 +126,27 @@ pub(crate) async fn execute<S: StateReader>(
         }
     };
     Ok(Outcome { executed, next_committee })
+}
+
+/// Tries each transaction that has not been tried with success; gives the keys that are missing,
+/// each once.
+fn attempt_all(
+    run: &BlockRun,
+    transactions: &[Arc<SignedTransaction>],
+    attempts: &mut [Option<Attempt>],
+    known: &Known,
+    packages: &PackageCache,
+) -> Vec<LogicalKey> {
+    let mut missing = BTreeSet::new();
+    for (transaction, attempt) in transactions.iter().zip(attempts) {
+        if attempt.is_none() {
+            match run.attempt(&call(transaction), known, packages) {
+                Step::Done(done) => *attempt = Some(done),
+                Step::Need(keys) => missing.extend(keys),
+            }
+        }
+    }
+    missing.into_iter().collect()
 }
 
 /// The ledger's view of a verified transaction.

@@ -8,7 +8,7 @@ use chaincity_crypto::cose::{self, SignedTransaction};
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
 use chaincity_history::StoredBlock;
-use chaincity_ledger::{BlockContext, Step, order};
+use chaincity_ledger::{BlockContext, Step, WrittenVersion, order};
 use chaincity_types::wire::{
     BLOCK_BYTES_MAX, Block, Committee, EXPIRY_AHEAD_MAX_MS, Head, Header, PROTOCOL,
 };
@@ -20,7 +20,7 @@ use crate::api::NodeError;
 use crate::execute::{Outcome, execute, members_of};
 use crate::pipeline::{Ancestors, ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
 use crate::pool::Pooled;
-use crate::records::{Known, Written};
+use crate::records::Known;
 
 /// Most bytes of transactions in a block: beyond about one megabyte latency grows faster than
 /// throughput.
@@ -113,14 +113,10 @@ impl Pipeline {
         transactions: Vec<Arc<SignedTransaction>>,
         outcome: Outcome,
     ) {
-        let mut bodies = Written::new();
-        for written in &outcome.executed.versions {
-            let size = written.bytes.len();
-            match cbor::decode(&written.bytes, size) {
-                Ok(version) => drop(bodies.insert(written.body, (Arc::new(version), size))),
-                Err(error) => tracing::error!(%error, "own body does not decode"),
-            }
-        }
+        let written = |w: &WrittenVersion| {
+            (w.record.head.body, (Arc::clone(&w.record.version), w.bytes.len()))
+        };
+        let bodies = outcome.executed.versions.iter().map(written).collect();
         self.inner.bodies.keep(parent.height.next(), bodies);
         let pending = Pending {
             parent: ExecutionKey::of(parent),

@@ -97,7 +97,7 @@ impl<C: Clock + std::fmt::Debug> Node<C> {
         let heads = heads.map_err(NodeError::Fault)?;
         let Some(head) = heads.into_iter().next().flatten() else { return Ok(None) };
         let record = crate::records::load(&key, head, &self.pipeline.inner.bodies).await?;
-        Ok(Some((head, Arc::new(record.version))))
+        Ok(Some((head, record.version)))
     }
 
     async fn record_proof(

@@ -410,7 +410,8 @@ impl Pipeline {
             };
         };
         let executed = &pending.executed;
-        let bodies: Vec<_> = executed.versions.iter().map(|v| (v.body, v.bytes.clone())).collect();
+        let bodies: Vec<_> =
+            executed.versions.iter().map(|v| (v.record.head.body, v.bytes.clone())).collect();
         let stored = StoredBlock {
             block: block.clone(),
             receipts: executed.receipts.clone(),
@@ -421,7 +422,7 @@ impl Pipeline {
         if self.is_boundary(block.header.height) {
             self.store_committee(&pending.next_committee)?;
         }
-        let written: Vec<_> = executed.versions.iter().map(|v| v.body).collect();
+        let written: Vec<_> = executed.versions.iter().map(|v| v.record.head.body).collect();
         self.note_governance(&written, true)
     }
 

@@ -162,5 +162,5 @@ pub(crate) async fn load(
     if version.key != *key || version.version != head.version {
         return Err(NodeError::Fault(format!("body {} is not its head's", head.body)));
     }
-    Ok(Record { head, version: Version::clone(&version) })
+    Ok(Record { head, version })
 }

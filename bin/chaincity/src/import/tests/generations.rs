@@ -48,7 +48,7 @@ impl Versions {
             };
             let of = self.0.entry((register.clone(), name)).or_default();
             if of.last().is_none_or(|last| last.version < record.version.version) {
-                of.push(record.version.clone());
+                of.push(Version::clone(&record.version));
             }
         }
     }

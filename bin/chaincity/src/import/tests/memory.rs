@@ -167,7 +167,7 @@ impl Memory {
             )
         };
         let found = self.ledger.records().find(|(logical, _)| wanted(logical));
-        found.map(|(_, record)| record.version.clone())
+        found.map(|(_, record)| Version::clone(&record.version))
     }
 
     pub(super) fn count(&self, register: &str) -> usize {

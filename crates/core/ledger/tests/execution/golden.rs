@@ -36,7 +36,7 @@ fn the_effects_of_a_small_block_are_pinned() {
         found += &format!("receipt {}\n", hash::plain(&cbor::encode(receipt)));
     }
     for version in &executed.versions {
-        found += &format!("version {} {}\n", version.state_key, version.body);
+        found += &format!("version {} {}\n", version.state_key, version.record.head.body);
     }
     for (key, head) in &executed.heads {
         found += &format!("head {key} {}\n", hash::plain(&head.to_bytes()));

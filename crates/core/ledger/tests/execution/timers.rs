@@ -95,7 +95,10 @@ fn a_timer_runs_in_the_first_block_at_or_after_its_time() {
     assert_eq!(lapsed(&executed), ["t"]);
     assert_eq!(executed.timers_waiting_since, None);
     // Every version that it wrote names its receipt, the action, and nobody.
-    let closing = executed.versions.iter().find(|w| matches!(w.key, LogicalKey::Record { .. }));
+    let closing = executed
+        .versions
+        .iter()
+        .find(|w| matches!(w.record.version.key, LogicalKey::Record { .. }));
     let version: chaincity_types::wire::Version =
         chaincity_types::cbor::decode(&closing.unwrap().bytes, 65_536).unwrap();
     assert_eq!(version.by.transaction, receipt.transaction);

@@ -104,14 +104,14 @@ fn a_transaction_has_less_fuel_than_all_its_calls_might_want() {
 }
 
 #[test]
-fn a_preview_is_what_would_happen_and_nothing_happens() {
+fn an_attempt_is_what_would_happen_and_nothing_happens() {
     let desk = Desk::new();
     let signed = desk.sign("clerk", Mode::Atomic, vec![create("i1", "s-jia", 1)]);
     let mut run = BlockRun::new(desk.context());
-    let preview = run.preview(&signed.as_call(), &desk.ledger, &desk.packages);
+    let attempt = run.attempt(&signed.as_call(), &desk.ledger, &desk.packages);
     assert_eq!(run.receipts(), []);
     assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
-    assert_eq!(preview, Step::Done(run.receipts()[0].clone()));
+    assert_eq!(attempt.done().unwrap().receipt(), &run.receipts()[0]);
 }
 
 #[test]

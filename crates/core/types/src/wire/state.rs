@@ -11,7 +11,7 @@ use crate::{Digest, Height, Timestamp, Value};
 pub const BODY_BYTES_MAX: usize = 65_536;
 
 /// What a state entry is about. The state key is the digest of a domain and this encoding.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 pub enum LogicalKey {
     /// A record of a register.
     #[n(1)]
