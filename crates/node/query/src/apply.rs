@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_package::json;
 use chaincity_types::wire::{Correction, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -21,7 +20,7 @@ use crate::model::{read_record, read_version};
 use crate::schema::{Column, Table, Tables};
 
 const INSERT: &str = "INSERT OR IGNORE INTO version VALUES \
-                      (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)";
+                      (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
 const END: &str = "UPDATE version SET ended = ?5 \
                    WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
 const BEGAN: &str = "SELECT began FROM version \
@@ -221,7 +220,6 @@ impl<'a> Apply<'a> {
             by.action,
             body.as_bytes().as_slice(),
             version.corrects.as_ref().map(correction),
-            serde_json::Value::from(json::from_fields(&version.fields)).to_string(),
             i64::from(gap),
         ])?;
         Ok(())

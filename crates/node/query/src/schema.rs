@@ -30,7 +30,7 @@ CREATE TABLE version (
   began INTEGER NOT NULL, ended INTEGER, status INTEGER NOT NULL, schema INTEGER NOT NULL,
   height INTEGER NOT NULL, tx BLOB NOT NULL, call INTEGER NOT NULL, operator BLOB NOT NULL,
   member TEXT NOT NULL, by_package TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
-  corrects TEXT, fields TEXT NOT NULL, gap INTEGER NOT NULL,
+  corrects TEXT, gap INTEGER NOT NULL,
   PRIMARY KEY (package, register, key, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
