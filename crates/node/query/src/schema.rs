@@ -314,7 +314,7 @@ mod tests {
     /// Trees that a statement opens to write.
     fn written(connection: &Connection, sql: &str) -> usize {
         let mut statement = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
-        let codes = statement.query_map([], |row| row.get::<_, String>(1)).unwrap();
+        let codes = statement.raw_query().mapped(|row| row.get::<_, String>(1));
         codes.filter(|code| code.as_deref() == Ok("OpenWrite")).count()
     }
 
