@@ -3,7 +3,7 @@
 //! A step writes each page it touches once, so many blocks together cost less than one by one. A
 //! thread that has caught up therefore rests in proportion to the step before: hardly at all when
 //! blocks are light, so that whoever wrote finds it at once, and [`REST_MAX`] when the read model
-//! would otherwise take more than about a twentieth of a core. While behind it does not rest.
+//! would otherwise take more than about a fiftieth of a core. While behind it does not rest.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ use crate::node_config::NodeConfig;
 /// Most blocks in one step.
 const FOLLOW_BLOCKS: u64 = 64;
 /// A rest is so many times as long as the step before.
-const REST: u32 = 20;
+const REST: u32 = 50;
 /// Longest rest.
 const REST_MAX: Duration = Duration::from_millis(500);
 
@@ -80,8 +80,8 @@ mod tests {
 
     #[test]
     fn light_steps_follow_at_once_and_heavy_ones_gather_for_half_a_second_at_most() {
-        assert_eq!(rest(Duration::from_micros(300)), Duration::from_millis(6));
-        assert_eq!(rest(Duration::from_millis(10)), Duration::from_millis(200));
+        assert_eq!(rest(Duration::from_micros(300)), Duration::from_millis(15));
+        assert_eq!(rest(Duration::from_millis(4)), Duration::from_millis(200));
         assert_eq!(rest(Duration::from_secs(3)), REST_MAX);
         assert_eq!(rest(Duration::MAX), REST_MAX);
     }
