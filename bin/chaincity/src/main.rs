@@ -16,6 +16,7 @@ mod explain;
 mod failure;
 mod fault;
 mod folder;
+mod following;
 mod import;
 mod input;
 mod joining;

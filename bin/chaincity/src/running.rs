@@ -10,7 +10,6 @@ use chaincity_crypto::suite::SecretKey;
 use chaincity_engine::{Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread};
 use chaincity_history::{DiskOptions, DiskStore, HistoryError, HistoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline};
-use chaincity_query::ReadModel;
 use chaincity_server::{Server, TlsFiles};
 use chaincity_types::Height;
 use chaincity_types::wire::Genesis;
@@ -21,10 +20,8 @@ use crate::failure::chain;
 use crate::fault::Fault;
 use crate::joining::Joining;
 use crate::node_config::NodeConfig;
-use crate::{refusal, together};
+use crate::{following, refusal, together};
 
-/// Blocks that the read model applies in one transaction.
-const FOLLOW_BLOCKS: u64 = 64;
 /// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
 const BLOCKS_AHEAD: u64 = 64;
 /// Pages of state in a mebibyte.
@@ -108,7 +105,7 @@ impl Running {
             async move { pipeline.gossip(clock).await }
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
-        let model = follow(config, &api, &history)?;
+        let model = following::follow(config, &api, &history)?;
         let server =
             Server::start(&server_config(config), api, model).map_err(Fault::form(&config.data))?;
         Ok(Self { handle, engine, server: Some(server), _timers: timers })
@@ -199,49 +196,6 @@ fn place(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Plac
         threads: NonZeroUsize::MIN,
         private_network: config.private_network,
     })
-}
-
-/// Opens the read model (rebuilt when it is damaged) and keeps it following on its own thread.
-fn follow(
-    config: &NodeConfig,
-    api: &Arc<dyn NodeApi>,
-    history: &Arc<dyn HistoryStore>,
-) -> Result<Arc<ReadModel>, Fault> {
-    let path = config.data.join("read-model.sqlite");
-    let packages = api.packages();
-    let model = match ReadModel::open(&path, Arc::clone(history), &packages) {
-        Ok(model) => model,
-        Err(error) => {
-            tracing::warn!(%error, "the read model is rebuilt from history");
-            chaincity_query::rebuild(&path, history, &packages, &mut |_, _| {})
-                .map_err(Fault::form(&path))?
-        }
-    };
-    let model = Arc::new(model);
-    let (api, followed) = (Arc::clone(api), Arc::clone(&model));
-    std::thread::Builder::new()
-        .name("chaincity-follow".into())
-        .spawn(move || follow_loop(&*api, &followed))
-        .map_err(Fault::io(&path))?;
-    Ok(model)
-}
-
-/// Follows final blocks until the process ends. Never holds up consensus: it reads history.
-fn follow_loop(api: &dyn NodeApi, model: &ReadModel) {
-    loop {
-        match model.catch_up(&api.packages(), FOLLOW_BLOCKS) {
-            Ok(progress) if progress.done => {
-                let height = progress.height.unwrap_or_default();
-                futures::executor::block_on(api.wait_above(height));
-            }
-            Ok(_) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the read model waits");
-                let height = api.status().height;
-                futures::executor::block_on(api.wait_above(height));
-            }
-        }
-    }
 }
 
 fn server_config(config: &NodeConfig) -> chaincity_server::Config {

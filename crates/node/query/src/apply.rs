@@ -5,27 +5,46 @@
 //! one. A version row's `ended` is the next version's `began`; its `gap` is 1 while the version
 //! before is not here; a current row is the highest version applied.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_package::json;
 use chaincity_types::wire::{Correction, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Value};
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, params, params_from_iter};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, params};
 
 use crate::QueryError;
 use crate::column;
-use crate::model::read_version;
-use crate::schema::{Table, Tables, quoted};
+use crate::model::{read_record, read_version};
+use crate::schema::{Column, Table, Tables};
 
-/// What applying needs.
-#[derive(Clone, Copy)]
+const INSERT: &str = "INSERT OR IGNORE INTO version VALUES \
+                      (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
+const END: &str = "UPDATE version SET ended = ?5 \
+                   WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
+const BEGAN: &str = "SELECT began FROM version \
+                     WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
+const JOIN: &str = "UPDATE version SET gap = 0 \
+                    WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
+
+/// In which order versions come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    /// From a block above all that were followed: newer than any version held of its record.
+    Upwards,
+    /// In any.
+    Any,
+}
+
+/// Applies versions, within one transaction; its statements are prepared once.
 pub(crate) struct Apply<'a> {
-    /// Within a transaction.
     pub(crate) connection: &'a Connection,
-    pub(crate) tables: &'a Tables,
     pub(crate) history: &'a dyn HistoryStore,
+    tables: &'a Tables,
+    insert: CachedStatement<'a>,
+    end: CachedStatement<'a>,
+    current: BTreeMap<(String, String), Current<'a>>,
 }
 
 pub(crate) const fn status_number(status: Status) -> i64 {
@@ -51,51 +70,139 @@ fn correction(corrects: &Correction) -> String {
     .to_string()
 }
 
-impl Apply<'_> {
+/// A current table and what writes to it.
+struct Current<'a> {
+    table: &'a Table,
+    upsert: CachedStatement<'a>,
+    renew: Option<CachedStatement<'a>>,
+}
+
+impl<'a> Current<'a> {
+    fn of(connection: &'a Connection, table: &'a Table) -> Result<Self, QueryError> {
+        let renew = table.renew.as_ref().map(|sql| connection.prepare_cached(sql)).transpose()?;
+        Ok(Self { table, upsert: connection.prepare_cached(&table.upsert)?, renew })
+    }
+
+    fn write(&mut self, version: &Version, body: &Digest, key: &str) -> Result<(), QueryError> {
+        // Most later versions leave alone what indexes hold.
+        if version.version > 1
+            && let Some(renew) = &mut self.renew
+        {
+            bind(renew, &self.table.columns, version, body, key)?;
+            if renew.raw_execute()? == 1 {
+                return Ok(());
+            }
+        }
+        bind(&mut self.upsert, &self.table.columns, version, body, key)?;
+        self.upsert.raw_execute()?;
+        Ok(())
+    }
+}
+
+/// Binds a row of a current table, in the order of its columns.
+fn bind(
+    statement: &mut Statement<'_>,
+    columns: &[Column],
+    version: &Version,
+    body: &Digest,
+    key: &str,
+) -> Result<(), QueryError> {
+    let own = [
+        ValueRef::Text(key.as_bytes()),
+        ValueRef::Integer(signed(version.version)),
+        ValueRef::Integer(status_number(version.status)),
+        ValueRef::Integer(signed(version.by.time.0)),
+        ValueRef::Blob(version.by.transaction.as_bytes()),
+        ValueRef::Blob(body.as_bytes()),
+    ];
+    let fields = columns.iter().map(|column| {
+        let value = version.fields.get(&column.field).unwrap_or(&Value::Null);
+        // A value of an older schema's type is not found by this column.
+        column::held(&column.kind, value).unwrap_or(ValueRef::Null)
+    });
+    for (at, value) in (1..).zip(own.into_iter().chain(fields)) {
+        statement.raw_bind_parameter(at, ToSqlOutput::Borrowed(value))?;
+    }
+    Ok(())
+}
+
+impl<'a> Apply<'a> {
+    pub(crate) fn new(
+        connection: &'a Connection,
+        tables: &'a Tables,
+        history: &'a dyn HistoryStore,
+    ) -> Result<Self, QueryError> {
+        Ok(Self {
+            connection,
+            history,
+            tables,
+            insert: connection.prepare_cached(INSERT)?,
+            end: connection.prepare_cached(END)?,
+            current: BTreeMap::new(),
+        })
+    }
+
     /// Applies the versions that a block wrote.
-    pub(crate) fn block(&self, block: &StoredBlock) -> Result<(), QueryError> {
+    pub(crate) fn block(&mut self, block: &StoredBlock, order: Order) -> Result<(), QueryError> {
+        let height = block.block.header.height.0;
         for write in &block.writes {
-            let height = block.block.header.height.0;
-            let version = read_version(self.history, &write.body, height)?;
-            self.version(&version, &write.body)?;
+            if let Some(version) = read_record(self.history, &write.body, height)? {
+                self.version(&version, &write.body, order)?;
+            }
         }
         Ok(())
     }
 
     /// Applies one version; one that is not of a record is passed over.
-    pub(crate) fn version(&self, version: &Version, body: &Digest) -> Result<(), QueryError> {
+    pub(crate) fn version(
+        &mut self,
+        version: &Version,
+        body: &Digest,
+        order: Order,
+    ) -> Result<(), QueryError> {
         let LogicalKey::Record { package, register, key } = &version.key else { return Ok(()) };
-        let place = (package.clone(), register.clone());
-        let table = self.tables.get(&place).filter(|table| table.version >= version.schema);
+        let name = (package.clone(), register.clone());
+        let table = self.tables.get(&name).filter(|table| table.version >= version.schema);
         let table = table.ok_or_else(|| QueryError::PackageBehind {
             package: package.clone(),
             version: version.schema,
         })?;
-        self.insert_version(version, body, [package, register, key])?;
-        self.upsert_current(table, version, body, key)
+        self.insert_version(version, body, [package, register, key], order)?;
+        match self.current.get_mut(&name) {
+            Some(current) => current.write(version, body, key),
+            None => {
+                let mut current = Current::of(self.connection, table)?;
+                current.write(version, body, key)?;
+                self.current.insert(name, current);
+                Ok(())
+            }
+        }
     }
 
     fn insert_version(
-        &self,
+        &mut self,
         version: &Version,
         body: &Digest,
         [package, register, key]: [&String; 3],
+        order: Order,
     ) -> Result<(), QueryError> {
-        let began_of = "SELECT began FROM version \
-                        WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
         let number = signed(version.version);
-        let mut began_of = self.connection.prepare_cached(began_of)?;
-        let mut neighbour = |number: i64| {
-            let place = params![package, register, key, number];
-            began_of.query_row(place, |row| row.get::<_, i64>(0)).optional()
-        };
-        let ended = neighbour(number.saturating_add(1))?;
-        let gap = number > 1 && neighbour(number.saturating_sub(1))?.is_none();
         let by = &version.by;
         let began = signed(by.time.0);
-        let sql = "INSERT OR IGNORE INTO version VALUES \
-                   (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)";
-        self.connection.prepare_cached(sql)?.execute(params![
+        let next = params![package, register, key, number.saturating_add(1)];
+        let ended = match order {
+            Order::Upwards => None,
+            Order::Any => {
+                let mut statement = self.connection.prepare_cached(BEGAN)?;
+                statement.query_row(next, |row| row.get::<_, i64>(0)).optional()?
+            }
+        };
+        if ended.is_some() {
+            self.connection.prepare_cached(JOIN)?.execute(next)?;
+        }
+        let before = params![package, register, key, number.saturating_sub(1), began];
+        let gap = number > 1 && self.end.execute(before)? == 0;
+        self.insert.execute(params![
             package,
             register,
             key,
@@ -113,61 +220,15 @@ impl Apply<'_> {
             by.action,
             body.as_bytes().as_slice(),
             version.corrects.as_ref().map(correction),
-            serde_json::Value::from(json::from_fields(&version.fields)).to_string(),
             i64::from(gap),
         ])?;
-        let sql = "UPDATE version SET ended = ?5 \
-                   WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
-        let before = params![package, register, key, number.saturating_sub(1), began];
-        self.connection.prepare_cached(sql)?.execute(before)?;
-        let sql = "UPDATE version SET gap = 0 \
-                   WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
-        let after = params![package, register, key, number.saturating_add(1)];
-        self.connection.prepare_cached(sql)?.execute(after)?;
-        Ok(())
-    }
-
-    fn upsert_current(
-        &self,
-        table: &Table,
-        version: &Version,
-        body: &Digest,
-        key: &str,
-    ) -> Result<(), QueryError> {
-        let mut names =
-            ["_key", "_version", "_status", "_began", "_tx", "_body"].map(str::to_owned).to_vec();
-        names.extend(table.columns.iter().map(|column| quoted(&column.field)));
-        let marks: Vec<String> = (1..=names.len()).map(|at| format!("?{at}")).collect();
-        let sets: Vec<String> =
-            names.iter().skip(1).map(|name| format!("{name} = excluded.{name}")).collect();
-        let sql = format!(
-            "INSERT INTO {} ({}) VALUES ({}) ON CONFLICT (_key) DO UPDATE SET {} \
-             WHERE excluded._version > _version",
-            table.sql_name(),
-            names.join(", "),
-            marks.join(", "),
-            sets.join(", "),
-        );
-        let mut values = vec![
-            Sql::Text(key.to_owned()),
-            Sql::Integer(signed(version.version)),
-            Sql::Integer(status_number(version.status)),
-            Sql::Integer(signed(version.by.time.0)),
-            Sql::Blob(version.by.transaction.as_bytes().to_vec()),
-            Sql::Blob(body.as_bytes().to_vec()),
-        ];
-        for column in &table.columns {
-            let value = version.fields.get(&column.field).unwrap_or(&Value::Null);
-            // A value of an older schema's type is not found by this column.
-            values.push(column::to_sql(&column.kind, value).unwrap_or(Sql::Null));
-        }
-        self.connection.prepare_cached(&sql)?.execute(params_from_iter(values))?;
         Ok(())
     }
 
     /// Fills current tables that are new from the version table.
     pub(crate) fn fill(&self, tables: &[Arc<Table>]) -> Result<(), QueryError> {
         for table in tables {
+            let mut current = Current::of(self.connection, table)?;
             let sql = "SELECT key, max(version), body, height FROM version \
                        WHERE package = ?1 AND register = ?2 GROUP BY key";
             let mut statement = self.connection.prepare(sql)?;
@@ -178,7 +239,7 @@ impl Apply<'_> {
                 let body = Digest::from_slice(&body)
                     .ok_or_else(|| QueryError::damaged("a body's digest"))?;
                 let version = read_version(self.history, &body, height)?;
-                self.upsert_current(table, &version, &body, &key)?;
+                current.write(&version, &body, &key)?;
             }
         }
         Ok(())

@@ -3,7 +3,7 @@
 
 use chaincity_package::model::FieldType;
 use chaincity_types::Value;
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Value as Sql, ValueRef};
 
 /// Longest bytes that get a column; longer ones are content, not something to find records by.
 const BYTES_MAX: u32 = 64;
@@ -58,17 +58,19 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
 }
 
 /// A field's value as its column holds it; `None` when it is not of the field's type.
-pub(crate) fn to_sql(kind: &FieldType, value: &Value) -> Option<Sql> {
+pub(crate) fn held<'v>(kind: &FieldType, value: &'v Value) -> Option<ValueRef<'v>> {
     match (kind, value) {
-        (_, Value::Null) => Some(Sql::Null),
-        (FieldType::Bool, Value::Bool(b)) => Some(Sql::Integer(i64::from(*b))),
-        (FieldType::Int | FieldType::Fen, Value::Int(n)) => Some(Sql::Integer(*n)),
-        (FieldType::Area, Value::Decimal { mantissa, scale: 2 }) => Some(Sql::Integer(*mantissa)),
-        (FieldType::Decimal(declared), Value::Decimal { mantissa, scale }) => {
-            (declared == scale).then_some(Sql::Integer(*mantissa))
+        (_, Value::Null) => Some(ValueRef::Null),
+        (FieldType::Bool, Value::Bool(b)) => Some(ValueRef::Integer(i64::from(*b))),
+        (FieldType::Int | FieldType::Fen, Value::Int(n)) => Some(ValueRef::Integer(*n)),
+        (FieldType::Area, Value::Decimal { mantissa, scale: 2 }) => {
+            Some(ValueRef::Integer(*mantissa))
         }
-        (FieldType::Date, Value::Date(days)) => Some(Sql::Integer(i64::from(*days))),
-        (FieldType::Time, Value::Time(time)) => i64::try_from(time.0).ok().map(Sql::Integer),
+        (FieldType::Decimal(declared), Value::Decimal { mantissa, scale }) => {
+            (declared == scale).then_some(ValueRef::Integer(*mantissa))
+        }
+        (FieldType::Date, Value::Date(days)) => Some(ValueRef::Integer(i64::from(*days))),
+        (FieldType::Time, Value::Time(time)) => i64::try_from(time.0).ok().map(ValueRef::Integer),
         (
             FieldType::Text(_)
             | FieldType::Enum(_)
@@ -76,10 +78,15 @@ pub(crate) fn to_sql(kind: &FieldType, value: &Value) -> Option<Sql> {
             | FieldType::Subject
             | FieldType::Identifier(_),
             Value::Text(text),
-        ) => Some(Sql::Text(text.clone())),
+        ) => Some(ValueRef::Text(text.as_bytes())),
         (FieldType::Bytes(_) | FieldType::Digest, Value::Bytes(bytes)) => {
-            Some(Sql::Blob(bytes.clone()))
+            Some(ValueRef::Blob(bytes))
         }
         _ => None,
     }
+}
+
+/// The same, to keep.
+pub(crate) fn to_sql(kind: &FieldType, value: &Value) -> Option<Sql> {
+    Sql::try_from(held(kind, value)?).ok()
 }

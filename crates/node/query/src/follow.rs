@@ -10,7 +10,7 @@ use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::apply::{Apply, signed};
+use crate::apply::{Apply, Order, signed};
 use crate::model::{
     Followed, ReadModel, Writer, followed, read_version, remove, remove_beside, set_followed,
 };
@@ -85,13 +85,12 @@ impl ReadModel {
         let tables = self.tables();
         let transaction =
             writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let apply =
-            Apply { connection: &transaction, tables: &tables, history: self.history.as_ref() };
+        let mut apply = Apply::new(&transaction, &tables, self.history.as_ref())?;
         let mut at = match followed(&transaction)? {
             Some(at) => Some(at),
             None => {
                 if range.from > Height(1) {
-                    seed(&apply, range.from)?;
+                    seed(&mut apply, range.from)?;
                 }
                 None
             }
@@ -100,9 +99,10 @@ impl ReadModel {
         while applied < max_blocks
             && let Some(next) = next_block(at, range)
         {
-            at = Some(one_block(&apply, at, next)?);
+            at = Some(one_block(&mut apply, at, next)?);
             applied = applied.saturating_add(1);
         }
+        drop(apply);
         if let Some(at) = &at
             && applied > 0
         {
@@ -134,7 +134,7 @@ impl ReadModel {
             writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let (tables, to_fill) = schema::sync(&transaction, packages)?;
         let history = self.history.as_ref();
-        Apply { connection: &transaction, tables: &tables, history }.fill(&to_fill)?;
+        Apply::new(&transaction, &tables, history)?.fill(&to_fill)?;
         transaction.commit()?;
         writer.packages = wanted;
         self.set_tables(tables);
@@ -153,14 +153,15 @@ fn next_block(at: Option<Followed>, range: Range) -> Option<Height> {
 }
 
 fn one_block(
-    apply: &Apply<'_>,
+    apply: &mut Apply<'_>,
     at: Option<Followed>,
     next: Height,
 ) -> Result<Followed, QueryError> {
     let block = apply.history.block(next)?.ok_or(QueryError::Incomplete { before: next.0 })?;
     let digest = hash::header_digest(&block.block.header);
     check_chain(at, &block)?;
-    apply.block(&block)?;
+    let above = at.is_none_or(|at| next > at.height);
+    apply.block(&block, if above { Order::Upwards } else { Order::Any })?;
     Ok(match at {
         None => Followed { low: next, height: next, block: digest },
         Some(at) if next > at.height => Followed { height: next, block: digest, ..at },
@@ -180,7 +181,7 @@ fn check_chain(at: Option<Followed>, block: &StoredBlock) -> Result<(), QueryErr
 
 /// For a node that joined by snapshot: applies, for each record, the newest version held that is
 /// older than `from`.
-fn seed(apply: &Apply<'_>, from: Height) -> Result<(), QueryError> {
+fn seed(apply: &mut Apply<'_>, from: Height) -> Result<(), QueryError> {
     apply.connection.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS seed \
          (key BLOB PRIMARY KEY, version INTEGER NOT NULL, body BLOB NOT NULL); \
@@ -199,17 +200,18 @@ fn seed(apply: &Apply<'_>, from: Height) -> Result<(), QueryError> {
             }
         }
     }
-    let mut statement = apply.connection.prepare("SELECT body FROM temp.seed ORDER BY key")?;
+    let connection = apply.connection;
+    let mut statement = connection.prepare("SELECT body FROM temp.seed ORDER BY key")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let body: Vec<u8> = row.get(0)?;
         let body = Digest::from_slice(&body).unwrap_or_default();
         let version = read_version(apply.history, &body, from.0)?;
-        apply.version(&version, &body)?;
+        apply.version(&version, &body, Order::Any)?;
     }
     drop(rows);
     drop(statement);
-    apply.connection.execute_batch("DROP TABLE temp.seed")?;
+    connection.execute_batch("DROP TABLE temp.seed")?;
     Ok(())
 }
 

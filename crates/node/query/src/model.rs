@@ -9,8 +9,9 @@ use std::time::Duration;
 use chaincity_crypto::{hash, suite};
 use chaincity_history::HistoryStore;
 use chaincity_package::model::Package;
-use chaincity_types::wire::{BODY_BYTES_MAX, Version};
+use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
+use minicbor::Decode;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
@@ -19,6 +20,13 @@ use crate::schema::{APPLICATION, FIXED, LAYOUT, Table, Tables};
 
 /// How long a connection waits for another one's write.
 const BUSY: Duration = Duration::from_secs(10);
+/// Pages that the writing connection keeps in memory, in KiB: what a step changes should fit.
+const CACHE_KIB: u32 = 16 * 1024;
+/// Pages in the write-ahead log before they are moved into the file: a page that is changed again
+/// meanwhile is moved once.
+const WAL_PAGES: u32 = 4_000;
+/// Prepared statements kept by a connection: three for each register that is written.
+const STATEMENTS: usize = 256;
 /// Read connections kept open.
 const READERS_MAX: usize = 8;
 
@@ -57,7 +65,7 @@ impl fmt::Debug for ReadModel {
 
 fn prepare(connection: &Connection) -> Result<(), QueryError> {
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(128);
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.execute_batch("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;")?;
     Ok(())
 }
@@ -102,7 +110,10 @@ impl ReadModel {
         };
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")?;
+        connection.execute_batch(&format!(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
+             PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {WAL_PAGES};"
+        ))?;
         if tables == 0 {
             connection.execute_batch(&format!(
                 "BEGIN IMMEDIATE; PRAGMA application_id = {APPLICATION}; \
@@ -227,6 +238,32 @@ pub(crate) fn read_version(
         .map_err(|error| QueryError::damaged(format!("body `{body}`: {error}")))
 }
 
+/// The first field of a [`Version`], which says whether it is of a record.
+#[derive(Decode)]
+#[cbor(map)]
+struct Head {
+    #[n(1)]
+    key: LogicalKey,
+}
+
+/// Reads the version of a record from the history; `None` when the body is of an index entry, an
+/// intent or a running number. That the encoding is the canonical one was checked when the body
+/// was written, and its digest is checked on reading.
+pub(crate) fn read_record(
+    history: &dyn HistoryStore,
+    body: &Digest,
+    height: u64,
+) -> Result<Option<Version>, QueryError> {
+    let bytes = history.body(body)?.ok_or(QueryError::Incomplete { before: height })?;
+    let damaged = |error| QueryError::damaged(format!("body `{body}`: {error}"));
+    let head: Head = minicbor::decode(&bytes).map_err(damaged)?;
+    if matches!(head.key, LogicalKey::Record { .. }) {
+        minicbor::decode(&bytes).map(Some).map_err(damaged)
+    } else {
+        Ok(None)
+    }
+}
+
 fn is_corrupt(error: &rusqlite::Error) -> bool {
     matches!(
         error.sqlite_error_code(),
@@ -291,7 +328,7 @@ pub(crate) fn set_followed(connection: &Connection, at: &Followed) -> Result<(),
     value.extend(at.height.0.to_be_bytes());
     value.extend(at.block.as_bytes());
     let sql = "INSERT OR REPLACE INTO meta VALUES ('followed', ?1)";
-    connection.execute(sql, params![value])?;
+    connection.prepare_cached(sql)?.execute(params![value])?;
     Ok(())
 }
 

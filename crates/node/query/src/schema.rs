@@ -3,7 +3,7 @@
 //! Names in SQL come from compiled packages alone, never from a request, and are quoted; values
 //! are always parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaincity_package::model::{FieldType, Package, Register};
@@ -13,7 +13,7 @@ use crate::QueryError;
 use crate::column::{self, Affinity};
 
 /// Number of this layout; a file with another one is rebuilt.
-pub(crate) const LAYOUT: i64 = 1;
+pub(crate) const LAYOUT: i64 = 2;
 /// `CHRM` in ASCII, so that the file can be told from other SQLite files.
 pub(crate) const APPLICATION: i64 = 0x4348_524d;
 
@@ -30,17 +30,19 @@ CREATE TABLE version (
   began INTEGER NOT NULL, ended INTEGER, status INTEGER NOT NULL, schema INTEGER NOT NULL,
   height INTEGER NOT NULL, tx BLOB NOT NULL, call INTEGER NOT NULL, operator BLOB NOT NULL,
   member TEXT NOT NULL, by_package TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
-  corrects TEXT, fields TEXT NOT NULL, gap INTEGER NOT NULL,
+  corrects TEXT, gap INTEGER NOT NULL,
   PRIMARY KEY (package, register, key, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
-CREATE INDEX version_height ON version (height);
 ";
 
 /// Columns of a current table that are not fields.
 const OWN: &str = "_key TEXT NOT NULL PRIMARY KEY, _version INTEGER NOT NULL, \
                    _status INTEGER NOT NULL, _began INTEGER NOT NULL, _tx BLOB NOT NULL, \
                    _body BLOB NOT NULL";
+
+/// Their names.
+const OWN_NAMES: [&str; 6] = ["_key", "_version", "_status", "_began", "_tx", "_body"];
 
 /// A column of a current table.
 #[derive(Clone, Debug)]
@@ -61,6 +63,12 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// Fields of each declared index whose fields all have columns.
     pub(crate) indexes: BTreeMap<String, Vec<String>>,
+    /// Writes a version, unless a newer one is there. Parameters are in the order of columns:
+    /// [`OWN`], then fields.
+    pub(crate) upsert: String,
+    /// With the same parameters, writes a version over an older one whose indexed fields have the
+    /// same values, so that no index is touched; otherwise changes nothing. Only with indexes.
+    pub(crate) renew: Option<String>,
 }
 
 /// Every current table.
@@ -96,13 +104,48 @@ impl Table {
             .filter(|index| index.fields.iter().all(has))
             .map(|index| (index.name.clone(), index.fields.clone()))
             .collect();
-        Ok(Self {
+        let mut table = Self {
             package: package.id.clone(),
             register: register.name.clone(),
             version: package.version,
             columns,
             indexes,
-        })
+            upsert: String::new(),
+            renew: None,
+        };
+        table.upsert = table.upsert_text();
+        table.renew = (!table.indexes.is_empty()).then(|| table.renew_text());
+        Ok(table)
+    }
+
+    /// Every column with the number of its parameter.
+    fn numbered(&self) -> impl Iterator<Item = (usize, String)> {
+        let fields = self.columns.iter().map(|column| quoted(&column.field));
+        (1..).zip(OWN_NAMES.map(str::to_owned).into_iter().chain(fields))
+    }
+
+    fn upsert_text(&self) -> String {
+        let names: Vec<_> = self.numbered().map(|(_, name)| name).collect();
+        let marks: Vec<_> = self.numbered().map(|(at, _)| format!("?{at}")).collect();
+        let sets: Vec<_> =
+            names.iter().skip(1).map(|name| format!("{name} = excluded.{name}")).collect();
+        let (table, names) = (self.sql_name(), names.join(", "));
+        let (marks, sets) = (marks.join(", "), sets.join(", "));
+        format!(
+            "INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT (_key) DO UPDATE \
+             SET {sets} WHERE excluded._version > _version"
+        )
+    }
+
+    fn renew_text(&self) -> String {
+        let indexed: BTreeSet<_> = self.indexes.values().flatten().map(|f| quoted(f)).collect();
+        let (same, set): (Vec<_>, Vec<_>) =
+            self.numbered().skip(1).partition(|(_, name)| indexed.contains(name));
+        let set: Vec<_> = set.into_iter().map(|(at, name)| format!("{name} = ?{at}")).collect();
+        let same: String =
+            same.into_iter().map(|(at, name)| format!(" AND {name} IS ?{at}")).collect();
+        let (table, set) = (self.sql_name(), set.join(", "));
+        format!("UPDATE {table} SET {set} WHERE _key = ?1 AND _version < ?2{same}")
     }
 
     /// The table's name, quoted: `package/register`.
@@ -260,4 +303,44 @@ fn drop_indexes(connection: &Connection, table: &Table) -> Result<(), QueryError
         connection.execute_batch(&format!("DROP INDEX {}", quoted(&name)))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use chaincity_package::model::{Field, Index, Text};
+
+    use super::*;
+
+    /// Trees that a statement opens to write.
+    fn written(connection: &Connection, sql: &str) -> usize {
+        let mut statement = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
+        let codes = statement.raw_query().mapped(|row| row.get::<_, String>(1));
+        codes.filter(|code| code.as_deref() == Ok("OpenWrite")).count()
+    }
+
+    #[test]
+    fn a_version_that_leaves_indexed_fields_alone_touches_no_index() {
+        let field = |kind| Field { kind, optional: true, title: Text::default() };
+        let index = Index { name: "by-area".into(), fields: vec!["area".into()], unique: false };
+        let register = Register {
+            name: "unit".into(),
+            fields: [("area", FieldType::Area), ("name", FieldType::Text(9))]
+                .map(|(name, kind)| (name.to_owned(), field(kind)))
+                .into(),
+            indexes: [("by-area".to_owned(), index)].into(),
+            ..Register::default()
+        };
+        let package = Arc::new(Package {
+            id: "test".into(),
+            version: 1,
+            registers: [("unit".to_owned(), register)].into(),
+            ..Package::default()
+        });
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIXED).unwrap();
+        let (tables, _) = sync(&connection, &[package]).unwrap();
+        let table = tables.values().next().unwrap();
+        assert_eq!(written(&connection, &table.upsert), 2);
+        assert_eq!(written(&connection, table.renew.as_ref().unwrap()), 1);
+    }
 }
