@@ -370,6 +370,12 @@ impl Desk {
         block_on(self.node.submit(transaction.to_vec()))
     }
 
+    /// Submits a batch as a client does.
+    pub fn submit_many<T: AsRef<[u8]>>(&self, batch: &[T]) -> Vec<Result<Digest, Refusal>> {
+        let batch = batch.iter().map(|bytes| Bytes::copy_from_slice(bytes.as_ref())).collect();
+        block_on(self.node.submit_many(batch))
+    }
+
     /// The code of a submission that the node must refuse.
     #[must_use]
     pub fn refusal(&self, transaction: &[u8]) -> &'static str {

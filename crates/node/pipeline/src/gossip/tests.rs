@@ -149,7 +149,7 @@ impl Orderer for Peers {
         if let Some(pipeline) = &self.bell {
             let bytes = transaction(pipeline, &format!("load {}", heard.len()));
             pipeline.admit_gossip(&self::message(std::slice::from_ref(&bytes)));
-            pipeline.announce(cose::decode_transaction(&bytes).unwrap().id);
+            pipeline.announce(&[cose::decode_transaction(&bytes).unwrap().id]);
         }
         async {}.boxed()
     }
@@ -195,7 +195,7 @@ fn what_became_final_while_it_was_checked_is_not_pooled() {
     let pipeline = pipeline();
     let bytes = transaction(&pipeline, "a");
     let signed = cose::decode_transaction(&bytes).unwrap();
-    assert_eq!(pipeline.check_window(&signed), Ok(()));
+    assert_eq!(pipeline.check_window(&signed, BEGIN), Ok(()));
     pipeline.inner.shared().window.add(signed.id, signed.transaction.expiry);
     let pooled = Pooled {
         bytes,
@@ -204,7 +204,7 @@ fn what_became_final_while_it_was_checked_is_not_pooled() {
         class: ORDINARY,
         since: BEGIN,
     };
-    assert_eq!(pipeline.pool(pooled), Err(chaincity_types::Reject::Duplicate));
+    assert_eq!(pipeline.pool(vec![pooled]), [Err(chaincity_types::Reject::Duplicate)]);
     assert_eq!(pipeline.inner.shared().pool.len(), 0);
 }
 
@@ -214,7 +214,7 @@ fn what_is_submitted_is_sent_at_once_and_what_left_the_pool_is_not() {
     let both = ["a", "b"].map(|name| transaction(&pipeline, name));
     pipeline.admit_gossip(&message(&both));
     for bytes in &both {
-        pipeline.announce(cose::decode_transaction(bytes).unwrap().id);
+        pipeline.announce(&[cose::decode_transaction(bytes).unwrap().id]);
     }
     let final_one = cose::decode_transaction(&both[0]).unwrap().id;
     pipeline.inner.shared().pool.settle(&[final_one], BEGIN);
@@ -235,7 +235,7 @@ fn a_busy_node_sends_again_what_waits() {
     pipeline.connect(Arc::<Peers>::clone(&peers));
     let first = transaction(&pipeline, "first");
     pipeline.admit_gossip(&message(std::slice::from_ref(&first)));
-    pipeline.announce(cose::decode_transaction(&first).unwrap().id);
+    pipeline.announce(&[cose::decode_transaction(&first).unwrap().id]);
     assert!(pipeline.gossip(IdleClock::new()).now_or_never().is_none());
     let times = peers.heard().iter().filter(|message| message.contains(&waiting)).count();
     assert_eq!(times, 1);
@@ -245,7 +245,7 @@ fn a_busy_node_sends_again_what_waits() {
 fn the_outbox_is_bounded_while_nobody_sends() {
     let pipeline = pipeline();
     for _ in 0..=OUTBOX_MAX {
-        pipeline.announce(Digest::ZERO);
+        pipeline.announce(&[Digest::ZERO]);
     }
     assert_eq!(pipeline.inner.shared().outbox.len(), OUTBOX_MAX);
 }
