@@ -191,9 +191,9 @@ fn read_one(client: &Client, op: &Op) -> Answer {
     answer
 }
 
-fn submit(
+fn submit<'l>(
     client: &Client,
-    left: &Mutex<&[(usize, &Signed)]>,
+    left: &Mutex<&'l [(usize, &'l Signed)]>,
     pace: Pace,
     progress: &ProgressBar,
 ) -> Answers {
