@@ -391,7 +391,7 @@ impl Desk {
     pub fn gossip_to<T: AsRef<[u8]>>(&self, pipeline: &Pipeline, transactions: &[T]) {
         let batch: Vec<_> =
             transactions.iter().map(|t| ByteVec::from(t.as_ref().to_vec())).collect();
-        pipeline.on_gossip(public("peer"), Bytes::from(cbor::encode(&batch)));
+        pipeline.on_gossip(vec![(public("peer"), Bytes::from(cbor::encode(&batch)))]);
     }
 
     /// The place after the newest final block.

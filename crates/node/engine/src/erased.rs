@@ -93,7 +93,7 @@ trait Erased: Send + Sync {
     fn followers(&self) -> Vec<Vec<u8>>;
     fn serve(&self, key: ContentKey) -> Option<Bytes>;
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>);
 }
 
 impl<M: Machine> Erased for M {
@@ -165,8 +165,8 @@ impl<M: Machine> Erased for M {
         Machine::check(self, key, bytes)
     }
 
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes) {
-        Machine::on_gossip(self, from, message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        Machine::on_gossip(self, messages);
     }
 }
 
@@ -252,7 +252,7 @@ impl Machine for AnyMachine {
         self.0.check(key, bytes)
     }
 
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes) {
-        self.0.on_gossip(from, message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        self.0.on_gossip(messages);
     }
 }

@@ -130,6 +130,8 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// Whether `bytes` are the content that `key` names; content of a lying peer is dropped.
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
 
-    /// A message gossiped by the peer with this public key; returns at once.
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes);
+    /// Messages that peers gossiped, each with its sender's public key, all that have come. May
+    /// compute for a while: it is called on a thread of its own where there are threads, and what
+    /// comes meanwhile waits in a bounded queue or is lost.
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>);
 }

@@ -98,8 +98,9 @@ impl Pipeline {
 
     /// Admits what a peer gossiped: the peer checked it against the ledger, this node checks form,
     /// window, operator and signature. What does not pass is dropped, the rest is kept.
-    pub(crate) fn admit_gossip(&self, message: &[u8]) {
-        let Ok(batch) = cbor::decode::<Vec<ByteVec>>(message, 2 * GOSSIP_BYTES_MAX) else { return };
+    pub(crate) fn admit_gossip<'m>(&self, messages: impl IntoIterator<Item = &'m [u8]>) {
+        let decode = |message| cbor::decode::<Vec<ByteVec>>(message, 2 * GOSSIP_BYTES_MAX);
+        let batch = messages.into_iter().filter_map(|message| decode(message).ok()).flatten();
         let now = self.tip().header.time;
         let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();

@@ -503,8 +503,8 @@ impl Machine for Pipeline {
         }
     }
 
-    fn on_gossip(&self, _from: Vec<u8>, message: Bytes) {
-        self.admit_gossip(&message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        self.admit_gossip(messages.iter().map(|(_, message)| message.as_ref()));
     }
 }
 
