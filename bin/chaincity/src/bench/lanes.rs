@@ -72,12 +72,12 @@ pub(super) enum Submitted {
 impl Submitted {
     /// What it means that a whole request failed.
     fn failed(error: &ClientError) -> Self {
-        match error {
-            ClientError::Refused { status, body } if !matches!(status, 500 | 504) => {
-                Self::Refused(body.code.clone())
-            }
-            _ => Self::Unknown,
+        if let ClientError::Refused { status, body } = error
+            && !matches!(status, 500 | 504)
+        {
+            return Self::Refused(body.code.clone());
         }
+        Self::Unknown
     }
 }
 

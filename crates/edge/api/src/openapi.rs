@@ -253,9 +253,8 @@ fn shape(endpoint: Endpoint) -> Shape {
             (vec![wait()], Some((COSE, binary())), answers, problems)
         }
         Endpoint::SubmitTransactions => {
-            let problems = &["413", "415"][..];
-            let answer = json::<transaction::BatchSubmitted>();
-            (Vec::new(), Some((CBOR, binary())), answer, problems)
+            let answers = json::<transaction::BatchSubmitted>();
+            (Vec::new(), Some((CBOR, binary())), answers, &["413", "415"][..])
         }
         Endpoint::GetReceipt => {
             (vec![wait()], None, json::<transaction::ReceiptInfo>(), &["404"][..])
@@ -291,11 +290,7 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetBlock => (Vec::new(), None, json::<block::BlockInfo>(), &["404"][..]),
         Endpoint::ListPackages => (Vec::new(), None, json::<package::PackageList>(), &[][..]),
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
-        Endpoint::FollowEvents => {
-            let from = number("from", "First height wanted; the next final block by default");
-            let view = parameter("view", pattern("^ids$"), "Only the ids of what has a receipt");
-            (vec![from, view, last_event_id()], None, vec![("200", EVENTS, string())], &[][..])
-        }
+        Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge => {
             let request = Some((JSON, refers::<session::ChallengeRequest>()));
             (Vec::new(), request, json::<session::Challenge>(), &["413", "415"][..])
@@ -318,6 +313,12 @@ fn shape(endpoint: Endpoint) -> Shape {
         }
     };
     Shape { query, request, answers, problems }
+}
+
+fn following() -> Vec<Parameter> {
+    let from = number("from", "First height wanted; the next final block by default");
+    let view = parameter("view", pattern("^ids$"), "Only the ids of what has a receipt");
+    vec![from, view, last_event_id()]
 }
 
 fn explaining() -> Vec<Parameter> {

@@ -84,12 +84,13 @@ pub(crate) struct Glance<'a> {
 
 impl View for Glance<'_> {
     fn lookup(&self, key: &LogicalKey) -> Lookup {
-        match self.known.lookup(key) {
-            Lookup::Unknown if is_kept(key) => match self.standing.get(key) {
-                Some(record) => Lookup::Known(Some(record)),
-                None => Lookup::Unknown,
-            },
-            found => found,
+        let known = self.known.lookup(key);
+        if matches!(known, Lookup::Unknown)
+            && is_kept(key)
+            && let Some(record) = self.standing.get(key)
+        {
+            return Lookup::Known(Some(record));
         }
+        known
     }
 }
