@@ -171,6 +171,10 @@ impl StateReader for Place {
     async fn heads(&self, keys: Vec<Digest>) -> Vec<Option<Head>> {
         keys.iter().map(|key| self.state.get(key).copied()).collect()
     }
+
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
+        Some(self.state.get(&key).copied())
+    }
 }
 
 /// What execution sees at a place.
@@ -370,6 +374,12 @@ impl Desk {
         block_on(self.node.submit(transaction.to_vec()))
     }
 
+    /// Submits a batch as a client does.
+    pub fn submit_many<T: AsRef<[u8]>>(&self, batch: &[T]) -> Vec<Result<Digest, Refusal>> {
+        let batch = batch.iter().map(|bytes| Bytes::copy_from_slice(bytes.as_ref())).collect();
+        block_on(self.node.submit_many(batch))
+    }
+
     /// The code of a submission that the node must refuse.
     #[must_use]
     pub fn refusal(&self, transaction: &[u8]) -> &'static str {
@@ -385,7 +395,7 @@ impl Desk {
     pub fn gossip_to<T: AsRef<[u8]>>(&self, pipeline: &Pipeline, transactions: &[T]) {
         let batch: Vec<_> =
             transactions.iter().map(|t| ByteVec::from(t.as_ref().to_vec())).collect();
-        pipeline.on_gossip(public("peer"), Bytes::from(cbor::encode(&batch)));
+        pipeline.on_gossip(vec![(public("peer"), Bytes::from(cbor::encode(&batch)))]);
     }
 
     /// The place after the newest final block.

@@ -17,7 +17,7 @@ use chaincity_crypto::cose;
 use chaincity_crypto::suite::SecretKey;
 use chaincity_engine::Finality;
 use chaincity_ledger::governance;
-use chaincity_pipeline::NodeApi as _;
+use chaincity_pipeline::{NodeApi as _, Refusal};
 use chaincity_testing::city::Actor;
 use chaincity_testing::desk::{BEGIN, Desk, key, padded, registration, seal, with};
 use chaincity_types::cbor::DEPTH_MAX;
@@ -504,6 +504,98 @@ fn an_independent_transaction_is_refused_only_when_no_call_can_apply() {
     let receipt = desk.node().receipt(&id).unwrap().unwrap();
     assert_eq!(receipt.entries.len(), 2);
     assert_eq!(receipt.entries[0].outcome, Outcome::Applied);
+}
+
+/// The codes of a batch's answers; `ok` for what was accepted.
+fn codes(answers: &[Result<Digest, Refusal>]) -> Vec<&'static str> {
+    answers.iter().map(|answer| answer.as_ref().map_or_else(|r| r.code.code(), |_| "ok")).collect()
+}
+
+#[test]
+fn each_of_a_batch_has_the_answer_that_it_has_alone() {
+    let mut desk = Desk::open();
+    let good: Vec<_> = (0..3).map(|_| desk.good()).collect();
+    let mut bent = desk.good();
+    *bent.last_mut().unwrap() ^= 1;
+    let transaction = desk.transaction(vec![registration("u")]);
+    let no_such = Call { action: "no-such".into(), ..registration("u") };
+    let bad = [
+        (b"junk".to_vec(), "malformed"),
+        (vec![0; TRANSACTION_BYTES_MAX + 1], "too-large"),
+        (sign(&Transaction { protocol: 2, ..transaction }), "wrong-protocol"),
+        (bent, "bad-signature"),
+        (desk.signed(Actor::Stranger, registration("u")), "unknown-operator"),
+        (desk.signed(Actor::Citizen(0), registration("u")), "not-authorised"),
+        (desk.signed(Actor::Registrar, no_such), "unknown-action"),
+    ];
+    let mut batch = Vec::new();
+    for (bytes, code) in &bad {
+        assert_eq!(desk.refusal(bytes), *code);
+        batch.push(bytes.clone());
+    }
+    batch.splice(0..0, [good[0].clone()]);
+    batch.insert(4, good[1].clone());
+    batch.extend([good[0].clone(), good[2].clone()]);
+    let mut expected: Vec<_> = bad.iter().map(|(_, code)| *code).collect();
+    expected.splice(0..0, ["ok"]);
+    expected.insert(4, "ok");
+    expected.extend(["duplicate", "ok"]);
+    let answers = desk.submit_many(&batch);
+    assert_eq!(codes(&answers), expected);
+    assert_eq!(desk.pooled(), 3);
+    let id = |bytes: &[u8]| cose::decode_transaction(bytes).unwrap().id;
+    assert_eq!(answers[4], Ok(id(&good[1])));
+    assert_eq!(desk.step().transactions.len(), 3);
+    for bytes in &good {
+        let receipt = desk.node().receipt(&id(bytes)).unwrap().unwrap();
+        assert_eq!(receipt.entries[0].outcome, Outcome::Applied);
+    }
+    assert!(desk.submit_many::<Vec<u8>>(&[]).is_empty());
+}
+
+#[test]
+fn of_a_batch_that_fills_the_pool_the_rest_is_told_busy() {
+    let mut desk = Desk::open();
+    let batch: Vec<_> = (0..260).map(|_| desk.signed(Actor::Registrar, padded(130_000))).collect();
+    let seal = desk.signed(Actor::Judge, seal("u"));
+    let mut all = batch;
+    all.push(seal);
+    let told = codes(&desk.submit_many(&all));
+    let taken = told.iter().take_while(|code| **code == "ok").count();
+    assert!((250..260).contains(&taken), "{taken}");
+    assert!(told[taken..260].iter().all(|code| *code == "busy"));
+    assert_eq!((told[260], desk.pooled()), ("ok", taken + 1));
+}
+
+/// The records of operator, member and packages are kept in memory; what a block changes of them
+/// counts for what comes after it.
+#[test]
+fn admission_knows_of_a_change_of_authority_with_the_block_that_holds_it() {
+    let mut desk = Desk::open();
+    let good = desk.good();
+    desk.submit(&good).unwrap();
+    let public = |actor| Value::Bytes(key(actor).public_key().as_bytes().to_vec());
+    let new_key = Call {
+        package: governance::ID.into(),
+        action: "set-operator".into(),
+        input: [
+            ("key".into(), public(Actor::Registrar)),
+            ("rotate_to".into(), public(Actor::Stranger)),
+        ]
+        .into(),
+        ..registration("u")
+    };
+    let (change, early) = (desk.signed(Actor::Registrar, new_key), desk.good());
+    let by_new = desk.signed(Actor::Stranger, registration("new"));
+    let id = desk.submit(&change).unwrap();
+    assert!(desk.submit(&early).is_ok(), "it is not final yet");
+    assert_eq!(desk.refusal(&by_new), "unknown-operator");
+    desk.step();
+    let receipt = desk.node().receipt(&id).unwrap().unwrap();
+    assert_eq!(receipt.entries[0].outcome, Outcome::Applied);
+    let late = desk.good();
+    assert_eq!(desk.refusal(&late), "unknown-operator");
+    assert!(desk.submit(&by_new).is_ok());
 }
 
 #[test]

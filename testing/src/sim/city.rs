@@ -277,7 +277,7 @@ impl City {
         let batch = vec![ByteVec::from(transaction.to_vec())];
         let message = Bytes::from(cbor::encode(&batch));
         for pipeline in self.nodes.values().filter_map(|node| node.pipeline.as_ref()) {
-            pipeline.on_gossip(Vec::new(), message.clone());
+            pipeline.on_gossip(vec![(Vec::new(), message.clone())]);
         }
     }
 

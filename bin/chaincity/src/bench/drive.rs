@@ -2,22 +2,18 @@
 //! queueing shows. One that no thread could begin on time counts from when it was due.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use chaincity_client::{Client, ClientError, Retry};
 use chaincity_crypto::suite::SecretKey;
 use chaincity_types::Digest;
 use indicatif::ProgressBar;
 
 use super::follow::Follower;
+use super::lanes::{Lanes, Pace, Submitted};
 use super::process::Used;
 use super::workload::Op;
-use crate::actor::remote;
 use crate::fault::Fault;
 
-/// Threads that submit to each node; each waits for one answer at a time.
-const LANES: usize = 32;
 /// How long to wait, after the last submission, for what is not final.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Pause before the first transaction is due, so that all threads stand ready.
@@ -25,31 +21,9 @@ const HEAD_START: Duration = Duration::from_millis(50);
 /// Longest part of a window that does not count towards the committed rate: the nodes fill up.
 const WARM_UP_MAX: Duration = Duration::from_secs(5);
 
-/// What became of an operation.
-struct Answer {
-    /// What a node answered to its transaction, if it has one.
-    submitted: Option<Submitted>,
-    /// When its last read was answered, if it reads.
-    read: Option<Instant>,
-    /// Reads that found nothing.
-    missed: u64,
-    /// Reads that were not answered.
-    failed: u64,
-}
-
-/// What a node answered to a transaction.
-enum Submitted {
-    Accepted,
-    /// Refused with this code.
-    Refused(String),
-    /// No answer came: it may have been accepted.
-    Unknown,
-}
-
 /// Where and how the load goes.
 pub(super) struct Driver<'a> {
-    /// One for each thread; each waits for one answer at a time.
-    clients: Vec<Client>,
+    lanes: Lanes,
     pids: &'a [u32],
     follower: &'a Follower,
     pub(super) progress: &'a ProgressBar,
@@ -117,7 +91,8 @@ impl Window {
 }
 
 impl<'a> Driver<'a> {
-    /// Threads for all nodes. Where there are reads, each thread signs in with one of `readers`.
+    /// Threads for all nodes. Where there are reads, those that read sign in with one of `readers`
+    /// each.
     ///
     /// # Errors
     /// When a node does not let an operator sign in.
@@ -127,14 +102,8 @@ impl<'a> Driver<'a> {
         readers: &[SecretKey],
         (pids, follower, progress): (&'a [u32], &'a Follower, &'a ProgressBar),
     ) -> Result<Self, Fault> {
-        let once = Retry { attempts: 0, ..Retry::default() };
-        let lanes = urls.iter().cycle().take(urls.len().saturating_mul(LANES));
-        let clients = lanes.map(|url| Client::builder(ledger).node(url).retry(once).build());
-        let clients = clients.collect::<Result<Vec<_>, _>>().map_err(remote)?;
-        for (client, key) in clients.iter().zip(readers.iter().cycle()) {
-            client.sign_in(key.clone()).map_err(remote)?;
-        }
-        Ok(Self { clients, pids, follower, progress })
+        let lanes = Lanes::new(ledger, urls, readers)?;
+        Ok(Self { lanes, pids, follower, progress })
     }
 
     /// Begins `rate` operations of `load` a second and waits until all are done and final.
@@ -145,8 +114,9 @@ impl<'a> Driver<'a> {
         let own = [std::process::id()];
         let before = (Used::by(self.pids)?, Used::by(&own)?);
         let begun = Instant::now().checked_add(HEAD_START).unwrap_or_else(Instant::now);
-        let answers = self.submit(load, begun, rate)?;
-        let length = due(load.len(), rate);
+        let pace = Pace { begun, rate };
+        let answers = self.lanes.carry_out(load, pace, self.progress)?;
+        let length = pace.due(load.len());
         let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
         let mut window = Window { rate, submitted: load.len(), ..Window::default() };
         window.seconds = length.as_secs();
@@ -168,7 +138,7 @@ impl<'a> Driver<'a> {
                 _ => {
                     let Some(at) = answer.read else { continue };
                     let after = at.saturating_duration_since(begun);
-                    window.read_latencies.push(micros(after.saturating_sub(due(index, rate))));
+                    window.read_latencies.push(micros(after.saturating_sub(pace.due(index))));
                     read = read.saturating_add(counts(after));
                     continue;
                 }
@@ -184,7 +154,7 @@ impl<'a> Driver<'a> {
         let mut counted = 0_u64;
         for ((index, _), at) in waiting.iter().zip(heard) {
             let Some(after) = at.map(|at| at.saturating_duration_since(begun)) else { continue };
-            window.latencies.push(micros(after.saturating_sub(due(*index, rate))));
+            window.latencies.push(micros(after.saturating_sub(pace.due(*index))));
             counted = counted.saturating_add(counts(after));
         }
         window.latencies.sort_unstable();
@@ -199,43 +169,6 @@ impl<'a> Driver<'a> {
         window.used_by_client = Used::by(&own)?.since(&before.1, done);
         Ok(window)
     }
-
-    /// Every answer, by position in the load.
-    fn submit(
-        &self,
-        load: &[Op],
-        begun: Instant,
-        rate: u64,
-    ) -> Result<BTreeMap<usize, Answer>, Fault> {
-        let next = AtomicUsize::new(0);
-        self.progress.set_length(u64::try_from(load.len()).unwrap_or(u64::MAX));
-        self.progress.set_position(0);
-        let answers: Vec<_> = std::thread::scope(|scope| {
-            let next = &next;
-            let lane = |client| {
-                scope.spawn(move || {
-                    let mut answers = Vec::new();
-                    loop {
-                        let index = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(op) = load.get(index) else { return answers };
-                        let at = begun.checked_add(due(index, rate)).unwrap_or(begun);
-                        std::thread::sleep(at.saturating_duration_since(Instant::now()));
-                        answers.push((index, carry_out(client, op)));
-                        self.progress.inc(1);
-                    }
-                })
-            };
-            let lanes: Vec<_> = self.clients.iter().map(lane).collect();
-            lanes.into_iter().map(|lane| lane.join()).collect()
-        });
-        let mut all = BTreeMap::new();
-        for lane in answers {
-            let lane = lane
-                .map_err(|_panic| Fault::other("提交线程中断", "a submitting thread broke off"))?;
-            all.extend(lane);
-        }
-        Ok(all)
-    }
 }
 
 fn micros(time: Duration) -> u64 {
@@ -246,35 +179,4 @@ fn micros(time: Duration) -> u64 {
 pub(super) fn a_second(count: u64, over: Duration) -> u64 {
     let rate = u128::from(count).saturating_mul(1_000_000).checked_div(over.as_micros());
     rate.and_then(|rate| u64::try_from(rate).ok()).unwrap_or(0)
-}
-
-/// When the operation at `index` is due, after the window's beginning.
-fn due(index: usize, rate: u64) -> Duration {
-    let index = u64::try_from(index).unwrap_or(u64::MAX);
-    Duration::from_nanos(index.saturating_mul(1_000_000_000).checked_div(rate).unwrap_or(u64::MAX))
-}
-
-fn carry_out(client: &Client, op: &Op) -> Answer {
-    let mut answer = Answer { submitted: None, read: None, missed: 0, failed: 0 };
-    for read in &op.reads {
-        match read.ask(client) {
-            Ok(found) => {
-                answer.missed = answer.missed.saturating_add(u64::from(!found));
-                answer.read = Some(Instant::now());
-            }
-            Err(_) => answer.failed = answer.failed.saturating_add(1),
-        }
-    }
-    if answer.failed > 0 {
-        answer.read = None;
-    }
-    let Some(signed) = &op.submit else { return answer };
-    answer.submitted = Some(match client.submit(signed, Duration::ZERO) {
-        Ok(_) => Submitted::Accepted,
-        Err(ClientError::Refused { status, body }) if !matches!(status, 500 | 504) => {
-            Submitted::Refused(body.code)
-        }
-        Err(_) => Submitted::Unknown,
-    });
-    answer
 }

@@ -103,7 +103,7 @@ impl Drop for Follower {
 }
 
 fn listen(client: &Client, from: u64, shared: &Shared) {
-    for block in client.events(from) {
+    for block in client.event_ids(from) {
         let at = Instant::now();
         if shared.stop.load(Ordering::Relaxed) {
             return;
@@ -111,9 +111,9 @@ fn listen(client: &Client, from: u64, shared: &Shared) {
         let mut heard = shared.heard();
         match block {
             Ok(block) => {
-                let ids = block.receipts.iter().filter_map(|r| Digest::from_hex(&r.id).ok());
+                let ids = block.ids.iter().filter_map(|id| Digest::from_hex(id).ok());
                 heard.at.extend(ids.map(|id| (id, at)));
-                if !block.receipts.is_empty() {
+                if !block.ids.is_empty() {
                     heard.blocks.push(at);
                 }
             }

@@ -16,6 +16,7 @@ mod desk;
 mod draw;
 mod drive;
 mod follow;
+mod lanes;
 mod limit;
 mod plot;
 mod process;

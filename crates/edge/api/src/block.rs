@@ -53,6 +53,15 @@ pub struct BlockInfo {
     pub writes: Vec<WriteInfo>,
 }
 
+/// A block by the ids of its transactions: the data of each `block` event where `view` is `ids`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BlockIds {
+    /// The block.
+    pub block: BlockSummary,
+    /// Ids of those that have a receipt, in order: its transactions, then the timers that ran.
+    pub ids: Vec<String>,
+}
+
 /// Data of the `end` event, the last of an event stream that the node closes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StreamEnd {

@@ -73,6 +73,8 @@ macro_rules! endpoints {
 endpoints! {
     /// Submits a signed transaction.
     SubmitTransaction = Post "/v1/transactions" Open "transactions" "Submit a signed transaction";
+    /// Submits many signed transactions.
+    SubmitTransactions = Post "/v1/transactions/batch" Open "transactions" "Submit many signed transactions at once";
     /// The receipt of a final transaction.
     GetReceipt = Get "/v1/receipts/{id}" Token "transactions" "The receipt of a final transaction";
     /// Proof of a receipt.
@@ -176,6 +178,7 @@ mod tests {
             open,
             [
                 "/v1/transactions",
+                "/v1/transactions/batch",
                 "/v1/status",
                 "/v1/session/challenge",
                 "/v1/session",

@@ -72,6 +72,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     let mut all = Vec::new();
     add::<ProblemBody>(&mut all);
     add::<transaction::Submitted>(&mut all);
+    add::<transaction::BatchSubmitted>(&mut all);
     add::<transaction::ReceiptInfo>(&mut all);
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
@@ -82,6 +83,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<status::Health>(&mut all);
     add::<block::BlockPage>(&mut all);
     add::<block::BlockInfo>(&mut all);
+    add::<block::BlockIds>(&mut all);
     add::<block::StreamEnd>(&mut all);
     add::<package::PackageList>(&mut all);
     add::<package::PackageInfo>(&mut all);
@@ -250,6 +252,10 @@ fn shape(endpoint: Endpoint) -> Shape {
             let problems = &["403", "409", "413", "415", "422", "429"][..];
             (vec![wait()], Some((COSE, binary())), answers, problems)
         }
+        Endpoint::SubmitTransactions => {
+            let answers = json::<transaction::BatchSubmitted>();
+            (Vec::new(), Some((CBOR, binary())), answers, &["413", "415"][..])
+        }
         Endpoint::GetReceipt => {
             (vec![wait()], None, json::<transaction::ReceiptInfo>(), &["404"][..])
         }
@@ -284,10 +290,7 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetBlock => (Vec::new(), None, json::<block::BlockInfo>(), &["404"][..]),
         Endpoint::ListPackages => (Vec::new(), None, json::<package::PackageList>(), &[][..]),
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
-        Endpoint::FollowEvents => {
-            let from = number("from", "First height wanted; the next final block by default");
-            (vec![from, last_event_id()], None, vec![("200", EVENTS, string())], &[][..])
-        }
+        Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge => {
             let request = Some((JSON, refers::<session::ChallengeRequest>()));
             (Vec::new(), request, json::<session::Challenge>(), &["413", "415"][..])
@@ -310,6 +313,12 @@ fn shape(endpoint: Endpoint) -> Shape {
         }
     };
     Shape { query, request, answers, problems }
+}
+
+fn following() -> Vec<Parameter> {
+    let from = number("from", "First height wanted; the next final block by default");
+    let view = parameter("view", pattern("^ids$"), "Only the ids of what has a receipt");
+    vec![from, view, last_event_id()]
 }
 
 fn explaining() -> Vec<Parameter> {

@@ -1,13 +1,71 @@
 //! Submission and receipts.
 
+use chaincity_types::cbor::{self, CborError};
 use chaincity_types::wire::{Outcome, Receipt};
+use minicbor::bytes::{ByteSlice, ByteVec};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::ProblemBody;
 use crate::json::to_json;
 
 /// Longest wait for a receipt, in milliseconds.
 pub const WAIT_MS_MAX: u64 = 30_000;
+
+/// Most transactions of a batch.
+pub const BATCH_MAX: usize = 1_024;
+/// Largest batch, in bytes of its encoding.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+/// What the encoding adds to a transaction's bytes, at most; once more for the whole.
+const BATCH_HEAD_BYTES: usize = 5;
+
+/// How many of the first of these transactions, by their lengths, make one batch.
+#[must_use]
+pub fn batch_len(lengths: impl IntoIterator<Item = usize>) -> usize {
+    let mut left = BATCH_BYTES_MAX.saturating_sub(BATCH_HEAD_BYTES);
+    let fits = |length: &usize| match left.checked_sub(length.saturating_add(BATCH_HEAD_BYTES)) {
+        Some(rest) => {
+            left = rest;
+            true
+        }
+        None => false,
+    };
+    lengths.into_iter().take(BATCH_MAX).take_while(fits).count()
+}
+
+/// A batch as it is submitted: a canonical CBOR array of byte strings.
+#[must_use]
+pub fn encode_batch<'a>(transactions: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let all: Vec<&ByteSlice> = transactions.into_iter().map(Into::into).collect();
+    cbor::encode(&all)
+}
+
+/// Reads a batch of at most [`BATCH_BYTES_MAX`]; what its items are is not looked at.
+///
+/// # Errors
+/// When it is no canonical CBOR array of byte strings.
+pub fn decode_batch(bytes: &[u8]) -> Result<Vec<Vec<u8>>, CborError> {
+    let all: Vec<ByteVec> = cbor::decode(bytes, BATCH_BYTES_MAX)?;
+    Ok(all.into_iter().map(Vec::from).collect())
+}
+
+/// The answer to the submission of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchSubmitted {
+    /// One a transaction, in the order of the batch.
+    pub items: Vec<BatchItem>,
+}
+
+/// What became of one transaction of a batch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BatchItem {
+    /// Transaction id; absent when it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Why it was refused; absent when it was accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<ProblemBody>,
+}
 
 /// The answer to a submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -137,6 +195,34 @@ impl From<&Receipt> for ReceiptInfo {
             operator: hex::encode(&receipt.operator),
             entries: receipt.entries.iter().map(EntryInfo::from).collect(),
             fuel: receipt.fuel,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_makes_one_batch_can_be_read_and_one_more_would_not() {
+        for length in [0, 1, 300, 1_000, 100_000] {
+            let all = vec![vec![7; length]; BATCH_MAX + 1];
+            let count = batch_len(all.iter().map(Vec::len));
+            let batch = |count: usize| encode_batch(all.iter().take(count).map(Vec::as_slice));
+            assert_eq!(decode_batch(&batch(count)).unwrap(), all[..count]);
+            assert!(count == BATCH_MAX || decode_batch(&batch(count + 1)).is_err(), "{length}");
+        }
+        assert_eq!(batch_len([BATCH_BYTES_MAX]), 0);
+    }
+
+    #[test]
+    fn a_batch_has_one_encoding() {
+        assert_eq!(decode_batch(&[0x81, 0x41, 7]), Ok(vec![vec![7]]));
+        assert_eq!(decode_batch(&[0x80]), Ok(Vec::new()));
+        for bad in
+            [&[][..], &[0x41, 7], &[0x81, 7], &[0x81, 0x58, 1, 7], &[0x9f, 0xff], &[0x82, 0x41, 7]]
+        {
+            assert!(decode_batch(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -4,7 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use chaincity_api::Endpoint;
-use chaincity_api::block::{BlockInfo, StreamEnd};
+use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary, StreamEnd};
+use serde::de::DeserializeOwned;
 use ureq::BodyReader;
 
 use crate::client::Client;
@@ -20,25 +21,24 @@ const FRUITLESS_MAX: u32 = 10;
 
 /// Final blocks in order, without gap or repetition, for ever. When a connection is lost, the
 /// next node is asked to go on where it stopped.
-pub struct Events<'a> {
-    client: &'a Client,
-    /// Height of the next block wanted.
-    next: u64,
-    stream: Option<BufReader<BodyReader<'static>>>,
-    fruitless: u32,
-}
+#[derive(Debug)]
+pub struct Events<'a>(Stream<'a>);
 
-impl std::fmt::Debug for Events<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Events").field("next", &self.next).finish_non_exhaustive()
-    }
-}
+/// The same, of each block only which transactions it holds.
+#[derive(Debug)]
+pub struct EventIds<'a>(Stream<'a>);
 
 impl Client {
     /// Follows final blocks from height `from` on.
     #[must_use]
     pub const fn events(&self, from: u64) -> Events<'_> {
-        Events { client: self, next: from, stream: None, fruitless: 0 }
+        Events(Stream::new(self, from, None))
+    }
+
+    /// Follows which transactions are final, from height `from` on: much less to send and read.
+    #[must_use]
+    pub const fn event_ids(&self, from: u64) -> EventIds<'_> {
+        EventIds(Stream::new(self, from, Some("ids")))
     }
 }
 
@@ -46,30 +46,69 @@ impl Iterator for Events<'_> {
     type Item = Result<BlockInfo, ClientError>;
 
     fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next(|info: &BlockInfo| &info.block))
+    }
+}
+
+impl Iterator for EventIds<'_> {
+    type Item = Result<BlockIds, ClientError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.0.next(|info: &BlockIds| &info.block))
+    }
+}
+
+/// The connection, remade as needed.
+struct Stream<'a> {
+    client: &'a Client,
+    /// Height of the next block wanted.
+    next: u64,
+    view: Option<&'static str>,
+    stream: Option<BufReader<BodyReader<'static>>>,
+    fruitless: u32,
+}
+
+impl std::fmt::Debug for Stream<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("next", &self.next).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Stream<'a> {
+    const fn new(client: &'a Client, next: u64, view: Option<&'static str>) -> Self {
+        Self { client, next, view, stream: None, fruitless: 0 }
+    }
+
+    /// The next block, of which `of` gives the summary.
+    fn next<T: DeserializeOwned>(
+        &mut self,
+        of: impl Fn(&T) -> &BlockSummary,
+    ) -> Result<T, ClientError> {
         loop {
-            match self.step() {
+            match self.step(&of) {
                 Ok(Some(block)) => {
-                    self.next = block.block.height.saturating_add(1);
+                    self.next = of(&block).height.saturating_add(1);
                     self.fruitless = 0;
-                    return Some(Ok(block));
+                    return Ok(block);
                 }
                 Ok(None) => {}
                 Err(error) => {
                     self.stream = None;
                     self.fruitless = self.fruitless.saturating_add(1);
                     if !error.is_passing() || self.fruitless >= FRUITLESS_MAX {
-                        return Some(Err(error));
+                        return Err(error);
                     }
                     std::thread::sleep(Duration::from_millis(200));
                 }
             }
         }
     }
-}
 
-impl Events<'_> {
     /// Reads one event; `None` when it was not a block.
-    fn step(&mut self) -> Result<Option<BlockInfo>, ClientError> {
+    fn step<T: DeserializeOwned>(
+        &mut self,
+        of: impl Fn(&T) -> &BlockSummary,
+    ) -> Result<Option<T>, ClientError> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
             None => self.connect()?,
@@ -78,9 +117,9 @@ impl Events<'_> {
         let (kind, data) = read_event(&mut stream).map_err(|error| lost(&error.to_string()))?;
         match kind.as_str() {
             "block" => {
-                let block: BlockInfo =
+                let block: T =
                     serde_json::from_str(&data).map_err(|error| lost(&error.to_string()))?;
-                if block.block.height != self.next {
+                if of(&block).height != self.next {
                     return Err(lost("a block out of order"));
                 }
                 self.stream = Some(stream);
@@ -99,7 +138,10 @@ impl Events<'_> {
     }
 
     fn connect(&self) -> Result<BufReader<BodyReader<'static>>, ClientError> {
-        let ask = Ask::new(Endpoint::FollowEvents, &[]).query("from", &self.next);
+        let mut ask = Ask::new(Endpoint::FollowEvents, &[]).query("from", &self.next);
+        if let Some(view) = self.view {
+            ask = ask.query("view", view);
+        }
         let last = self.next.checked_sub(1);
         let mut trouble = ClientError::NotSignedIn;
         for node in self.client.transport.in_turn() {

@@ -36,7 +36,7 @@ mod transport;
 
 pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
-pub use events::Events;
+pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
 pub use select::Select;
 pub use submit::{Signed, call};

@@ -1,14 +1,17 @@
 //! Building, signing and submitting transactions, and waiting for their receipts.
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_api::transaction::{ReceiptInfo, Submitted, WAIT_MS_MAX};
-use chaincity_api::{COSE, Endpoint, Problem, json::parse_time};
+use chaincity_api::transaction::{
+    BatchSubmitted, ReceiptInfo, Submitted, WAIT_MS_MAX, batch_len, encode_batch,
+};
+use chaincity_api::{CBOR, COSE, Endpoint, Problem, ProblemBody, json::parse_time};
 use chaincity_crypto::cose;
 use chaincity_crypto::verify::ProvedReceipt;
 use chaincity_types::wire::{Call, Mode, Transaction};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Reject, Value};
 
 use crate::client::{Client, absent, json};
 use crate::error::ClientError;
@@ -97,6 +100,52 @@ impl Client {
             return Err(ClientError::answer(&reply.url, "another transaction's id"));
         }
         Ok(submitted.receipt)
+    }
+
+    /// Submits many transactions at once, in as few requests as they fit in, and gives for each, in
+    /// order, its refusal; `None` when it is accepted. A refusal with the code `busy` says that the
+    /// node has no room for it: submit it again later.
+    ///
+    /// # Errors
+    /// See [`ClientError`]. Some may have been accepted nevertheless; submitting them again is
+    /// harmless.
+    pub fn submit_many<S: Borrow<Signed>>(
+        &self,
+        signed: &[S],
+    ) -> Result<Vec<Option<ProblemBody>>, ClientError> {
+        let mut refusals = Vec::with_capacity(signed.len());
+        let mut rest = signed;
+        while !rest.is_empty() {
+            // One that fits in no batch is the node's to refuse.
+            let count = batch_len(rest.iter().map(|signed| signed.borrow().bytes.len())).max(1);
+            let (batch, later) = rest.split_at_checked(count).unwrap_or((rest, &[]));
+            refusals.extend(self.submit_batch(batch)?);
+            rest = later;
+        }
+        Ok(refusals)
+    }
+
+    fn submit_batch<S: Borrow<Signed>>(
+        &self,
+        batch: &[S],
+    ) -> Result<Vec<Option<ProblemBody>>, ClientError> {
+        let body = encode_batch(batch.iter().map(|signed| signed.borrow().bytes.as_slice()));
+        let reply = self.run(&Ask::new(Endpoint::SubmitTransactions, &[]).body(CBOR, body))?;
+        let submitted: BatchSubmitted = json(&reply)?;
+        if submitted.items.len() != batch.len() {
+            return Err(ClientError::answer(&reply.url, "a batch of another length"));
+        }
+        let mut refusals = Vec::with_capacity(batch.len());
+        for (item, signed) in submitted.items.into_iter().zip(batch) {
+            if item.id.is_some_and(|id| id != signed.borrow().id.to_string()) {
+                return Err(ClientError::answer(&reply.url, "another transaction's id"));
+            }
+            // A node had it already: an attempt whose answer was lost had arrived.
+            let arrived =
+                |body: &ProblemBody| reply.uncertain && body.code == Reject::Duplicate.code();
+            refusals.push(item.refusal.filter(|body| !arrived(body)));
+        }
+        Ok(refusals)
     }
 
     /// The receipt of a transaction, as the node says, waiting at most `wait` for it.

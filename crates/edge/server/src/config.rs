@@ -55,6 +55,8 @@ pub struct TlsFiles {
 pub struct Limits {
     /// Requests handled at a time; beyond it `busy`.
     pub requests_max: usize,
+    /// Batches of transactions read and checked at a time; beyond it `busy`.
+    pub batches_max: usize,
     /// Proofs checked at a time by `/v1/verify`; beyond it `busy`.
     pub verifications_max: usize,
     /// Event streams open at a time; beyond it `busy`.
@@ -87,6 +89,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             requests_max: 256,
+            batches_max: 16,
             verifications_max: 4,
             streams_max: 128,
             stream_blocks_max: 64,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_api::block::{BlockInfo, BlockSummary};
+use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary};
 use chaincity_api::package::{
     ActionInfo, FieldInfo, FieldKind, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
     ParameterInfo, RegisterInfo, TextInfo,
@@ -57,6 +57,12 @@ pub(crate) fn block_info(stored: &StoredBlock) -> BlockInfo {
         receipts: stored.receipts.iter().map(ReceiptInfo::from).collect(),
         writes: stored.writes.iter().map(WriteInfo::from).collect(),
     }
+}
+
+/// A block with the ids of what has a receipt.
+pub(crate) fn block_ids(stored: &StoredBlock) -> BlockIds {
+    let ids = stored.receipts.iter().map(|receipt| receipt.transaction.to_string());
+    BlockIds { block: block_summary(stored), ids: ids.collect() }
 }
 
 /// A package without its content.

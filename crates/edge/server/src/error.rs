@@ -55,6 +55,11 @@ impl Failure {
         self.body.code == problem.code()
     }
 
+    /// The body alone, where it is part of another answer.
+    pub(crate) fn into_body(self) -> ProblemBody {
+        *self.body
+    }
+
     /// What is answered.
     #[cfg(test)]
     pub(crate) fn body(&self) -> &ProblemBody {

@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
     pub(crate) requests: Semaphore,
+    pub(crate) batches: Semaphore,
     pub(crate) verifications: Semaphore,
     pub(crate) streams: Arc<Semaphore>,
     /// True once the server stops.
@@ -44,6 +45,7 @@ impl Shared {
             sessions,
             metrics: Metrics::new(),
             requests: Semaphore::new(limits.requests_max),
+            batches: Semaphore::new(limits.batches_max),
             verifications: Semaphore::new(limits.verifications_max),
             streams: Arc::new(Semaphore::new(limits.streams_max)),
             limits,

@@ -14,11 +14,16 @@ use crate::machine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
 
 trait ErasedReader: Send + Sync {
     fn heads(&self, keys: Vec<Digest>) -> BoxFuture<'_, Vec<Option<Head>>>;
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>>;
 }
 
 impl<S: StateReader> ErasedReader for S {
     fn heads(&self, keys: Vec<Digest>) -> BoxFuture<'_, Vec<Option<Head>>> {
         Box::pin(StateReader::heads(self, keys))
+    }
+
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
+        StateReader::head_at_hand(self, key)
     }
 }
 
@@ -28,6 +33,10 @@ struct AnyReader(Arc<dyn ErasedReader>);
 impl StateReader for AnyReader {
     async fn heads(&self, keys: Vec<Digest>) -> Vec<Option<Head>> {
         self.0.heads(keys).await
+    }
+
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
+        self.0.head_at_hand(key)
     }
 }
 
@@ -93,7 +102,7 @@ trait Erased: Send + Sync {
     fn followers(&self) -> Vec<Vec<u8>>;
     fn serve(&self, key: ContentKey) -> Option<Bytes>;
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>);
 }
 
 impl<M: Machine> Erased for M {
@@ -165,8 +174,8 @@ impl<M: Machine> Erased for M {
         Machine::check(self, key, bytes)
     }
 
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes) {
-        Machine::on_gossip(self, from, message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        Machine::on_gossip(self, messages);
     }
 }
 
@@ -252,7 +261,7 @@ impl Machine for AnyMachine {
         self.0.check(key, bytes)
     }
 
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes) {
-        self.0.on_gossip(from, message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        self.0.on_gossip(messages);
     }
 }

@@ -13,6 +13,10 @@ use futures::future::BoxFuture;
 pub trait StateReader: Clone + Send + Sync + 'static {
     /// The heads under `keys`, in the same order, read concurrently; `None` where a key is absent.
     fn heads(&self, keys: Vec<Digest>) -> impl Future<Output = Vec<Option<Head>>> + Send;
+
+    /// The head under `key`, `Some(None)` where it is absent, if memory says so at once; `None`:
+    /// it must be asked for.
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>>;
 }
 
 /// This machine's clock, or the simulator's.
@@ -130,6 +134,8 @@ pub trait Machine: Clone + Send + Sync + 'static {
     /// Whether `bytes` are the content that `key` names; content of a lying peer is dropped.
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool;
 
-    /// A message gossiped by the peer with this public key; returns at once.
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes);
+    /// Messages that peers gossiped, each with its sender's public key, all that have come. May
+    /// compute for a while: it is called on a thread of its own where there are threads, and what
+    /// comes meanwhile waits in a bounded queue or is lost.
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>);
 }

@@ -33,8 +33,8 @@ use commonware_storage::archive::prunable;
 use commonware_storage::mmr;
 use commonware_storage::translator::EightCap;
 use commonware_utils::{NZDuration, NZU16, NZU32, NZU64, NZUsize};
-use futures::StreamExt as _;
 use futures::channel::{mpsc, oneshot};
+use futures::{FutureExt as _, StreamExt as _};
 use tracing::info;
 
 use crate::abstention::Abstention;
@@ -53,6 +53,8 @@ use crate::watch::{block_watch, collect_certificates};
 
 /// Largest gossip message, in bytes.
 pub const GOSSIP_BYTES_MAX: usize = 1 << 20;
+/// Most gossip messages handed over at once; fewer where they are large.
+const GOSSIP_TOGETHER_MAX: usize = 64;
 /// Most nodes that may be connected in one epoch, this one included.
 pub(crate) const PEERS_MAX: NonZeroUsize = NZUsize!(64);
 
@@ -379,7 +381,8 @@ impl<M: Machine> Node<M> {
         content.start(channels.content);
         let (gossip, incoming) = channels.gossip;
         let listener = machine.clone();
-        context.child("gossip").spawn(move |_| hear_gossip(listener, incoming));
+        // On a thread of its own: verifying what peers gossip must not hold up consensus.
+        context.child("gossip").dedicated().spawn(move |_| hear_gossip(listener, incoming));
 
         // The state opens while questions are answered already: execution may ask some itself.
         let (opened, opened_status) = (Arc::clone(&databases), Arc::clone(&status));
@@ -520,11 +523,20 @@ where
     }
 }
 
-/// Passes on what peers gossip.
+/// Passes on what peers gossip, all that has come at once.
 async fn hear_gossip<M: Machine, R: Receiver<PublicKey = PublicKey>>(machine: M, mut incoming: R) {
-    while let Ok((from, message)) = incoming.recv().await {
-        if message.len() <= GOSSIP_BYTES_MAX {
-            machine.on_gossip(key_bytes(&from), Bytes::copy_from_slice(message.as_ref()));
+    while let Ok(first) = incoming.recv().await {
+        let (mut messages, mut bytes) = (Vec::new(), 0_usize);
+        let mut next = Some(first);
+        while let Some((from, message)) = next.take() {
+            if message.len() <= GOSSIP_BYTES_MAX {
+                bytes = bytes.saturating_add(message.len());
+                messages.push((key_bytes(&from), Bytes::copy_from_slice(message.as_ref())));
+            }
+            if bytes < GOSSIP_BYTES_MAX && messages.len() < GOSSIP_TOGETHER_MAX {
+                next = incoming.recv().now_or_never().and_then(Result::ok);
+            }
         }
+        machine.on_gossip(messages);
     }
 }

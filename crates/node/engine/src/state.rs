@@ -22,6 +22,7 @@ use commonware_storage::translator::EightCap;
 use commonware_utils::sequence::FixedBytes;
 use commonware_utils::sync::AsyncRwLock;
 use commonware_utils::{NZU16, NZU64, NZUsize};
+use futures::FutureExt as _;
 
 use crate::chain::{Runtime, from_engine, to_engine};
 use crate::machine::StateReader;
@@ -136,6 +137,21 @@ impl<E: Runtime> StateReader for BatchReader<E> {
         // to be cancelled, and an answer could only be wrong.
         futures::future::pending().await
     }
+
+    fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
+        let key = to_engine(key);
+        let read = async {
+            match self.batch.read().await.as_ref()?.get(&key).await {
+                Ok(value) => Some(value.as_ref().map(head)),
+                Err(error) => {
+                    check_stale(&error);
+                    None
+                }
+            }
+        };
+        // A read that has to wait for the disk is given up: it comes again with others.
+        read.now_or_never().flatten()
+    }
 }
 
 /// Reads the latest applied state.
@@ -150,6 +166,10 @@ impl<E: Runtime> Clone for AppliedReader<E> {
 impl<E: Runtime> StateReader for AppliedReader<E> {
     async fn heads(&self, keys: Vec<Digest>) -> Vec<Option<Head>> {
         read(&self.0, keys).await.1
+    }
+
+    fn head_at_hand(&self, _key: Digest) -> Option<Option<Head>> {
+        None
     }
 }
 

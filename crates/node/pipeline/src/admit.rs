@@ -1,23 +1,28 @@
 //! Admission: what may enter the pool from a client, and what is checked before anything is pooled.
 //!
-//! Checks go from cheap to dear, and each is bounded before it begins: size, form, window, one
-//! signature, then the dry run, whose fuel is bounded. The signature is verified before the operator is
-//! looked up: keys are public, so looking first would spare nothing against whoever floods.
+//! Checks go from cheap to dear, and each is bounded before it begins: size, form, window,
+//! signatures (of a batch together), then what the ledger can tell of a transaction without what it
+//! is about. The signature is verified before the operator is looked up: keys are public, so
+//! looking first would spare nothing against whoever floods.
+//!
+//! Transactions that come together stand alone: none harms another.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
-use chaincity_ledger::{BlockContext, BlockRun, Lookup, Step, View as _, order};
-use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, Entry, Outcome, PROTOCOL};
+use chaincity_ledger::{Admissible, BlockContext, Hopeless, Step, View, precheck};
+use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Reject, Timestamp};
 
 use crate::api::{NodeError, Refusal};
-use crate::governed;
+use crate::execute;
 use crate::orderer::FinalState;
 use crate::pipeline::Pipeline;
 use crate::pool::Pooled;
 use crate::records::Known;
+use crate::standing::Glance;
 
 impl From<Reject> for Refusal {
     fn from(code: Reject) -> Self {
@@ -25,31 +30,54 @@ impl From<Reject> for Refusal {
     }
 }
 
-/// Why the transaction as a whole can never apply, if so.
-fn hopeless(entries: &[Entry]) -> Option<Refusal> {
-    let refusals: Option<Vec<Refusal>> = entries.iter().map(hopeless_entry).collect();
-    refusals?.into_iter().next()
+impl From<Hopeless> for Refusal {
+    fn from(Hopeless { code, detail }: Hopeless) -> Self {
+        Self { code, guard: None, detail }
+    }
 }
 
-/// A rejection that no later block could turn into success: the sender's mistake, told at once.
-fn hopeless_entry(entry: &Entry) -> Option<Refusal> {
-    const HOPELESS: &[Reject] = &[
-        Reject::UnknownOperator,
-        Reject::UnknownPackage,
-        Reject::UnknownAction,
-        Reject::InvalidInput,
-        Reject::NotAuthorised,
-    ];
-    let Outcome::Rejected { code, detail, .. } = &entry.outcome else { return None };
-    let code = HOPELESS.iter().find(|reject| reject.code() == code)?;
-    Some(Refusal { code: *code, guard: None, detail: detail.clone() })
+/// A transaction on its way into the pool.
+struct Candidate {
+    bytes: Bytes,
+    signed: Arc<SignedTransaction>,
+}
+
+impl Candidate {
+    fn read(bytes: Bytes) -> Result<Self, Refusal> {
+        let signed = Arc::new(cose::decode_transaction(&bytes)?);
+        Ok(Self { bytes, signed })
+    }
+}
+
+/// What the ledger says of a candidate, once it is known.
+type Verdict = Option<Result<Admissible, Hopeless>>;
+
+/// Verifies the signatures of all that were not refused yet.
+fn verify(candidates: &mut [Result<Candidate, Refusal>]) {
+    let all: Vec<&SignedTransaction> =
+        candidates.iter().flatten().map(|candidate| candidate.signed.as_ref()).collect();
+    let bad = match all.as_slice() {
+        [] => return,
+        [one] => one.verify().err().map(|_| vec![0]),
+        all => cose::verify_transactions(all).err(),
+    };
+    let Some(bad) = bad else { return };
+    let verified = candidates.iter_mut().filter(|candidate| candidate.is_ok());
+    for (position, candidate) in verified.enumerate() {
+        if bad.binary_search(&position).is_ok() {
+            *candidate = Err(Reject::BadSignature.into());
+        }
+    }
 }
 
 impl Pipeline {
-    /// What needs neither state nor signature.
-    pub(crate) fn check_window(&self, signed: &SignedTransaction) -> Result<(), Reject> {
+    /// What needs neither state nor signature, at the time of the newest final block.
+    pub(crate) fn check_window(
+        &self,
+        signed: &SignedTransaction,
+        now: Timestamp,
+    ) -> Result<(), Reject> {
         let transaction = &signed.transaction;
-        let now = self.tip().header.time;
         if transaction.ledger != self.inner.ledger {
             return Err(Reject::WrongLedger);
         }
@@ -70,61 +98,112 @@ impl Pipeline {
         Ok(())
     }
 
-    /// Admits a client's transaction: form, window, signature, operator, then a dry run for
-    /// faults that no other block could cure.
+    /// Admits clients' transactions: form, window, signature, then faults that no other block could
+    /// cure. Gives, for each in order, its id or why it was refused.
     pub(crate) async fn admit(
         &self,
-        bytes: Vec<u8>,
+        batch: Vec<Bytes>,
         state: &FinalState,
         now: Timestamp,
-    ) -> Result<Digest, Refusal> {
-        let signed = Arc::new(cose::decode_transaction(&bytes)?);
+    ) -> Vec<Result<Digest, Refusal>> {
+        let mut candidates: Vec<_> = batch.into_iter().map(Candidate::read).collect();
         // Without a state this node knows neither the time of the ledger nor its operators.
         if !state.ready().await {
-            return Err(Reject::Busy.into());
+            return candidates.into_iter().map(|c| c.and(Err(Reject::Busy.into()))).collect();
         }
-        self.check_window(&signed)?;
-        signed.verify()?;
-        let admitted = self.dry_run(&signed, state).await;
-        if state.failed() {
-            return Err(Reject::Busy.into());
+        let tip = self.tip().header.time;
+        for candidate in &mut candidates {
+            let checked = candidate.as_ref().map(|c| self.check_window(&c.signed, tip));
+            if let Ok(Err(reject)) = checked {
+                *candidate = Err(reject.into());
+            }
         }
-        let (member, class) = match admitted {
-            Ok(admitted) => admitted?,
+        verify(&mut candidates);
+        let verdicts = match self.judge(&candidates, state).await {
+            Ok(verdicts) => verdicts,
             Err(fault) => {
                 tracing::warn!(%fault, "admission could not read the state");
-                return Err(Reject::Busy.into());
+                return candidates.into_iter().map(|c| c.and(Err(Reject::Busy.into()))).collect();
             }
         };
-        let id = signed.id;
-        self.pool(Pooled { bytes: Bytes::from(bytes), signed, member, class, since: now })?;
-        self.announce(id);
-        Ok(id)
+        let mut good = Vec::with_capacity(candidates.len());
+        let mut answers = Vec::with_capacity(candidates.len());
+        for (candidate, verdict) in candidates.into_iter().zip(verdicts) {
+            answers.push(candidate.and_then(|Candidate { bytes, signed }| {
+                let Admissible { member, class } = verdict.unwrap_or(Err(UNJUDGED))?;
+                let id = signed.id;
+                good.push(Pooled { bytes, signed, member, class, since: now });
+                Ok(id)
+            }));
+        }
+        let mut pooled = self.pool(good).into_iter();
+        for answer in answers.iter_mut().filter(|answer| answer.is_ok()) {
+            if let Some(Err(reject)) = pooled.next() {
+                *answer = Err(reject.into());
+            }
+        }
+        let ids: Vec<Digest> = answers.iter().flatten().copied().collect();
+        self.announce(&ids);
+        answers
     }
 
-    /// Puts a transaction into the pool that passed all checks.
+    /// Puts transactions into the pool that passed all checks, and gives what became of each.
     ///
     /// INVARIANT: the pool holds nothing that the window does. The block that holds it may have
     /// become final since it was checked, so this asks again, under the one lock; drawn from the
     /// pool it would make this node's block invalid, again and again.
-    pub(crate) fn pool(&self, pooled: Pooled) -> Result<(), Reject> {
+    pub(crate) fn pool(&self, batch: Vec<Pooled>) -> Vec<Result<(), Reject>> {
         let mut shared = self.inner.shared();
-        if shared.window.contains(&pooled.signed.id) {
-            return Err(Reject::Duplicate);
+        let mut pooled = Vec::with_capacity(batch.len());
+        for transaction in batch {
+            pooled.push(if shared.window.contains(&transaction.signed.id) {
+                Err(Reject::Duplicate)
+            } else {
+                shared.pool.insert(transaction)
+            });
         }
-        shared.pool.insert(pooled)?;
         drop(shared);
-        self.inner.arrived.notify_waiters();
-        Ok(())
+        if pooled.iter().any(Result::is_ok) {
+            self.inner.arrived.notify_waiters();
+        }
+        pooled
     }
 
-    /// The operator's member and the transaction's class, or why it can never apply. Guards and
+    /// The operator's member and the class of each candidate, or why it can never apply. Guards and
     /// reads are left to the ledger: what they refuse shall be refused there, with a receipt.
-    async fn dry_run(
+    async fn judge(
         &self,
-        signed: &SignedTransaction,
+        candidates: &[Result<Candidate, Refusal>],
         state: &FinalState,
-    ) -> Result<Result<(String, u8), Refusal>, NodeError> {
+    ) -> Result<Vec<Verdict>, NodeError> {
+        let inner = &*self.inner;
+        let round = inner.standing.round();
+        let known = Known::new(state, &inner.bodies);
+        let mut asked = Vec::new();
+        let mut verdicts: Vec<Verdict> = candidates.iter().map(|_| None).collect();
+        loop {
+            let missing = self.judge_known(candidates, &known, &mut verdicts);
+            if missing.is_empty() {
+                break;
+            }
+            let missing: Vec<_> = missing.into_iter().collect();
+            asked.extend_from_slice(&missing);
+            known.fetch(missing).await?;
+        }
+        if state.failed() {
+            return Err(NodeError::Fault("a read failed".into()));
+        }
+        inner.standing.learn(round, &asked, &known);
+        Ok(verdicts)
+    }
+
+    /// Judges those of whom enough is known; the keys that the others need.
+    fn judge_known(
+        &self,
+        candidates: &[Result<Candidate, Refusal>],
+        known: &dyn View,
+        verdicts: &mut [Verdict],
+    ) -> BTreeSet<LogicalKey> {
         let inner = &*self.inner;
         let tip = self.tip().header;
         let context = BlockContext {
@@ -135,32 +214,19 @@ impl Pipeline {
             parent_time: tip.time,
             epoch: self.epoch_of(tip.height.next()),
         };
-        let packages = &inner.package_cache;
-        let mut known = Known::default();
-        let operator = governed::operator_key(signed.operator.as_bytes());
-        known.fetch(vec![operator.clone()], state, &inner.bodies).await?;
-        let member = match known.lookup(&operator) {
-            Lookup::Known(Some(record)) => governed::member_of(&record.version).map(str::to_owned),
-            Lookup::Known(None) | Lookup::Unknown => None,
-        };
-        let Some(member) = member else { return Ok(Err(Reject::UnknownOperator.into())) };
-        let call = crate::execute::call(signed);
-        let run = BlockRun::new(context);
-        let attempt = loop {
-            match run.attempt(&call, &known, packages) {
-                Step::Done(attempt) => break attempt,
-                Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
+        let glance = Glance { known, standing: &inner.standing };
+        let mut missing = BTreeSet::new();
+        for (candidate, verdict) in candidates.iter().zip(verdicts) {
+            let (Ok(candidate), None) = (candidate, verdict.as_ref()) else { continue };
+            let call = execute::call(&candidate.signed);
+            match precheck(&call, &context, &glance, &inner.package_cache) {
+                Step::Done(done) => *verdict = Some(done),
+                Step::Need(keys) => missing.extend(keys),
             }
-        };
-        if let Some(refusal) = hopeless(&attempt.receipt().entries) {
-            return Ok(Err(refusal));
         }
-        let class = loop {
-            match order::priority(&signed.transaction, &context, &known, packages) {
-                Step::Done(class) => break class,
-                Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
-            }
-        };
-        Ok(Ok((member, class)))
+        missing
     }
 }
+
+/// The verdict of what was not judged, which only what was refused before is.
+const UNJUDGED: Hopeless = Hopeless { code: Reject::Busy, detail: None };

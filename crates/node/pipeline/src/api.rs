@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
@@ -9,6 +10,7 @@ use chaincity_types::wire::{
     TrustBundle, Version,
 };
 use chaincity_types::{Digest, Height, Reject, Timestamp};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 /// Why a submission was not accepted.
@@ -91,8 +93,16 @@ pub type Current = (Head, Arc<Version>);
 /// A running node, as its own process sees it. Object-safe, so that the server needs no type
 /// parameters.
 pub trait NodeApi: Send + Sync + 'static {
-    /// Checks a signed transaction, runs it dry, pools and gossips it; gives its id.
-    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>>;
+    /// Checks signed transactions, pools and gossips them; gives for each, in order, its id or why
+    /// it was refused. Each stands alone.
+    fn submit_many(&self, transactions: Vec<Bytes>) -> BoxFuture<'_, Vec<Result<Digest, Refusal>>>;
+
+    /// Submits one signed transaction.
+    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
+        let answers = self.submit_many(vec![Bytes::from(transaction)]);
+        let unanswered = Refusal { code: Reject::Busy, guard: None, detail: None };
+        async move { answers.await.pop().unwrap_or(Err(unanswered)) }.boxed()
+    }
 
     /// The receipt of a final transaction; `None` while it is not final.
     ///

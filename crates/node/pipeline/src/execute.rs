@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
-use chaincity_ledger::{Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step};
+use chaincity_ledger::{Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
 
 use crate::api::NodeError;
 use crate::cache::Cache;
-use crate::records::{Bodies, Known};
+use crate::governed;
+use crate::records::Known;
 
 /// Most compiled packages kept, in number and in bytes of their documents.
 const COMPILED_MAX: usize = 256;
@@ -84,11 +85,9 @@ pub(crate) async fn execute<S: StateReader>(
     context: BlockContext,
     genesis: Option<&Genesis>,
     transactions: &[Arc<SignedTransaction>],
-    state: &S,
-    bodies: &Bodies,
+    parent: &Known<'_, S>,
     packages: &PackageCache,
 ) -> Result<Outcome, NodeError> {
-    let mut known = Known::default();
     let mut run = BlockRun::new(context);
     if let Some(genesis) = genesis {
         run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
@@ -96,33 +95,33 @@ pub(crate) async fn execute<S: StateReader>(
     let mut attempts: Vec<Option<Attempt>> = Vec::new();
     attempts.resize_with(transactions.len(), || None);
     loop {
-        let missing = attempt_all(&run, transactions, &mut attempts, &known, packages);
+        let missing = attempt_all(&run, transactions, &mut attempts, parent, packages);
         if missing.is_empty() {
             break;
         }
-        known.fetch(missing, state, bodies).await?;
+        parent.fetch(missing).await?;
     }
     for (transaction, attempt) in transactions.iter().zip(attempts) {
         if attempt.is_some_and(|attempt| run.accept(attempt)) {
             continue;
         }
-        while let Step::Need(keys) = run.run(&call(transaction), &known, packages) {
-            known.fetch(keys, state, bodies).await?;
+        while let Step::Need(keys) = run.run(&call(transaction), parent, packages) {
+            parent.fetch(keys).await?;
         }
     }
     let next_committee = loop {
-        match run.committee(context.epoch.saturating_add(1), &known) {
+        match run.committee(context.epoch.saturating_add(1), parent) {
             Step::Done(Some(committee)) => break committee,
             Step::Done(None) => {
                 return Err(NodeError::Fault("the state has no committee".into()));
             }
-            Step::Need(keys) => known.fetch(keys, state, bodies).await?,
+            Step::Need(keys) => parent.fetch(keys).await?,
         }
     };
     let executed = loop {
-        match run.finish(&known, packages) {
+        match run.finish(parent, packages) {
             Step::Done(executed) => break executed,
-            Step::Need(keys) => known.fetch(keys, state, bodies).await?,
+            Step::Need(keys) => parent.fetch(keys).await?,
         }
     };
     Ok(Outcome { executed, next_committee })
@@ -134,13 +133,13 @@ fn attempt_all(
     run: &BlockRun,
     transactions: &[Arc<SignedTransaction>],
     attempts: &mut [Option<Attempt>],
-    known: &Known,
+    parent: &dyn View,
     packages: &PackageCache,
 ) -> Vec<LogicalKey> {
     let mut missing = BTreeSet::new();
     for (transaction, attempt) in transactions.iter().zip(attempts) {
         if attempt.is_none() {
-            match run.attempt(&call(transaction), known, packages) {
+            match run.attempt(&call(transaction), parent, packages) {
                 Step::Done(done) => *attempt = Some(done),
                 Step::Need(keys) => missing.extend(keys),
             }
@@ -158,28 +157,18 @@ pub(crate) fn call(signed: &SignedTransaction) -> SignedCall<'_> {
     }
 }
 
-/// The member of each operator, by key; `None` for a key that the parent's state does not know.
+/// The member of each operator, by key; `None` for a key that the state does not know.
 pub(crate) async fn members_of<S: StateReader>(
     transactions: &[Arc<SignedTransaction>],
-    state: &S,
-    bodies: &Bodies,
+    state: &Known<'_, S>,
 ) -> Result<BTreeMap<Vec<u8>, Option<String>>, NodeError> {
-    let mut keys: BTreeMap<LogicalKey, Vec<u8>> = BTreeMap::new();
-    for signed in transactions {
-        let operator = signed.operator.as_bytes().to_vec();
-        keys.insert(crate::governed::operator_key(&operator), operator);
-    }
-    let heads = state.heads(keys.keys().map(hash::state_key).collect()).await;
+    let operators = transactions.iter().map(|signed| signed.operator.as_bytes().to_vec());
+    let operators: BTreeSet<_> = operators.collect();
     let mut out = BTreeMap::new();
-    for ((key, operator), head) in keys.into_iter().zip(heads) {
-        let member = match head {
-            None => None,
-            Some(head) => {
-                let record = crate::records::load(&key, head, bodies).await?;
-                crate::governed::member_of(&record.version).map(str::to_owned)
-            }
-        };
-        out.insert(operator, member);
+    for operator in operators {
+        let record = state.get(&governed::operator_key(&operator)).await?;
+        let member = record.as_ref().and_then(|record| governed::member_of(&record.version));
+        out.insert(operator, member.map(str::to_owned));
     }
     Ok(out)
 }

@@ -51,12 +51,14 @@ fn messages_of(transactions: &[Bytes]) -> Vec<Bytes> {
 }
 
 impl Pipeline {
-    /// Notes a pooled transaction for sending.
-    pub(crate) fn announce(&self, id: Digest) {
-        let mut shared = self.inner.shared();
-        if shared.outbox.len() < OUTBOX_MAX {
-            shared.outbox.push(id);
+    /// Notes pooled transactions for sending.
+    pub(crate) fn announce(&self, ids: &[Digest]) {
+        if ids.is_empty() {
+            return;
         }
+        let mut shared = self.inner.shared();
+        let room = OUTBOX_MAX.saturating_sub(shared.outbox.len());
+        shared.outbox.extend(ids.iter().take(room));
         drop(shared);
         self.inner.outgoing.notify_one();
     }
@@ -94,17 +96,18 @@ impl Pipeline {
         ids.iter().filter_map(|id| shared.pool.get(id).map(|pooled| pooled.bytes.clone())).collect()
     }
 
-    /// Admits what a peer gossiped: the peer ran it dry, this node checks form, window, operator
-    /// and signature. What does not pass is dropped, the rest is kept.
-    pub(crate) fn admit_gossip(&self, message: &[u8]) {
-        let Ok(batch) = cbor::decode::<Vec<ByteVec>>(message, 2 * GOSSIP_BYTES_MAX) else { return };
+    /// Admits what a peer gossiped: the peer checked it against the ledger, this node checks form,
+    /// window, operator and signature. What does not pass is dropped, the rest is kept.
+    pub(crate) fn admit_gossip<'m>(&self, messages: impl IntoIterator<Item = &'m [u8]>) {
+        let decode = |message| cbor::decode::<Vec<ByteVec>>(message, 2 * GOSSIP_BYTES_MAX);
+        let batch = messages.into_iter().filter_map(|message| decode(message).ok()).flatten();
         let now = self.tip().header.time;
         let mut seen = BTreeSet::new();
         let mut fresh = Vec::new();
         for bytes in batch {
             let bytes = Bytes::from(Vec::from(bytes));
             let Ok(signed) = cose::decode_transaction(&bytes) else { continue };
-            if self.check_window(&signed).is_err() {
+            if self.check_window(&signed, now).is_err() {
                 continue;
             }
             let Some((member, class)) = self.gossip_lane(&signed) else { continue };
@@ -115,13 +118,12 @@ impl Pipeline {
         }
         let all: Vec<&SignedTransaction> = fresh.iter().map(|p| p.signed.as_ref()).collect();
         let bad = cose::verify_transactions(&all).err().unwrap_or_default();
-        for (index, pooled) in fresh.into_iter().enumerate() {
-            if bad.binary_search(&index).is_ok() {
-                continue;
-            }
-            if let Err(reject) = self.pool(pooled) {
-                tracing::debug!(code = reject.code(), "a gossiped transaction was not pooled");
-            }
+        let good = fresh.into_iter().enumerate();
+        let good = good.filter(|(index, _)| bad.binary_search(index).is_err());
+        for reject in
+            self.pool(good.map(|(_, pooled)| pooled).collect()).iter().flat_map(|p| p.err())
+        {
+            tracing::debug!(code = reject.code(), "a gossiped transaction was not pooled");
         }
     }
 

@@ -21,6 +21,7 @@ mod orderer;
 mod pipeline;
 mod pool;
 mod records;
+mod standing;
 mod window;
 
 pub use api::{Current, NodeApi, NodeError, NodeStatus, Refusal};

@@ -69,16 +69,13 @@ impl Pipeline {
         &self,
         context: BlockContext,
         transactions: &[Arc<SignedTransaction>],
-        state: &S,
+        state: &Known<'_, S>,
         clock: &C,
     ) -> Outcome {
         let inner = &*self.inner;
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
         loop {
-            let done =
-                execute(context, genesis, transactions, state, &inner.bodies, &inner.package_cache)
-                    .await;
-            match done {
+            match execute(context, genesis, transactions, state, &inner.package_cache).await {
                 Ok(outcome) => return outcome,
                 Err(fault) => {
                     tracing::warn!(height = context.height.0, %fault, "execution waits");
@@ -208,9 +205,9 @@ impl Pipeline {
         context: BlockContext,
         block: &Block,
         transactions: &[Arc<SignedTransaction>],
-        state: &S,
+        state: &Known<'_, S>,
     ) -> Result<Result<(), Flaw>, NodeError> {
-        let members = members_of(transactions, state, &self.inner.bodies).await?;
+        let members = members_of(transactions, state).await?;
         let mut used: BTreeMap<&str, usize> = BTreeMap::new();
         for (signed, bytes) in transactions.iter().zip(&block.transactions) {
             let member = members.get(signed.operator.as_bytes().as_slice());
@@ -237,11 +234,11 @@ impl Pipeline {
         &self,
         context: &BlockContext,
         drawn: Vec<Arc<Pooled>>,
-        state: &S,
+        state: &Known<'_, S>,
     ) -> Vec<Arc<Pooled>> {
         let signed: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();
         let known = async {
-            let members = members_of(&signed, state, &self.inner.bodies).await?;
+            let members = members_of(&signed, state).await?;
             Ok::<_, NodeError>((members, self.classes(context, &signed, state).await?))
         };
         let (members, classes) = match known.await {
@@ -273,17 +270,16 @@ impl Pipeline {
         &self,
         context: &BlockContext,
         transactions: &[Arc<SignedTransaction>],
-        state: &S,
+        state: &Known<'_, S>,
     ) -> Result<Vec<u8>, NodeError> {
         let inner = &*self.inner;
-        let mut known = Known::default();
         let mut classes = Vec::with_capacity(transactions.len());
         for signed in transactions {
             let class = loop {
                 let packages = &inner.package_cache;
-                match order::priority(&signed.transaction, context, &known, packages) {
+                match order::priority(&signed.transaction, context, state, packages) {
                     Step::Done(class) => break class,
-                    Step::Need(keys) => known.fetch(keys, state, &inner.bodies).await?,
+                    Step::Need(keys) => state.fetch(keys).await?,
                 }
             };
             classes.push(class);
@@ -332,6 +328,7 @@ impl Machine for Pipeline {
         let height = parent.height.next();
         let time = block_time(parent.time, clock.now());
         let context = self.context(&parent, time, epoch);
+        let state = Known::new(&state, &self.inner.bodies);
         let drawn = if height == Height(1) || !whole {
             Vec::new()
         } else {
@@ -391,6 +388,7 @@ impl Machine for Pipeline {
         opened.verify().map_err(refuse).ok()?;
         let transactions = opened.transactions;
         let context = self.context(&parent, header.time, epoch);
+        let state = Known::new(&state, &self.inner.bodies);
         if finality == Finality::Candidate {
             loop {
                 match self.check_shares(context, &block, &transactions, &state).await {
@@ -459,6 +457,7 @@ impl Machine for Pipeline {
     ) {
         // What a block without transactions, after the last one, would say of the next epoch.
         let context = self.context(&last, last.time, epoch);
+        let state = Known::new(&state, &self.inner.bodies);
         let Outcome { next_committee, .. } =
             self.execute_surely(context, &[], &state, &clock).await;
         let stored = if hash::committee_digest(&next_committee) == last.next_committee {
@@ -499,8 +498,8 @@ impl Machine for Pipeline {
         }
     }
 
-    fn on_gossip(&self, _from: Vec<u8>, message: Bytes) {
-        self.admit_gossip(&message);
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        self.admit_gossip(messages.iter().map(|(_, message)| message.as_ref()));
     }
 }
 

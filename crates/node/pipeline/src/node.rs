@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
 use chaincity_history::{HistoryError, HistoryStore, StoredBlock};
@@ -154,13 +155,14 @@ fn fault(error: HistoryError) -> NodeError {
 }
 
 impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
-    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
+    fn submit_many(&self, transactions: Vec<Bytes>) -> BoxFuture<'_, Vec<Result<Digest, Refusal>>> {
         async move {
             if self.check_ready().await.is_err() {
-                return Err(chaincity_types::Reject::Busy.into());
+                let busy = || Err(chaincity_types::Reject::Busy.into());
+                return transactions.iter().map(|_| busy()).collect();
             }
             let state = FinalState::new(Arc::clone(&self.orderer));
-            self.pipeline.admit(transaction, &state, self.clock.now()).await
+            self.pipeline.admit(transactions, &state, self.clock.now()).await
         }
         .boxed()
     }

@@ -23,6 +23,7 @@ use crate::governed;
 use crate::orderer::Orderer;
 use crate::pool::Pool;
 use crate::records::Bodies;
+use crate::standing::Standing;
 use crate::window::Window;
 
 /// Final headers remembered, to match a state root with its block.
@@ -115,6 +116,7 @@ pub(crate) struct Inner {
     pub(crate) orderer: Arc<OnceLock<Arc<dyn Orderer>>>,
     pub(crate) bodies: Bodies,
     pub(crate) package_cache: PackageCache,
+    pub(crate) standing: Standing,
     pub(crate) tip: watch::Sender<Option<Tip>>,
     /// Rings when the pool got work.
     pub(crate) arrived: Notify,
@@ -169,6 +171,7 @@ impl Pipeline {
             orderer,
             bodies,
             package_cache,
+            standing: Standing::default(),
             tip: watch::channel(None).0,
             arrived: Notify::new(),
             outgoing: Notify::new(),
@@ -508,7 +511,9 @@ impl Pipeline {
                 // A snapshot stands for the blocks between.
                 shared.window.begin(Some(header.time));
             }
-            if let Some(pending) = shared.pending.get(&ExecutionKey::of(header)).cloned() {
+            let pending = shared.pending.get(&ExecutionKey::of(header)).cloned();
+            inner.standing.on_final(pending.as_ref().map(|p| p.executed.versions.as_slice()));
+            if let Some(pending) = pending {
                 let ids: Vec<_> = pending.transactions.iter().map(|signed| signed.id).collect();
                 for signed in &pending.transactions {
                     shared.window.add(signed.id, signed.transaction.expiry);

@@ -3,7 +3,7 @@
 //! Bodies are addressed by digest, so one cache serves every fork: which body a key has is the
 //! fork's affair (its heads), what the body says is nobody's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaincity_crypto::hash;
@@ -110,53 +110,87 @@ impl Bodies {
     }
 }
 
-/// What one block's execution knows of its parent's state. Grows by fetching, never changes.
-#[derive(Debug, Default)]
-pub(crate) struct Known {
-    records: BTreeMap<LogicalKey, Option<Arc<Record>>>,
+/// What is known of one state: what was fetched of it, and what memory has at hand. A key that was
+/// answered once keeps its answer.
+pub(crate) struct Known<'a, S> {
+    state: &'a S,
+    bodies: &'a Bodies,
+    records: Mutex<HashMap<LogicalKey, Option<Arc<Record>>>>,
 }
 
-impl View for Known {
+impl<S: StateReader> View for Known<'_, S> {
     fn lookup(&self, key: &LogicalKey) -> Lookup {
-        match self.records.get(key) {
-            Some(record) => Lookup::Known(record.clone()),
+        if let Some(record) = self.records().get(key) {
+            return Lookup::Known(record.clone());
+        }
+        match self.at_hand(key) {
+            Some(record) => {
+                self.records().insert(key.clone(), record.clone());
+                Lookup::Known(record)
+            }
             None => Lookup::Unknown,
         }
     }
 }
 
-impl Known {
+impl<'a, S: StateReader> Known<'a, S> {
+    pub(crate) fn new(state: &'a S, bodies: &'a Bodies) -> Self {
+        Self { state, bodies, records: Mutex::default() }
+    }
+
+    fn records(&self) -> MutexGuard<'_, HashMap<LogicalKey, Option<Arc<Record>>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What memory and this node's own store say of a key. Any fault is left to [`Self::fetch`],
+    /// which tells it.
+    fn at_hand(&self, key: &LogicalKey) -> Option<Option<Arc<Record>>> {
+        let Some(head) = self.state.head_at_hand(hash::state_key(key))? else { return Some(None) };
+        let version = self.bodies.held(head.body).ok()??;
+        record(key, head, version).ok().map(Arc::new).map(Some)
+    }
+
     /// Fetches `keys` that are not known yet, all heads at once. A body that neither this
     /// node nor a peer has at the moment is an error to be tried again: a body may be late (a node
     /// that joined by snapshot), never wrong.
-    pub(crate) async fn fetch<S: StateReader>(
-        &mut self,
-        keys: Vec<LogicalKey>,
-        state: &S,
-        bodies: &Bodies,
-    ) -> Result<(), NodeError> {
-        let keys: Vec<_> = keys.into_iter().filter(|key| !self.records.contains_key(key)).collect();
-        let heads = state.heads(keys.iter().map(hash::state_key).collect()).await;
+    pub(crate) async fn fetch(&self, mut keys: Vec<LogicalKey>) -> Result<(), NodeError> {
+        keys.retain(|key| !self.records().contains_key(key));
+        let heads = self.state.heads(keys.iter().map(hash::state_key).collect()).await;
         for (key, head) in keys.into_iter().zip(heads) {
             let record = match head {
                 None => None,
-                Some(head) => Some(Arc::new(load(&key, head, bodies).await?)),
+                Some(head) => Some(Arc::new(load(&key, head, self.bodies).await?)),
             };
-            self.records.insert(key, record);
+            self.records().insert(key, record);
         }
         Ok(())
     }
+
+    /// The record under `key`.
+    pub(crate) async fn get(&self, key: &LogicalKey) -> Result<Option<Arc<Record>>, NodeError> {
+        loop {
+            match self.lookup(key) {
+                Lookup::Known(record) => return Ok(record),
+                Lookup::Unknown => self.fetch(vec![key.clone()]).await?,
+            }
+        }
+    }
 }
 
-/// The record that `head` names, checked to be `key`'s.
+/// The record that `head` names.
 pub(crate) async fn load(
     key: &LogicalKey,
     head: Head,
     bodies: &Bodies,
 ) -> Result<Record, NodeError> {
-    let Some(version) = bodies.find(head.body).await? else {
-        return Err(NodeError::BodyMissing { body: head.body.to_string() });
-    };
+    match bodies.find(head.body).await? {
+        Some(version) => record(key, head, version),
+        None => Err(NodeError::BodyMissing { body: head.body.to_string() }),
+    }
+}
+
+/// The record that `head` names, checked to be `key`'s.
+fn record(key: &LogicalKey, head: Head, version: Arc<Version>) -> Result<Record, NodeError> {
     // INVARIANT: a body names its own key and number, so a head cannot be dressed with another
     // record's body.
     if version.key != *key || version.version != head.version {

@@ -20,6 +20,7 @@ mod golden;
 mod governance;
 mod hostile;
 mod language;
+mod prechecks;
 mod rounds;
 mod scenarios;
 mod timers;

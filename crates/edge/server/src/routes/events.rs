@@ -38,6 +38,7 @@ pub(crate) async fn follow(
     mut params: Params,
 ) -> Answer<Response> {
     let from = params.height("from")?;
+    let ids_only = params.parsed("view", "`ids`", |text| (text == "ids").then_some(()))?.is_some();
     params.done()?;
     let next = match last_event_id(&headers)? {
         Some(last) => last.saturating_add(1),
@@ -51,6 +52,7 @@ pub(crate) async fn follow(
         stall: Duration::from_millis(shared.limits.stream_stall_ms_max),
         expires: caller.expires,
         next,
+        ids_only,
         blocks,
         shared,
         _permit: permit,
@@ -90,6 +92,8 @@ struct Producer {
     expires: Instant,
     /// Height of the block to send next.
     next: u64,
+    /// Whether of what happened only the ids are sent.
+    ids_only: bool,
     blocks: mpsc::Sender<Event>,
     _permit: OwnedSemaphorePermit,
 }
@@ -130,11 +134,13 @@ impl Producer {
         let shared = Arc::clone(&self.shared);
         let block = blocking(move || Ok(shared.node.block(height)?)).await;
         let block = block.map_err(|_logged| Why::Fault)?.ok_or(Why::Incomplete)?;
-        let event = Event::default()
-            .event("block")
-            .id(height.to_string())
-            .json_data(convert::block_info(&block))
-            .map_err(|_error| Why::Fault)?;
+        let event = Event::default().event("block").id(height.to_string());
+        let event = if self.ids_only {
+            event.json_data(convert::block_ids(&block))
+        } else {
+            event.json_data(convert::block_info(&block))
+        };
+        let event = event.map_err(|_error| Why::Fault)?;
         match tokio::time::timeout(self.stall, self.blocks.send(event)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_closed)) => Err(Why::Gone),

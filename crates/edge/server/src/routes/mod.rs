@@ -50,6 +50,7 @@ pub(crate) fn metrics_router(shared: &Arc<Shared>) -> Router {
 fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
     match endpoint {
         Endpoint::SubmitTransaction => post(submit::submit),
+        Endpoint::SubmitTransactions => post(submit::submit_many),
         Endpoint::GetReceipt => get(receipts::receipt),
         Endpoint::GetReceiptProof => get(receipts::proof),
         Endpoint::SelectRecords => get(records::select),

@@ -6,17 +6,21 @@ use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use chaincity_api::transaction::{ReceiptInfo, Submitted, WAIT_MS_MAX};
-use chaincity_api::{COSE, Problem};
+use bytes::Bytes;
+use chaincity_api::transaction::{
+    BATCH_BYTES_MAX, BATCH_MAX, BatchItem, BatchSubmitted, ReceiptInfo, Submitted, WAIT_MS_MAX,
+    decode_batch,
+};
+use chaincity_api::{CBOR, COSE, Problem};
 use chaincity_crypto::cose;
 use chaincity_package::model::Text;
 use chaincity_pipeline::Refusal;
-use chaincity_types::Reject;
 use chaincity_types::wire::TRANSACTION_BYTES_MAX;
+use chaincity_types::{Digest, Reject};
 
 use crate::error::{Answer, Failure};
 use crate::params::{self, Params};
-use crate::state::Shared;
+use crate::state::{Shared, blocking};
 
 /// `POST /v1/transactions`.
 pub(crate) async fn submit(
@@ -45,6 +49,48 @@ pub(crate) async fn submit(
     let status = if receipt.is_some() { StatusCode::OK } else { StatusCode::ACCEPTED };
     let receipt = receipt.as_ref().map(ReceiptInfo::from);
     Ok((status, Json(Submitted { id: id.to_string(), receipt })).into_response())
+}
+
+/// `POST /v1/transactions/batch`.
+pub(crate) async fn submit_many(
+    State(shared): State<Arc<Shared>>,
+    params: Params,
+    request: Request,
+) -> Answer<Json<BatchSubmitted>> {
+    params.done()?;
+    let of_this = Arc::clone(&shared);
+    let _permit = of_this.batches.try_acquire().map_err(|_full| Problem::Busy)?;
+    let body = params::body(request, CBOR, BATCH_BYTES_MAX).await?;
+    let runtime = tokio::runtime::Handle::current();
+    // Many signatures take a while: away from the threads that serve connections.
+    let submitted = blocking(move || {
+        let batch = read_batch(&body)?;
+        let answers = runtime.block_on(shared.node.submit_many(batch.clone()));
+        let items = batch.iter().zip(answers);
+        Ok(items.map(|(bytes, answer)| item(&shared, bytes, answer)).collect())
+    });
+    Ok(Json(BatchSubmitted { items: submitted.await? }))
+}
+
+fn read_batch(body: &[u8]) -> Answer<Vec<Bytes>> {
+    let wrong = "the body must be a canonical CBOR array of byte strings";
+    let batch =
+        decode_batch(body).map_err(|_error| Failure::because(Problem::BadRequest, wrong))?;
+    if batch.len() > BATCH_MAX {
+        let text = format!("at most {BATCH_MAX} transactions");
+        return Err(Failure::because(Problem::BodyTooLarge, text));
+    }
+    Ok(batch.into_iter().map(Bytes::from).collect())
+}
+
+fn item(shared: &Shared, bytes: &[u8], answer: Result<Digest, Refusal>) -> BatchItem {
+    match answer {
+        Ok(id) => BatchItem { id: Some(id.to_string()), refusal: None },
+        Err(refusal) => {
+            let id = cose::decode_transaction(bytes).ok().map(|signed| signed.id.to_string());
+            BatchItem { id, refusal: Some(refused(shared, bytes, refusal).into_body()) }
+        }
+    }
 }
 
 /// The wait that the caller asks for, in milliseconds; 0 for none.

@@ -59,6 +59,24 @@ fn a_client_follows_blocks_in_order_with_their_receipts_and_events() {
 }
 
 #[test]
+fn who_wants_only_ids_gets_only_ids() {
+    let city = City::open();
+    let client = city.client();
+    let calls = vec![call("real-estate", "seal", [].into())];
+    let signed = client.sign(&client.transaction(Mode::Atomic, calls).unwrap()).unwrap();
+    client.submit(&signed, Duration::ZERO).unwrap();
+    let mut events = client.event_ids(0);
+    let (first, second) = (events.next().unwrap().unwrap(), events.next().unwrap().unwrap());
+    assert_eq!((first.block.height, first.ids), (0, Vec::new()));
+    assert_eq!((second.block.height, second.ids), (1, vec![signed.id.to_string()]));
+    let data = &lines(&mut open(&city, "?from=1&view=ids", ""), "data: ", 1)[0];
+    assert!(data.contains(&signed.id.to_string()) && !data.contains("entries"), "{data}");
+    let other = agent().get(format!("{}/v1/events?view=all", city.url()));
+    let other = other.header("authorization", format!("Bearer {}", token(&city)));
+    assert_eq!(raw(other.call().unwrap()).code(), "bad-request");
+}
+
+#[test]
 fn a_stream_resumes_after_the_last_event_seen() {
     let city = City::open();
     (0..5).for_each(|_| city.node.add_block(None));

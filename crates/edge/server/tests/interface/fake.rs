@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chaincity_crypto::{cose, hash};
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_package::model::Package;
@@ -124,6 +125,24 @@ impl FakeNode {
         self.tip.send_replace(height.0);
     }
 
+    fn submit_one(&self, transaction: Bytes) -> Result<Digest, Refusal> {
+        let refused = |code| Refusal { code, guard: None, detail: None };
+        if self.busy.load(Ordering::SeqCst) > 0 {
+            self.busy.fetch_sub(1, Ordering::SeqCst);
+            return Err(refused(Reject::Busy));
+        }
+        let signed = cose::decode_transaction(&transaction).map_err(refused)?;
+        signed.verify().map_err(refused)?;
+        if let Some(refusal) = self.refusal.lock().unwrap().clone() {
+            return Err(refusal);
+        }
+        if self.find_receipt(&signed.id).is_some() {
+            return Err(refused(Reject::Duplicate));
+        }
+        self.add_block(Some((signed.id, transaction.to_vec())));
+        Ok(signed.id)
+    }
+
     fn find_receipt(&self, id: &Digest) -> Option<Receipt> {
         let blocks = self.blocks.lock().unwrap();
         blocks.iter().flat_map(|b| &b.receipts).find(|r| r.transaction == *id).cloned()
@@ -131,25 +150,11 @@ impl FakeNode {
 }
 
 impl NodeApi for FakeNode {
-    fn submit(&self, transaction: Vec<u8>) -> BoxFuture<'_, Result<Digest, Refusal>> {
+    fn submit_many(&self, batch: Vec<Bytes>) -> BoxFuture<'_, Vec<Result<Digest, Refusal>>> {
         async move {
             let slow = *self.slow.lock().unwrap();
             tokio::time::sleep(slow).await;
-            let refused = |code| Refusal { code, guard: None, detail: None };
-            if self.busy.load(Ordering::SeqCst) > 0 {
-                self.busy.fetch_sub(1, Ordering::SeqCst);
-                return Err(refused(Reject::Busy));
-            }
-            let signed = cose::decode_transaction(&transaction).map_err(refused)?;
-            signed.verify().map_err(refused)?;
-            if let Some(refusal) = self.refusal.lock().unwrap().clone() {
-                return Err(refusal);
-            }
-            if self.find_receipt(&signed.id).is_some() {
-                return Err(refused(Reject::Duplicate));
-            }
-            self.add_block(Some((signed.id, transaction)));
-            Ok(signed.id)
+            batch.into_iter().map(|transaction| self.submit_one(transaction)).collect()
         }
         .boxed()
     }

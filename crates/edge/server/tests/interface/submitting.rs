@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chaincity_client::api::transaction::{BATCH_BYTES_MAX, BATCH_MAX, encode_batch};
 use chaincity_client::{ClientError, Signed, call};
 use chaincity_pipeline::Refusal;
 use chaincity_types::wire::{Mode, TRANSACTION_BYTES_MAX};
@@ -75,6 +76,97 @@ fn each_refusal_has_its_stable_code_and_texts_in_both_languages() {
         let answer = post(&format!("{url}?wait_ms={wait}"), "application/cose", b"");
         assert_eq!((answer.status, answer.code().as_str()), (400, "bad-request"), "{wait}");
     }
+}
+
+fn post_batch(city: &City, transactions: &[&[u8]]) -> crate::city::Raw {
+    let url = format!("{}/v1/transactions/batch", city.url());
+    post(&url, "application/cbor", &encode_batch(transactions.iter().copied()))
+}
+
+#[test]
+fn each_of_a_batch_is_answered_as_if_it_came_alone() {
+    let city = City::open();
+    let client = city.client();
+    let (first, last) = (signed(&client, "a"), signed(&client, "b"));
+    let mut bent = signed(&client, "c");
+    *bent.bytes.last_mut().unwrap() ^= 1;
+    let large = vec![0; TRANSACTION_BYTES_MAX + 1];
+    let batch =
+        [b"junk".as_slice(), &first.bytes, &bent.bytes, &first.bytes, &large, b"", &last.bytes];
+    let answer = post_batch(&city, &batch);
+    let json = answer.json();
+    let items = json["items"].as_array().unwrap();
+    assert_eq!((answer.status, items.len()), (200, batch.len()));
+    let id = |signed: &Signed| serde_json::Value::from(signed.id.to_string());
+    assert_eq!(items[1], serde_json::json!({"id": id(&first)}));
+    assert_eq!(items[6], serde_json::json!({"id": id(&last)}));
+    assert_eq!((&items[2]["id"], &items[3]["id"]), (&id(&bent), &id(&first)));
+    // The refusals are those of the other route, whole.
+    let single = format!("{}/v1/transactions", city.url());
+    for (index, code) in [
+        (0, "malformed"),
+        (2, "bad-signature"),
+        (3, "duplicate"),
+        (4, "too-large"),
+        (5, "malformed"),
+    ] {
+        let alone = post(&single, "application/cose", batch[index]);
+        assert_eq!((alone.code().as_str(), &alone.json()), (code, &items[index]["refusal"]));
+    }
+    assert!([0, 4, 5].iter().all(|index| items[*index].get("id").is_none()));
+    assert!(client.receipt(&first.id, WAIT).unwrap().is_some());
+    assert!(client.receipt(&last.id, WAIT).unwrap().is_some());
+    assert!(client.receipt(&bent.id, Duration::ZERO).unwrap().is_none());
+    assert_eq!(post_batch(&city, &[]).json(), serde_json::json!({"items": []}));
+}
+
+#[test]
+fn a_busy_node_says_which_of_a_batch_it_took() {
+    let city = City::open();
+    let client = city.client();
+    let batch: Vec<_> = ["a", "b", "c"].map(|unit| signed(&client, unit)).into();
+    city.node.busy.store(2, Ordering::SeqCst);
+    let refusals = client.submit_many(&batch).unwrap();
+    let codes: Vec<_> = refusals.iter().map(|r| r.as_ref().map(|r| r.code.as_str())).collect();
+    assert_eq!(codes, [Some("busy"), Some("busy"), None]);
+    assert_eq!(refusals[0].as_ref().unwrap().retry_after_s, Some(1));
+    let again: Vec<_> =
+        client.submit_many(&batch).unwrap().into_iter().map(|r| r.is_some()).collect();
+    assert_eq!(again, [false, false, true], "the third is a duplicate now");
+}
+
+#[test]
+fn a_batch_is_bounded_in_number_and_bytes_and_the_client_cuts_what_is_more() {
+    let city = City::open();
+    let most = vec![b"".as_slice(); BATCH_MAX];
+    assert_eq!(post_batch(&city, &most).json()["items"].as_array().unwrap().len(), BATCH_MAX);
+    let more = vec![b"".as_slice(); BATCH_MAX + 1];
+    let large = vec![0; BATCH_BYTES_MAX];
+    for over in [post_batch(&city, &more), post_batch(&city, &[&large])] {
+        assert_eq!((over.status, over.code().as_str()), (413, "request-too-large"));
+    }
+    let url = format!("{}/v1/transactions/batch", city.url());
+    for (media, body) in [("application/cbor", &[0x81, 7][..]), ("application/cbor", b"")] {
+        let bad = post(&url, media, body);
+        assert_eq!((bad.status, bad.code().as_str()), (400, "bad-request"));
+    }
+    assert_eq!(post(&url, "application/cose", &[0x80]).code(), "media-type");
+    assert_eq!(
+        post(&format!("{url}?wait_ms=1"), "application/cbor", &[0x80]).code(),
+        "bad-request"
+    );
+
+    let junk = Signed { id: Digest::ZERO, bytes: vec![0; 100_000] };
+    let refusals = city.client().submit_many(&vec![junk; 25]).unwrap();
+    assert!(refusals.iter().all(|r| r.as_ref().is_some_and(|r| r.code == "malformed")));
+    assert_eq!(refusals.len(), 25);
+}
+
+#[test]
+fn batches_beyond_those_that_are_checked_at_a_time_are_told_to_come_back() {
+    let city = City::with(|config| config.limits.batches_max = 0, 0);
+    let answer = post_batch(&city, &[]);
+    assert_eq!((answer.status, answer.code().as_str()), (503, "busy"));
 }
 
 #[test]

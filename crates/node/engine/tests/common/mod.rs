@@ -225,8 +225,8 @@ impl Machine for Toy {
         matches!(wanted, ContentKey::Body(digest) if digest.0.as_slice() == bytes.as_ref())
     }
 
-    fn on_gossip(&self, from: Vec<u8>, message: Bytes) {
-        self.told.lock().unwrap().gossip.push((from, message));
+    fn on_gossip(&self, messages: Vec<(Vec<u8>, Bytes)>) {
+        self.told.lock().unwrap().gossip.extend(messages);
     }
 }
 

@@ -148,8 +148,8 @@ impl Orderer for Peers {
         heard.push(message);
         if let Some(pipeline) = &self.bell {
             let bytes = transaction(pipeline, &format!("load {}", heard.len()));
-            pipeline.admit_gossip(&self::message(std::slice::from_ref(&bytes)));
-            pipeline.announce(cose::decode_transaction(&bytes).unwrap().id);
+            pipeline.admit_gossip([self::message(std::slice::from_ref(&bytes)).as_slice()]);
+            pipeline.announce(&[cose::decode_transaction(&bytes).unwrap().id]);
         }
         async {}.boxed()
     }
@@ -179,7 +179,7 @@ fn good_ones_are_kept_of_a_message_that_holds_bad_ones() {
     mixed.extend(good.iter().map(spoilt));
     mixed.extend(good.iter().cloned());
     mixed.extend(good.iter().cloned());
-    pipeline.admit_gossip(&message(&mixed));
+    pipeline.admit_gossip([message(&mixed).as_slice()]);
     let shared = pipeline.inner.shared();
     assert_eq!(shared.pool.len(), 3);
     for bytes in &good {
@@ -195,7 +195,7 @@ fn what_became_final_while_it_was_checked_is_not_pooled() {
     let pipeline = pipeline();
     let bytes = transaction(&pipeline, "a");
     let signed = cose::decode_transaction(&bytes).unwrap();
-    assert_eq!(pipeline.check_window(&signed), Ok(()));
+    assert_eq!(pipeline.check_window(&signed, BEGIN), Ok(()));
     pipeline.inner.shared().window.add(signed.id, signed.transaction.expiry);
     let pooled = Pooled {
         bytes,
@@ -204,7 +204,7 @@ fn what_became_final_while_it_was_checked_is_not_pooled() {
         class: ORDINARY,
         since: BEGIN,
     };
-    assert_eq!(pipeline.pool(pooled), Err(chaincity_types::Reject::Duplicate));
+    assert_eq!(pipeline.pool(vec![pooled]), [Err(chaincity_types::Reject::Duplicate)]);
     assert_eq!(pipeline.inner.shared().pool.len(), 0);
 }
 
@@ -212,9 +212,11 @@ fn what_became_final_while_it_was_checked_is_not_pooled() {
 fn what_is_submitted_is_sent_at_once_and_what_left_the_pool_is_not() {
     let pipeline = pipeline();
     let both = ["a", "b"].map(|name| transaction(&pipeline, name));
-    pipeline.admit_gossip(&message(&both));
+    pipeline.admit_gossip(
+        both.each_ref().map(|one| message(std::slice::from_ref(one))).iter().map(Vec::as_slice),
+    );
     for bytes in &both {
-        pipeline.announce(cose::decode_transaction(bytes).unwrap().id);
+        pipeline.announce(&[cose::decode_transaction(bytes).unwrap().id]);
     }
     let final_one = cose::decode_transaction(&both[0]).unwrap().id;
     pipeline.inner.shared().pool.settle(&[final_one], BEGIN);
@@ -229,13 +231,13 @@ fn what_is_submitted_is_sent_at_once_and_what_left_the_pool_is_not() {
 fn a_busy_node_sends_again_what_waits() {
     let pipeline = pipeline();
     let waiting = transaction(&pipeline, "waiting");
-    pipeline.admit_gossip(&message(std::slice::from_ref(&waiting)));
+    pipeline.admit_gossip([message(std::slice::from_ref(&waiting)).as_slice()]);
     // Two milliseconds each: a little over two seconds.
     let peers = Peers::new(1_100, Some(pipeline.clone()));
     pipeline.connect(Arc::<Peers>::clone(&peers));
     let first = transaction(&pipeline, "first");
-    pipeline.admit_gossip(&message(std::slice::from_ref(&first)));
-    pipeline.announce(cose::decode_transaction(&first).unwrap().id);
+    pipeline.admit_gossip([message(std::slice::from_ref(&first)).as_slice()]);
+    pipeline.announce(&[cose::decode_transaction(&first).unwrap().id]);
     assert!(pipeline.gossip(IdleClock::new()).now_or_never().is_none());
     let times = peers.heard().iter().filter(|message| message.contains(&waiting)).count();
     assert_eq!(times, 1);
@@ -245,7 +247,7 @@ fn a_busy_node_sends_again_what_waits() {
 fn the_outbox_is_bounded_while_nobody_sends() {
     let pipeline = pipeline();
     for _ in 0..=OUTBOX_MAX {
-        pipeline.announce(Digest::ZERO);
+        pipeline.announce(&[Digest::ZERO]);
     }
     assert_eq!(pipeline.inner.shared().outbox.len(), OUTBOX_MAX);
 }
