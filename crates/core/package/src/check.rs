@@ -289,9 +289,8 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         }
     }
     for action in &source.doc.actions {
-        let tried: Vec<&Step> = steps()
-            .filter(|step| step.package.is_none() && step.action == action.name)
-            .collect();
+        let tried: Vec<&Step> =
+            steps().filter(|step| step.package.is_none() && step.action == action.name).collect();
         tries(source, action, &tried, found);
     }
 }
