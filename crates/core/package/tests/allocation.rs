@@ -3,6 +3,7 @@
 #![allow(
     clippy::disallowed_methods,
     clippy::arithmetic_side_effects,
+    clippy::integer_division,
     clippy::unwrap_used,
     clippy::panic,
     reason = "tests read the package's files"
