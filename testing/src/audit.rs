@@ -92,7 +92,7 @@ impl Audit<'_> {
             let count = counts.entry(register).or_default();
             *count = count.saturating_add(1);
             let authors: &[&str] = match register.as_str() {
-                "seal" => &["court", "court-2", "registry"],
+                "seal" | "imported-seal" => &["court", "court-2", "registry"],
                 // A court's seal ends its hold, or the ledger, which is no member, when it lapses; a
                 // mortgage fulfils its notice, and its certificate ends with it.
                 "hold" => &["registry", "court", "court-2", ""],

@@ -159,7 +159,7 @@ fn audit(registry: &Registry, model: &Model, keys: &Keys) {
 }
 
 /// Codes that the workload must reach.
-const REACHED: [&str; 80] = [
+const REACHED: [&str; 81] = [
     "acts-not-named",
     "amount-not-positive",
     "application-mismatch",
@@ -230,6 +230,7 @@ const REACHED: [&str; 80] = [
     "served-in-future",
     "shares-not-whole",
     "split-too-few",
+    "term-missing",
     "term-reversed",
     "titles-differ",
     "two-owners",

@@ -5,6 +5,7 @@ use super::case::{Asked, Case, day, each, holders, of_entries, text, texts, time
 use super::days::{day_of, last_day};
 use super::queries::seal_kind;
 use super::request::{Fact, Facts};
+use super::seals::is_alone;
 use super::{Entry, Model, Ruling, demand};
 
 /// Something that can stand in the way.
@@ -112,6 +113,7 @@ impl Model {
         facts.extend(lapses(register, &entry.facts).map(|day| ("lapses", Fact::Day(day))));
         if register == "seal" {
             facts.insert("kind", seal_kind(entry, now_ms).into());
+            facts.insert("alone", is_alone(entry).into());
         }
         facts
     }
@@ -126,6 +128,11 @@ impl Model {
         let mut all = self.on_unit(register, unit);
         all.retain(|(_, entry)| state(register, entry, case.now_ms) != Some("ended"));
         all
+    }
+
+    /// Whether a seal on the unit waits though none was before it.
+    pub(super) fn has_lone_seal(&self, unit: &str) -> bool {
+        self.on_unit("seal", unit).iter().any(|(_, seal)| is_alone(seal))
     }
 
     /// Refuses if anything of these stands in the way of any of the units, in this order.
@@ -145,7 +152,10 @@ impl Model {
                 Block::Areas => demand(!flagged("area-unverified"), "area-unverified")?,
                 Block::Holders => demand(!flagged("holders-unverified"), "holders-unverified")?,
                 Block::Owners => demand(!flagged("two-owners"), "two-owners")?,
-                Block::LoneSeal => demand(!flagged("waiting-seal-alone"), "seal-unverified")?,
+                Block::LoneSeal => {
+                    let alone = units.iter().any(|unit| self.has_lone_seal(unit));
+                    demand(!flagged("waiting-seal-alone") && !alone, "seal-unverified")?;
+                }
                 Block::Shares => demand(!flagged("shares-not-whole"), "shares-unverified")?,
                 Block::Agents => case.agents_act(units)?,
                 Block::Seal => demand(!any("seal"), "unit-sealed")?,

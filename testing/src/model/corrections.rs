@@ -2,7 +2,7 @@
 //! something (民法典 220).
 
 use super::blocks::Block;
-use super::case::{Case, holders, int, take, text};
+use super::case::{Case, holders, int, take, text, yes};
 use super::rules::{are_different, kind_fits, make_a_whole};
 use super::{Entry, Model, Ruling, demand};
 
@@ -33,7 +33,11 @@ impl Model {
         case.consents(&[])?;
         self.free_of(case, &[case.text("unit")], &[Block::Application])?;
         check_explained(case)?;
-        let new = take(case.given, fields);
+        let mut new = take(case.given, fields);
+        // 存量轮候查封: the court has said that it stands.
+        if yes(case.given, "confirmed") && yes(&entry.facts, "waited") {
+            new.insert("waited", false.into());
+        }
         let differs = new.iter().any(|(name, fact)| entry.facts.get(name) != Some(fact));
         demand(differs, "correction-empty")?;
         check_named(case, &entry)?;

@@ -1,9 +1,12 @@
 //! Older states of a register, taken over one generation after the other (存量数据导入).
 
-use super::case::{Case, holders, int, take, text, texts, time};
+use super::case::{Case, holders, int, take, text, texts, time, yes};
+use super::days::{Term, day_of};
 use super::request::{Fact, Facts};
 use super::rules::{are_different, kind_fits, make_a_whole};
+use super::seals::to;
 use super::{Entry, Model, Ruling, demand};
+use crate::city::Role;
 
 /// What a row says of the unit, and of its title.
 const OF_UNIT: &[&str] = &["number_kind", "location", "use", "quality"];
@@ -95,6 +98,93 @@ impl Model {
             }
         }
         Ok(())
+    }
+
+    /// Rows come in any order: each takes its place by the time of service, and those that wait
+    /// behind it move on.
+    pub(super) fn migrate_seal(&mut self, case: &mut Case<'_>) -> Ruling {
+        let from = self.get("generation", case.entry("generation"))?.facts;
+        let unit = case.text("unit").to_owned();
+        self.unit(&unit)?;
+        case.consents(&[])?;
+        let id = case.text("id").to_owned();
+        let mut known = self.entries("imported-seal").iter();
+        demand(!known.any(|entry| text(&entry.facts, "id") == id), "row-imported")?;
+        demand(has_file(&from, case.text("file")), "file-unknown")?;
+        let own = case.text("authority") == case.by.member();
+        demand(own || case.by.roles().contains(&Role::Importer), "not-sealing-authority")?;
+        let served = time(case.given, "served").unwrap_or(u64::MAX);
+        demand(served <= case.now_ms, "served-in-future")?;
+        let waits = case.text("kind").ends_with("waiting");
+        let months = int(case.given, "months");
+        let term = if waits {
+            demand((1..=1_200).contains(&months), "term-missing")?;
+            None
+        } else {
+            Some(case.day("from").zip(case.day("to")).ok_or("term-missing")?)
+        };
+        demand(case.term_runs("from", "to"), "term-reversed")?;
+        let seal = self.place_seal(case, served, term, Term { months, days: 0 });
+        let mut origin = take(&from, OF_GENERATION);
+        origin.insert("file", case.text("file").into());
+        origin.insert("digest", Fact::Digest);
+        origin.insert("row", Fact::Int(int(case.given, "row")));
+        origin.insert("version", Fact::Int(1));
+        self.put("seal", seal, "generation", Some(Fact::Group(origin)));
+        let source = [("id", id.into()), ("seal", Fact::Entry("seal", seal))];
+        self.enter("imported-seal", source.into());
+        Ok(())
+    }
+
+    /// Enters an old seal, with its dates, or as one that waits for those that were there on its
+    /// service.
+    fn place_seal(
+        &mut self,
+        case: &Case<'_>,
+        served: u64,
+        dates: Option<(i32, i32)>,
+        waiting: Term,
+    ) -> usize {
+        let mut all = self.on_unit("seal", case.text("unit"));
+        all.sort_by_key(|(_, seal)| int(&seal.facts, "order"));
+        let since = day_of(served);
+        let (ahead, later): (Vec<_>, Vec<_>) =
+            all.into_iter().partition(|(_, seal)| time(&seal.facts, "served") <= Some(served));
+        let ahead: Vec<_> = ahead.iter().filter(|(_, seal)| to(seal) >= since).collect();
+        let last = ahead.iter().map(|(_, seal)| to(seal)).max();
+        let (from, until) = dates.unwrap_or_else(|| {
+            let from = last.map_or(since, |last| last.saturating_add(1));
+            (from, waiting.after(from).saturating_sub(1))
+        });
+        let order = ahead.iter().map(|(_, seal)| int(&seal.facts, "order")).max().unwrap_or(0);
+        let days = i64::from(until.saturating_sub(from)).saturating_add(1);
+        let waits = dates.is_none();
+        let mut facts = take(case.given, &["unit", "authority", "debtor", "document", "served"]);
+        facts.extend([
+            ("pre", case.text("kind").starts_with("pre").into()),
+            ("order", Fact::Int(order.saturating_add(1))),
+            ("months", Fact::Int(if waits { waiting.months } else { 0 })),
+            ("days", Fact::Int(if waits { 0 } else { days })),
+            ("stated_from", Fact::Day(from)),
+            ("from", Fact::Day(from)),
+            ("to", Fact::Day(until)),
+            ("renewals", Fact::Int(0)),
+            ("waited", waits.into()),
+        ]);
+        let number = self.enter("seal", facts);
+        let mut behind = later;
+        behind.retain(|(_, seal)| yes(&seal.facts, "waited"));
+        let served_within = |(_, seal): &(usize, Entry)| {
+            time(&seal.facts, "served").is_some_and(|served| day_of(served) <= until)
+        };
+        if behind.iter().any(served_within) {
+            for (moved, seal) in &behind {
+                let order = int(&seal.facts, "order").saturating_add(1);
+                self.put("seal", *moved, "order", Some(Fact::Int(order)));
+            }
+            self.line_up(&behind, until.saturating_add(1));
+        }
+        number
     }
 
     /// A later generation's row takes the place of the earlier one's, whatever it leaves out.

@@ -84,6 +84,9 @@ impl Model {
             others,
         ])?;
         self.free_of(case, &[&unit], DISPOSAL)?;
+        let parties = [obligor.as_str(), holder.as_str()];
+        self.wards_act_by_guardians(case, parties.into_iter())?;
+        case.guardians_undertake(&|subject| subject == obligor)?;
         let standing = self.standing(case, "notice", &unit);
         let sells = holders(&title.facts).iter().any(|h| h.subject == obligor);
         // A buyer mortgages in advance what a notice already promises.

@@ -210,7 +210,10 @@ impl Model {
             ("held", any("hold")),
             ("transfer-banned", self.on_unit("mortgage", &unit).iter().any(banned)),
             ("noticed", self.standing(case, "notice", &unit).iter().any(sale)),
-            ("unverified", texts(&entry.facts, "quality").iter().any(unsold)),
+            (
+                "unverified",
+                texts(&entry.facts, "quality").iter().any(unsold) || self.has_lone_seal(&unit),
+            ),
         ]);
         let notes = listed([
             ("mortgaged", any("mortgage")),

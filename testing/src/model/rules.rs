@@ -54,6 +54,7 @@ pub(super) const RULES: &[(&str, &[Role], Rule)] = &[
     ("issue-certificate", REGISTRAR, Model::issue_certificate),
     ("mark-registrable", REGISTRAR, Model::mark_registrable),
     ("merge-units", REGISTRAR, Model::merge_units),
+    ("migrate-seal", &[Role::Importer, Role::Judge], Model::migrate_seal),
     ("migrate-unit", &[Role::Importer], Model::migrate_unit),
     ("mortgage", BANK, Model::mortgage),
     ("print-certificate", COUNTER, Model::print_certificate),

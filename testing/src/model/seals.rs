@@ -14,7 +14,12 @@ fn term(seal: &Entry) -> Term {
     Term { months: int(&seal.facts, "months"), days: int(&seal.facts, "days") }
 }
 
-fn to(seal: &Entry) -> i32 {
+/// A legacy fault: it came in as one that waits, though none was before it.
+pub(super) fn is_alone(seal: &Entry) -> bool {
+    seal.live && yes(&seal.facts, "waited") && int(&seal.facts, "order") == 1
+}
+
+pub(super) fn to(seal: &Entry) -> i32 {
     day(&seal.facts, "to").unwrap_or(i32::MAX)
 }
 
@@ -48,7 +53,7 @@ impl Model {
     }
 
     /// These follow each other from a day on, each for its full term.
-    fn line_up(&mut self, behind: &[(usize, Entry)], mut from: i32) {
+    pub(super) fn line_up(&mut self, behind: &[(usize, Entry)], mut from: i32) {
         for (number, seal) in behind {
             let after = term(seal).after(from);
             self.put("seal", *number, "from", Some(Fact::Day(from)));

@@ -327,7 +327,7 @@ impl Workload {
         );
         let given = &mut request.operation.given;
         if self.random.once_in(2) {
-            let days = self.random.pick(&[10, 100, -40]).unwrap_or(10);
+            let days = self.random.pick(&[0, 1, 10, 100, -40]).unwrap_or(10);
             given.insert("to", Fact::Day(today.saturating_add(days)));
         } else {
             let words = if register == "easement" { "content" } else { "conditions" };
@@ -421,6 +421,7 @@ impl Workload {
                 Some(2) => ("transfer_banned", self.random.once_in(4).into()),
                 _ => words("basis"),
             },
+            "seal" if facts.contains_key("waited") && n < 500 => ("confirmed", true.into()),
             "seal" => match n.checked_rem(5) {
                 Some(0) => ("from", Fact::Day(near)),
                 Some(1) => ("to", Fact::Day(near)),

@@ -38,6 +38,7 @@ impl Workload {
             "import-unit" => self.import(),
             "record-generation" => self.generation(now_ms),
             "migrate-unit" => self.migration(),
+            "migrate-seal" => self.old_seal(now_ms),
             "split-unit" => self.split(),
             "merge-units" => self.merger(),
             "resurvey-unit" => self.resurvey(),

@@ -3,7 +3,7 @@
 use super::Workload;
 use super::forms::{ask, text};
 use crate::city::Actor;
-use crate::model::{Fact, Facts, Request};
+use crate::model::{Fact, Facts, Request, day_of};
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -76,6 +76,45 @@ impl Workload {
         if self.random.once_in(3) {
             let kind = self.random.pick(&["single", "shares", "joint"]).unwrap_or("single");
             given.insert("co_ownership", kind.into());
+        }
+        request
+    }
+
+    /// A row of an old register of seals, now and then one that came in before.
+    pub(super) fn old_seal(&mut self, now_ms: u64) -> Request {
+        let unit = self.unit();
+        let came = self.model.entries("imported-seal").len();
+        let last = self.model.entries("generation").len().saturating_sub(1);
+        let number = if self.random.once_in(8) { came.saturating_sub(1) } else { came };
+        let kind = self.random.pick(&["seal", "waiting", "waiting", "pre-seal", "pre-waiting"]);
+        let kind = kind.unwrap_or("seal");
+        let file = if self.random.once_in(15) { "other.csv" } else { "unit.csv" };
+        let authority = self.random.pick(&["court", "court-2"]).unwrap_or("court");
+        let by = self.random.pick(&[Actor::Importer, Actor::Importer, Actor::Judge]);
+        let mut request = ask(
+            by.unwrap_or(Actor::Importer),
+            "migrate-seal",
+            [
+                ("id", format!("旧查封-{number}").into()),
+                ("generation", Fact::Entry("generation", last)),
+                ("file", file.into()),
+                ("row", Fact::Int(2)),
+                ("unit", unit.into()),
+                ("kind", kind.into()),
+                ("authority", authority.into()),
+                ("document", "（2014）湘1302执1号".into()),
+                ("served", self.served(now_ms)),
+            ],
+        );
+        let given = &mut request.operation.given;
+        if kind.ends_with("waiting") && !self.random.once_in(12) {
+            let months = self.random.pick(&[12, 24, 24, 0]).unwrap_or(12);
+            given.insert("months", Fact::Int(months));
+        } else {
+            let from = day_of(now_ms).saturating_sub(5);
+            let days = self.random.pick(&[3, 4, 10, 30, -1]).unwrap_or(3);
+            given.insert("from", Fact::Day(from));
+            given.insert("to", Fact::Day(from.saturating_add(days)));
         }
         request
     }

@@ -1,7 +1,7 @@
 //! From the text of a cell to a value. Every conversion is exact or refuses; none guesses.
 
 use chaincity_types::calendar::days_of_date;
-use chaincity_types::{Share, Value};
+use chaincity_types::{Share, Timestamp, Value};
 use jiff::civil::Date;
 use unicode_normalization::UnicodeNormalization;
 
@@ -33,12 +33,14 @@ pub(crate) enum Convert {
         /// `121.64000000000001` stands for `121.64`: a sum printed by a binary float.
         float_noise: bool,
     },
+    /// A time of day in China, `2014-03-05 10:20:30`.
+    Time,
     /// A number of storeys in digits or Chinese numerals: `十四層`, `14`, `１４层`.
     Storeys,
 }
 
 /// What `as` may say, for messages.
-pub(crate) const NAMES: &str = "text, integer, money, date, roc-date, area, storeys";
+pub(crate) const NAMES: &str = "text, integer, money, date, roc-date, time, area, storeys";
 
 impl Convert {
     /// The conversion of this name.
@@ -49,6 +51,7 @@ impl Convert {
             "money" => Self::Money,
             "date" => Self::Date,
             "roc-date" => Self::RocDate,
+            "time" => Self::Time,
             "area" => Self::Area { bare_point: false, float_noise: false },
             "storeys" => Self::Storeys,
             _ => return None,
@@ -66,6 +69,7 @@ impl Convert {
             Self::Money => money(text).map(Value::Int).ok_or(Reason::NotMoney),
             Self::Date => date(text).map(Value::Date).ok_or(Reason::NotDate),
             Self::RocDate => roc_date(text).map(Value::Date).ok_or(Reason::NotDate),
+            Self::Time => time(text).map(Value::Time).ok_or(Reason::NotDate),
             Self::Area { bare_point, float_noise } => {
                 let mantissa = area(text, bare_point, float_noise).ok_or(Reason::NotArea)?;
                 Ok(Value::Decimal { mantissa, scale: 2 })
@@ -132,6 +136,11 @@ fn date(text: &str) -> Option<i32> {
     let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
     let fits = year.len() == 4 && digits(year) && parts.next().is_none();
     fits.then(|| day_of(year.parse().ok()?, month, day)).flatten()
+}
+
+fn time(text: &str) -> Option<Timestamp> {
+    let (day, clock) = text.split_once(' ')?;
+    chaincity_package::literal::time(&format!("{day}T{clock}+08:00"))
 }
 
 fn roc_date(text: &str) -> Option<i32> {

@@ -248,7 +248,7 @@ impl Scope<'_> {
             When::NotWhole(file) => {
                 let shares: Option<Vec<Share>> =
                     self.items(*file).map(|(_, item)| share(item)).collect();
-                !shares.is_some_and(|shares| Share::sum_to_whole(&shares))
+                !shares.is_some_and(Share::sum_to_whole)
             }
             When::Differ(file, column) => {
                 let rows = self.joined.rows.get(file).into_iter().flatten();

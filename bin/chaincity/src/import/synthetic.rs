@@ -182,7 +182,7 @@ mod tests {
                     Share::new(part("n"), part("d")).unwrap()
                 })
                 .collect();
-            assert!(Share::sum_to_whole(&parts));
+            assert!(Share::sum_to_whole(parts.iter().copied()));
             counts[parts.len()] += 1;
         }
         assert!(counts[1] > 600 && counts[2] > 150 && counts[3] > 10, "{counts:?}");

@@ -6,7 +6,7 @@
 
 mod policy;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::compile::is_kernel_code;
 use crate::doc::{ActionDoc, EffectDoc, PackageDoc, RegisterDoc, TextDoc};
@@ -265,11 +265,11 @@ fn inputs_used(action: &ActionDoc, doc: &PackageDoc, found: &mut Vec<Problem>) {
     }
 }
 
-/// Scenarios must fit the package, and try every action and every reject code.
+/// Scenarios must fit the package, and try every action, every reject code and every demand for
+/// mandates, both ways.
 fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
-    let mut tried: BTreeMap<&str, BTreeSet<Option<&str>>> = BTreeMap::new();
-    let steps = source.scenarios.iter().flat_map(|s| s.given.iter().chain(&s.when));
-    let met: BTreeSet<&str> = steps.filter_map(|step| step.code.as_deref()).collect();
+    let steps = || source.scenarios.iter().flat_map(|s| s.given.iter().chain(&s.when));
+    let met: BTreeSet<&str> = steps().filter_map(|step| step.code.as_deref()).collect();
     for register in package.registers.values() {
         for (i, invariant) in register.invariants.iter().enumerate() {
             if !met.contains(invariant.code.as_str()) {
@@ -286,39 +286,61 @@ fn scenarios(source: &Source, package: &Package, found: &mut Vec<Problem>) {
         }
         for step in scenario.given.iter().chain(&scenario.when) {
             step_fits(scenario, step, package, found);
-            if step.package.is_some() {
-                continue;
-            }
-            tried.entry(&step.action).or_default().insert(step.code.as_deref());
         }
     }
-    for action in package.actions.values() {
-        let place = format!("actions.{}", action.name);
-        let tried = tried.remove(action.name.as_str()).unwrap_or_default();
-        if !tried.contains(&None) {
-            found.push(
-                Problem::error(
-                    "untested-action",
-                    place.clone(),
-                    ("没有情景成功办理此业务", "no scenario applies this action"),
-                    ("增加一个情景", "write one"),
-                )
-                .warning(),
-            );
-        }
-        let own = action.name.as_str();
-        let authored = source.doc.actions.iter().find(|doc| doc.name == own);
-        let guards = authored.map(|doc| (place, &doc.guards)).into_iter();
-        let sets = source.doc.sets_of(own).map(|s| (format!("guards.{}", s.name), &s.guards));
-        for (place, guards) in guards.chain(sets) {
-            for (i, guard) in guards.iter().enumerate() {
-                if !tried.contains(&Some(guard.code.as_str())) {
-                    let place = format!("{place}.require[{i}]");
-                    found.push(untested_code(place, &guard.code, Some(own)));
-                }
+    for action in &source.doc.actions {
+        let tried: Vec<&Step> =
+            steps().filter(|step| step.package.is_none() && step.action == action.name).collect();
+        tries(source, action, &tried, found);
+    }
+}
+
+/// What the steps of an action leave untried: that it applies, each cell of the guard matrix, each
+/// consent.
+fn tries(source: &Source, action: &ActionDoc, tried: &[&Step], found: &mut Vec<Problem>) {
+    let own = action.name.as_str();
+    let place = format!("actions.{own}");
+    if !tried.iter().any(|step| step.code.is_none()) {
+        let cause = ("没有情景成功办理此业务", "no scenario applies this action");
+        found.push(untested("untested-action", place.clone(), cause));
+    }
+    let guards = std::iter::once((place.clone(), &action.guards));
+    let sets = source.doc.sets_of(own).map(|s| (format!("guards.{}", s.name), &s.guards));
+    for (place, guards) in guards.chain(sets) {
+        for (i, guard) in guards.iter().enumerate() {
+            if !tried.iter().any(|step| step.code.as_ref() == Some(&guard.code)) {
+                let place = format!("{place}.require[{i}]");
+                found.push(untested_code(place, &guard.code, Some(own)));
             }
         }
     }
+    for (i, mandate) in action.mandates.iter().enumerate() {
+        let purpose = &mandate.purpose;
+        let named = |step: &&&Step| step.mandates.iter().any(|given| given.purpose == *purpose);
+        let mut untried = |cause: (String, String)| {
+            found.push(untested("untested-mandate", format!("{place}.mandates[{i}]"), cause));
+        };
+        if !tried.iter().any(|step| step.missing.as_ref() == Some(purpose)) {
+            untried((
+                format!("没有情景因缺少`{purpose}`授权被拒绝（missing）"),
+                format!("no scenario is refused for want of `{purpose}` (`missing`)"),
+            ));
+        }
+        if !tried.iter().filter(named).any(|step| step.code.is_none()) {
+            untried((
+                format!("没有情景凭`{purpose}`授权办成"),
+                format!("no scenario applies the action with a mandate for `{purpose}`"),
+            ));
+        }
+    }
+}
+
+fn untested(
+    code: &'static str,
+    place: String,
+    cause: (impl Into<String>, impl Into<String>),
+) -> Problem {
+    Problem::error(code, place, cause, ("增加一个情景", "write one")).warning()
 }
 
 fn untested_code(place: String, code: &str, action: Option<&str>) -> Problem {
@@ -328,7 +350,7 @@ fn untested_code(place: String, code: &str, action: Option<&str>) -> Problem {
         format!("没有{zh}因`{code}`被拒绝的情景"),
         format!("no scenario{en} is refused with `{code}`"),
     );
-    Problem::error("untested-code", place, cause, ("增加一个情景", "write one")).warning()
+    untested("untested-code", place, cause)
 }
 
 fn scenario_problem(
@@ -457,6 +479,29 @@ mod tests {
         };
         let (scenario, untested) = codes(SCENARIO);
         assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
+    }
+
+    #[test]
+    fn a_demand_for_mandates_wants_scenarios_both_ways() {
+        let action = ACTION.replace("BY", "a.b") + "mandates:\n  - {of: '[\"x\"]', for: nod}\n";
+        let untested = |more: &str| {
+            let scenario = format!("{SCENARIO}{more}");
+            let files = [
+                ("package.yaml", PACKAGE),
+                ("registers/item.yaml", REGISTER),
+                ("actions/make.yaml", action.as_str()),
+                ("scenarios/one.yaml", scenario.as_str()),
+            ];
+            let problems = check(&crate::source::parse(&files).unwrap());
+            problems.iter().filter(|p| p.code == "untested-mandate").count()
+        };
+        let step = "      - {by: p, action: make, input: {n: 1, m: 1}, ";
+        let refused = |purpose| format!("{step}code: mandate-missing, missing: {purpose}}}\n");
+        let applies = format!("{step}mandates: [{{by: p, for: nod}}]}}\n");
+        assert_eq!(untested(""), 2);
+        assert_eq!(untested(&refused("other")), 2);
+        assert_eq!(untested(&refused("nod")), 1);
+        assert_eq!(untested(&(refused("nod") + &applies)), 0);
     }
 
     #[test]

@@ -77,6 +77,9 @@ pub struct Step {
     /// The reject code expected; none: it must apply.
     #[serde(default)]
     pub code: Option<String>,
+    /// With `mandate-missing`: what the mandate that is missing would be for.
+    #[serde(default)]
+    pub missing: Option<String>,
     /// Kinds of the package's own events that it must raise, in order; only checked when given.
     #[serde(default)]
     pub events: Option<Vec<String>>,

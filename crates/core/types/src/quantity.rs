@@ -161,8 +161,8 @@ impl Share {
     /// Whether the shares add up to exactly one. Exact rational arithmetic; a sum whose common
     /// denominator does not fit 128 bits counts as not whole.
     #[must_use]
-    pub fn sum_to_whole(shares: &[Self]) -> bool {
-        let sum = shares.iter().try_fold((0_u128, 1_u128), |(n, d), share| {
+    pub fn sum_to_whole(shares: impl IntoIterator<Item = Self>) -> bool {
+        let sum = shares.into_iter().try_fold((0_u128, 1_u128), |(n, d), share| {
             let (sn, sd) = (u128::from(share.numerator), u128::from(share.denominator));
             let n = n.checked_mul(sd)?.checked_add(sn.checked_mul(d)?)?;
             let d = d.checked_mul(sd)?;
@@ -204,9 +204,9 @@ mod tests {
     #[test]
     fn shares_make_a_whole_exactly() {
         let s = |n, d| Share::new(n, d).unwrap();
-        assert!(Share::sum_to_whole(&[s(1, 3), s(2, 6), s(1, 3)]));
-        assert!(!Share::sum_to_whole(&[s(1, 3), s(1, 3)]));
-        assert!(!Share::sum_to_whole(&[]));
+        assert!(Share::sum_to_whole([s(1, 3), s(2, 6), s(1, 3)]));
+        assert!(!Share::sum_to_whole([s(1, 3), s(1, 3)]));
+        assert!(!Share::sum_to_whole([]));
         assert!(Share::new(0, 3).is_err() && Share::new(4, 3).is_err());
     }
 }

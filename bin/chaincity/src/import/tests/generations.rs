@@ -295,3 +295,40 @@ fn what_is_wrong_with_a_generation_is_told_before_a_row_is_read() {
     let cause = wrong("not_whole: holders", "not_whole: owners");
     assert_eq!(cause, "`owners` is none of the files");
 }
+
+#[test]
+fn an_old_register_of_seals_comes_in_whatever_its_order_and_a_second_run_adds_nothing() {
+    let (mut memory, _) = all();
+    let text =
+        fs::read_to_string(super::memory::root().join("packages/real-estate/imports/seals.yaml"));
+    let mapping = compile(&text.unwrap()).unwrap();
+    let (summary, notes) = import(&mapping, &generations(), OPTIONS, &mut memory);
+    // No such month; no such unit.
+    let aside = [
+        note("3-seals.csv", 6, Some("送达时间"), "not-a-date"),
+        note("3-seals.csv", 7, None, "not-found"),
+    ];
+    assert_eq!(notes, aside);
+    assert_eq!((summary.files[0].imported, memory.count("seal")), (4, 4));
+
+    let seal = |document: &str| {
+        let records = memory.ledger.records().map(|(_, record)| &record.version);
+        let mut seals =
+            records.filter(|v| v.fields.get("document") == Some(&Value::from(document)));
+        let fields = seals.next().unwrap().fields.clone();
+        ["from", "to", "order"].map(|name| match &fields[name] {
+            Value::Date(day) => chaincity_package::literal::date_text(*day).unwrap(),
+            other => other.as_int().unwrap().to_string(),
+        })
+    };
+    // The one that waits came first in the file, and still waits for the one served before it.
+    assert_eq!(seal("（2025）湘1302执1号"), ["2025-10-08", "2028-10-07", "1"]);
+    assert_eq!(seal("（2025）湘1321执3号"), ["2028-10-08", "2031-10-07", "2"]);
+    // None was before it: it stands first, and is not let go because its term would be over.
+    assert_eq!(seal("（2019）湘1302执2号"), ["2019-05-06", "2022-05-05", "1"]);
+
+    let before = memory.ledger.clone();
+    let (again, _) = import(&mapping, &generations(), OPTIONS, &mut memory);
+    assert!(memory.ledger == before);
+    assert_eq!((again.calls_applied, again.files[0].already_there), (0, 4));
+}

@@ -12,7 +12,7 @@ use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
     Receipt, Status,
 };
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Reject, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::governance;
@@ -226,7 +226,14 @@ impl<'a> Script<'a> {
     /// # Errors
     /// The first difference.
     pub fn compare(&mut self, at: &str, step: &Step, receipt: &Receipt) -> Result<(), Failure> {
-        Self::compare_outcome(at, step, &outcome_of(receipt))?;
+        let outcome = outcome_of(receipt);
+        Self::compare_outcome(at, step, &outcome)?;
+        if let Some(purpose) = &step.missing {
+            let wanted = format!("{} (for `{purpose}`)", Reject::MandateMissing.code());
+            if outcome != wanted {
+                return fail(at, format!("`{wanted}`"), format!("`{outcome}`"));
+            }
+        }
         let package = &self.package(step.package.as_deref()).id;
         let all = receipt.entries.iter().flat_map(|entry| &entry.events);
         if let Some(wanted) = &step.events {

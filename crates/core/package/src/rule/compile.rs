@@ -15,7 +15,7 @@ pub(crate) enum Node {
     Constant(Value),
     /// A named value of the environment.
     Global(String),
-    /// A macro's variable, counted from the outermost.
+    /// A macro's variable, counted from the innermost.
     Local(usize),
     /// A field; null when absent, if it may be.
     Select {
@@ -156,10 +156,12 @@ impl<'e> Compiler<'e> {
     fn node(&mut self, expr: &'e Expr) -> Result<Node, RuleError> {
         Ok(match &expr.kind {
             ExprKind::Literal(value) => Node::Constant(value.clone()),
-            ExprKind::Name(name) => match self.locals.iter().rposition(|local| local == name) {
-                Some(place) => Node::Local(place),
-                None => Node::Global(name.clone()),
-            },
+            ExprKind::Name(name) => {
+                match self.locals.iter().rev().position(|local| local == name) {
+                    Some(place) => Node::Local(place),
+                    None => Node::Global(name.clone()),
+                }
+            }
             ExprKind::Select(of, field) => self.select(of, field)?,
             ExprKind::Index(of, index) => match (self.types.of(of)?, &index.kind) {
                 (Type::Record(_), ExprKind::Literal(Value::Text(field))) => {

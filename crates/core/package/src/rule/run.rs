@@ -1,5 +1,6 @@
 //! Running: an interpreter over the compiled tree. It borrows from the environment and the
-//! program, and copies only what a rule builds; every step and every copy draws on the fuel.
+//! program, and copies only what a rule builds; every step and every copy draws on the fuel. No
+//! part of a rule allocates by itself: only new lists, maps, texts and bytes do.
 //!
 //! `&&` and `||` go strictly from left to right and stop as soon as the result is known; a
 //! failure on the way is the rule's failure. (CEL lets the right side absorb a failure of the
@@ -24,19 +25,31 @@ pub(crate) fn run(
     environment: &Environment,
     fuel: &mut Fuel,
 ) -> Result<Value, RuleFailure> {
-    let mut machine = Machine { environment, locals: Vec::new(), fuel };
+    let mut machine = Machine { environment, locals: None, fuel };
     let value = machine.eval(root)?;
     machine.own(value)
 }
 
 struct Machine<'a, 'f> {
     environment: &'a Environment,
-    locals: Vec<Cow<'a, Value>>,
+    locals: Option<&'a Local<'a>>,
     fuel: &'f mut Fuel,
+}
+
+/// The item that a macro is at, inside those of the macros around it.
+struct Local<'a> {
+    value: &'a Value,
+    outer: Option<&'a Local<'a>>,
 }
 
 fn fail<T>(code: Reject, detail: impl Into<String>) -> Result<T, RuleFailure> {
     Err(RuleFailure { code, detail: detail.into() })
+}
+
+fn share(value: &Value) -> Option<Share> {
+    let map = value.as_map()?;
+    let part = |name: &str| u64::try_from(map.get(name)?.as_int()?).ok();
+    Share::new(part("n")?, part("d")?).ok()
 }
 
 /// A value of another kind than the checker found: a record that does not follow its schema.
@@ -142,13 +155,9 @@ impl<'a> Machine<'a, '_> {
         Ok(value.into_owned())
     }
 
-    fn local(&mut self, place: usize) -> Run<'a> {
-        match self.locals.get(place) {
-            Some(Cow::Borrowed(value)) => Ok(Cow::Borrowed(value)),
-            Some(Cow::Owned(value)) => {
-                self.fuel.draw_value(value)?;
-                Ok(Cow::Owned(value.clone()))
-            }
+    fn local(&self, place: usize) -> Run<'a> {
+        match std::iter::successors(self.locals, |local| local.outer).nth(place) {
+            Some(local) => Ok(Cow::Borrowed(local.value)),
             None => fail(Reject::RuleError, "type: no such local"),
         }
     }
@@ -269,21 +278,12 @@ impl<'a> Machine<'a, '_> {
 
     fn shares_whole(&mut self, list: &'a Node) -> Run<'a> {
         let list = self.eval(list)?;
-        let mut shares = Vec::new();
-        for item in list_of(&list)? {
-            self.fuel.draw(FUEL_TABLE.share)?;
-            let part = |name: &str| {
-                let value = item.as_map().and_then(|map| map.get(name)).and_then(Value::as_int)?;
-                u64::try_from(value).ok()
-            };
-            // What is no share of a whole cannot be part of one.
-            match (part("n"), part("d")) {
-                (Some(n), Some(d)) => shares.push(Share::new(n, d).ok()),
-                _ => shares.push(None),
-            }
-        }
-        let shares: Option<Vec<Share>> = shares.into_iter().collect();
-        let whole = shares.is_some_and(|shares| Share::sum_to_whole(&shares));
+        let items = list_of(&list)?;
+        let count = u64::try_from(items.len()).unwrap_or(u64::MAX);
+        self.fuel.draw(FUEL_TABLE.share.saturating_mul(count))?;
+        // What is no share of a whole cannot be part of one.
+        let whole = items.iter().all(|item| share(item).is_some())
+            && Share::sum_to_whole(items.iter().filter_map(share));
         Ok(Cow::Owned(Value::Bool(whole)))
     }
 
@@ -299,20 +299,24 @@ impl<'a> Machine<'a, '_> {
         let mut out = Vec::new();
         for item in items {
             self.fuel.draw(FUEL_TABLE.item)?;
-            self.locals.push(item);
+            let local = Local { value: &item, outer: self.locals };
+            let mut inner = Machine {
+                environment: self.environment,
+                locals: Some(&local),
+                fuel: &mut *self.fuel,
+            };
             let taken = match (kind, keep) {
                 (MacroKind::Map, None) => true,
-                (MacroKind::Map, Some(keep)) => self.bool(keep)?,
+                (MacroKind::Map, Some(keep)) => inner.bool(keep)?,
                 (
                     MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne | MacroKind::Filter,
                     _,
-                ) => self.bool(body)?,
+                ) => inner.bool(body)?,
             };
             if kind == MacroKind::Map && taken {
-                out.push(self.owned(body)?);
+                out.push(inner.owned(body)?);
             }
-            let item = self.locals.pop();
-            if let (MacroKind::Filter, true, Some(item)) = (kind, taken, item) {
+            if kind == MacroKind::Filter && taken {
                 out.push(self.own(item)?);
             }
             found = found.saturating_add(u64::from(taken));
@@ -361,7 +365,7 @@ impl<'a> Machine<'a, '_> {
                 return Ok(if first { a } else { b });
             }
             Function::Least | Function::Greatest => {
-                return self.extreme(&a, function == Function::Least);
+                return self.extreme(a, function == Function::Least);
             }
             Function::Identifier(kind) => {
                 self.fuel.draw(FUEL_TABLE.identifier)?;
@@ -444,19 +448,18 @@ impl<'a> Machine<'a, '_> {
     }
 
     /// The least or greatest item; an empty list has none.
-    fn extreme(&mut self, list: &Value, least: bool) -> Run<'a> {
-        let mut items = list_of(list)?.iter();
+    fn extreme(&mut self, list: Cow<'a, Value>, least: bool) -> Run<'a> {
+        let mut items = Items::of(list)?;
         let Some(mut found) = items.next() else {
             return fail(Reject::RuleError, "an empty list has no least or greatest item");
         };
         for item in items {
             self.fuel.draw(FUEL_TABLE.item)?;
-            if self.order(item, found)?.is_lt() == least {
+            if self.order(&item, &found)?.is_lt() == least {
                 found = item;
             }
         }
-        self.fuel.draw_value(found)?;
-        Ok(Cow::Owned(found.clone()))
+        Ok(found)
     }
 
     fn text(&mut self, value: Cow<'a, Value>) -> Run<'a> {
