@@ -133,14 +133,14 @@ impl CallRun<'_, '_> {
         self.session.get_all(&logical)
     }
 
-    /// The index entries that the values name; a null value is under no entry.
+    /// The index entries that the values name, sorted, each once; a null value is under no entry.
     fn index_keys(
         &mut self,
         register: &Register,
         index: &str,
         values: &[Program],
         any_of: Option<usize>,
-    ) -> Result<BTreeSet<LogicalKey>, Halt> {
+    ) -> Result<Vec<LogicalKey>, Halt> {
         let mut row = Vec::with_capacity(values.len());
         for program in values {
             row.push(program.run(&self.environment, &mut self.fuel)?);
@@ -165,13 +165,17 @@ impl CallRun<'_, '_> {
             index: index.to_owned(),
             values,
         };
-        Ok(rows.into_iter().filter(|row| !row.contains(&Value::Null)).map(entry).collect())
+        let named = rows.into_iter().filter(|row| !row.contains(&Value::Null));
+        let mut entries: Vec<_> = named.map(entry).collect();
+        entries.sort_unstable();
+        entries.dedup();
+        Ok(entries)
     }
 
     fn read_index(
         &mut self,
         register: &Register,
-        entries: &BTreeSet<LogicalKey>,
+        entries: &[LogicalKey],
         filters: &[(String, Program)],
     ) -> Result<Vec<(String, Value)>, Halt> {
         let mut wanted = Vec::with_capacity(filters.len());
@@ -180,8 +184,7 @@ impl CallRun<'_, '_> {
         }
         let reads = u64::try_from(entries.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
-        let entries: Vec<LogicalKey> = entries.iter().cloned().collect();
-        let found = self.session.get_all(&entries)?;
+        let found = self.session.get_all(entries)?;
         let named = found.iter().flatten().flat_map(|entry| field_texts(&entry.version, "keys"));
         let keys: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
         let records = self.records(register, &keys)?;

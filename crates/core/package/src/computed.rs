@@ -40,9 +40,13 @@ impl Register {
         fields: &BTreeMap<String, Value>,
         (status, version, began): (Status, u64, Timestamp),
     ) -> BTreeMap<String, Value> {
+        let value = |name: &String| fields.get(name).cloned().unwrap_or(Value::Null);
         let mut map: BTreeMap<String, Value> =
-            self.fields.keys().map(|name| (name.clone(), Value::Null)).collect();
-        map.extend(fields.iter().map(|(name, value)| (name.clone(), value.clone())));
+            self.fields.keys().map(|name| (name.clone(), value(name))).collect();
+        // A record of an older version of the package may have fields that are not declared now.
+        for (name, value) in fields.iter().filter(|(name, _)| !self.fields.contains_key(*name)) {
+            map.insert(name.clone(), value.clone());
+        }
         let status = match status {
             Status::Live => "live",
             Status::Closed => "closed",

@@ -23,6 +23,7 @@ use commonware_utils::sequence::FixedBytes;
 use commonware_utils::sync::AsyncRwLock;
 use commonware_utils::{NZU16, NZU64, NZUsize};
 use futures::FutureExt as _;
+use tokio::task::unconstrained;
 
 use crate::chain::{Runtime, from_engine, to_engine};
 use crate::machine::StateReader;
@@ -149,8 +150,10 @@ impl<E: Runtime> StateReader for BatchReader<E> {
                 }
             }
         };
-        // A read that has to wait for the disk is given up: it comes again with others.
-        read.now_or_never().flatten()
+        // A read that has to wait for the disk is given up: it comes again with others. The locks on
+        // the way would also make it wait when this task has taken many of them (the runtime's
+        // budget for a turn); nothing is shared fairly by that here.
+        unconstrained(read).now_or_never().flatten()
     }
 }
 

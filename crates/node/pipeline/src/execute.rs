@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
-use chaincity_ledger::{Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View};
+use chaincity_ledger::{
+    Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View,
+};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};

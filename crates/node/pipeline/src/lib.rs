@@ -18,6 +18,7 @@ mod governed;
 mod machine;
 mod node;
 mod orderer;
+mod pace;
 mod pipeline;
 mod pool;
 mod records;

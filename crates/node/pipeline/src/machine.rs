@@ -74,9 +74,14 @@ impl Pipeline {
     ) -> Outcome {
         let inner = &*self.inner;
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
+        let begun = clock.now();
         loop {
             match execute(context, genesis, transactions, state, &inner.package_cache).await {
-                Ok(outcome) => return outcome,
+                Ok(outcome) => {
+                    let bytes = transactions.iter().map(|signed| signed.to_be_signed.len()).sum();
+                    inner.shared().pace.executed(bytes, clock.now().since_ms(begun));
+                    return outcome;
+                }
                 Err(fault) => {
                     tracing::warn!(height = context.height.0, %fault, "execution waits");
                     clock.sleep_ms(RETRY_MS).await;
@@ -332,12 +337,12 @@ impl Machine for Pipeline {
         let drawn = if height == Height(1) || !whole {
             Vec::new()
         } else {
-            let drawn = self.inner.shared().pool.draw(
-                TRANSACTIONS_BYTES_MAX,
-                MEMBER_SHARE_BYTES_MAX,
-                time,
-                &|id| skip.contains(id),
-            );
+            let drawn = {
+                let mut shared = self.inner.shared();
+                let bytes = shared.pace.bytes(TRANSACTIONS_BYTES_MAX);
+                let pass = |id: &Digest| skip.contains(id);
+                shared.pool.draw(bytes, MEMBER_SHARE_BYTES_MAX, time, &pass)
+            };
             self.lawful(&context, drawn, &state).await
         };
         let transactions: Vec<_> = drawn.iter().map(|pooled| Arc::clone(&pooled.signed)).collect();

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_ledger::{Executed, governance};
+use chaincity_ledger::{Executed, WrittenVersion, governance};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
     Block, Committee, EXPIRY_AHEAD_MAX_MS, FinalityProof, Genesis, Header, LogicalKey, PROTOCOL,
@@ -21,6 +21,7 @@ use crate::chain;
 use crate::execute::PackageCache;
 use crate::governed;
 use crate::orderer::Orderer;
+use crate::pace::Pace;
 use crate::pool::Pool;
 use crate::records::Bodies;
 use crate::standing::Standing;
@@ -75,6 +76,7 @@ pub(crate) struct Tip {
 pub(crate) struct Shared {
     pub(crate) pool: Pool,
     pub(crate) window: Window,
+    pub(crate) pace: Pace,
     pub(crate) pending: BTreeMap<ExecutionKey, Arc<Pending>>,
     pub(crate) recent: BTreeMap<Height, (Header, Digest)>,
     pub(crate) committees: BTreeMap<u64, Committee>,
@@ -425,8 +427,12 @@ impl Pipeline {
         if self.is_boundary(block.header.height) {
             self.store_committee(&pending.next_committee)?;
         }
-        let written: Vec<_> = executed.versions.iter().map(|v| v.record.head.body).collect();
-        self.note_governance(&written, true)
+        let governs = |written: &&WrittenVersion| {
+            matches!(&written.record.version.key, LogicalKey::Record { package, .. }
+                if package == governance::ID)
+        };
+        let written = executed.versions.iter().filter(governs).map(|v| v.record.head.body);
+        self.note_governance(&written.collect::<Vec<_>>(), true)
     }
 
     /// Makes the committee of an epoch durable, then known.

@@ -65,7 +65,9 @@ impl Standing {
     /// Forgets everything if a block that is final now wrote such a record, or if what it wrote is
     /// not known. To be called once its state is applied.
     pub(crate) fn on_final(&self, written: Option<&[WrittenVersion]>) {
-        if written.is_some_and(|written| !written.iter().any(|version| is_kept(&version.record.version.key))) {
+        if written.is_some_and(|written| {
+            !written.iter().any(|version| is_kept(&version.record.version.key))
+        }) {
             return;
         }
         let mut kept = self.kept();

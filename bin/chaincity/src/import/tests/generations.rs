@@ -316,9 +316,11 @@ fn an_old_register_of_seals_comes_in_whatever_its_order_and_a_second_run_adds_no
         let mut seals =
             records.filter(|v| v.fields.get("document") == Some(&Value::from(document)));
         let fields = seals.next().unwrap().fields.clone();
-        ["from", "to", "order"].map(|name| match &fields[name] {
-            Value::Date(day) => chaincity_package::literal::date_text(*day).unwrap(),
-            other => other.as_int().unwrap().to_string(),
+        ["from", "to", "order"].map(|name| {
+            if let Value::Date(day) = &fields[name] {
+                return chaincity_package::literal::date_text(*day).unwrap();
+            }
+            fields[name].as_int().unwrap().to_string()
         })
     };
     // The one that waits came first in the file, and still waits for the one served before it.
