@@ -182,7 +182,8 @@ fn sale(package: &Package, people: i64) -> Environment {
     let none = || Value::List(Vec::new());
     let parameters: BTreeMap<_, _> =
         package.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone())).collect();
-    let holds = map([("_key", unit()), ("state", Value::from("ended"))]);
+    let ended = ("state", Value::from("ended"));
+    let holds = map([("_key", unit()), ended, ("alone", Value::Bool(false))]);
     let mut environment: Environment = [
         ("input", map([("unit", unit()), ("to", holders("buyer"))])),
         ("title", map([("unit", unit()), ("holders", holders("seller"))])),

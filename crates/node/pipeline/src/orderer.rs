@@ -41,7 +41,7 @@ pub struct Proved {
     pub proofs: Vec<(Option<Head>, Vec<u8>)>,
 }
 
-/// The final state as execution reads it, for dry runs. A reader cannot fail, so it notes that it
+/// The final state as execution reads it, for admission. A reader cannot fail, so it notes that it
 /// did: what followed from an empty answer is no answer.
 #[derive(Clone, Debug)]
 pub(crate) struct FinalState {
