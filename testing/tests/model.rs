@@ -159,7 +159,7 @@ fn audit(registry: &Registry, model: &Model, keys: &Keys) {
 }
 
 /// Codes that the workload must reach.
-const REACHED: [&str; 81] = [
+const REACHED: [&str; 84] = [
     "acts-not-named",
     "amount-not-positive",
     "application-mismatch",
@@ -188,6 +188,8 @@ const REACHED: [&str; 81] = [
     "holders-unverified",
     "invalid-field",
     "invalid-input",
+    "land-sealed",
+    "land-unfit",
     "land-with-house",
     "mandate-invalid",
     "mandate-missing",
@@ -214,6 +216,7 @@ const REACHED: [&str; 81] = [
     "rank-elsewhere",
     "reason-missing",
     "record-closed",
+    "referenced",
     "registrable-known",
     "representation-not-covering",
     "representation-not-effective",

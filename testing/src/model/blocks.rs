@@ -25,6 +25,8 @@ pub(super) enum Block {
     /// Who acts for another may not, or not for this.
     Agents,
     Seal,
+    /// The land under a house is sealed, or a house upon the land.
+    Land,
     /// Holders under guardianship act for themselves.
     Wards,
 }
@@ -38,6 +40,7 @@ pub(super) const DISPOSAL: &[Block] = &[
     Block::LoneSeal,
     Block::Agents,
     Block::Seal,
+    Block::Land,
 ];
 
 /// What stands in the way of whatever ends a unit or gives it another number.
@@ -50,6 +53,7 @@ pub(super) const ENDING: &[Block] = &[
     Block::LoneSeal,
     Block::Agents,
     Block::Seal,
+    Block::Land,
     Block::Wards,
 ];
 
@@ -159,6 +163,9 @@ impl Model {
                 Block::Shares => demand(!flagged("shares-not-whole"), "shares-unverified")?,
                 Block::Agents => case.agents_act(units)?,
                 Block::Seal => demand(!any("seal"), "unit-sealed")?,
+                Block::Land => {
+                    demand(!self.land_sealed(case, units, &|_| false), "land-sealed")?;
+                }
                 Block::Wards => {
                     let titles = units.iter().filter_map(|unit| Some(self.title(unit).ok()?.1));
                     for title in titles {

@@ -6,7 +6,7 @@ use super::{Entry, Model, Ruling, demand};
 
 /// What stands in the way of a change.
 const OF_CHANGE: &[Block] =
-    &[Block::Application, Block::Hold, Block::Agents, Block::Seal, Block::Wards];
+    &[Block::Application, Block::Hold, Block::Agents, Block::Seal, Block::Land, Block::Wards];
 
 impl Model {
     pub(super) fn register_easement(&mut self, case: &mut Case<'_>) -> Ruling {

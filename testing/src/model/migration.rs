@@ -146,7 +146,7 @@ impl Model {
         waiting: Term,
     ) -> usize {
         let mut all = self.on_unit("seal", case.text("unit"));
-        all.sort_by_key(|(_, seal)| int(&seal.facts, "order"));
+        all.sort_by_key(|(_, seal)| (int(&seal.facts, "order"), time(&seal.facts, "served")));
         let since = day_of(served);
         let (ahead, later): (Vec<_>, Vec<_>) =
             all.into_iter().partition(|(_, seal)| time(&seal.facts, "served") <= Some(served));

@@ -17,6 +17,7 @@ mod certificates;
 mod corrections;
 mod days;
 mod facilities;
+mod land;
 mod migration;
 mod mortgages;
 mod notices;
@@ -179,7 +180,9 @@ impl Model {
     fn check_named_entries(&self, given: &Facts) -> Ruling {
         for (name, fact) in given {
             let there = match (*name, fact) {
-                ("unit" | "dominant", Fact::Text(number)) => self.units.contains_key(number),
+                ("unit" | "dominant" | "land", Fact::Text(number)) => {
+                    self.units.contains_key(number)
+                }
                 (_, Fact::Units(numbers)) => {
                     numbers.iter().all(|number| self.units.contains_key(number))
                 }

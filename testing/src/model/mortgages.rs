@@ -85,8 +85,9 @@ impl Model {
             of_entries(passed, "mortgagee", "consent-rank"),
         ];
         case.consents(&asked)?;
-        let blocks = [Block::Application, Block::Agents, Block::Seal, Block::Hold, Block::Wards];
+        let blocks = [Block::Application, Block::Agents, Block::Seal, Block::Hold, Block::Land];
         self.free_of(case, &[&unit], &blocks)?;
+        self.free_of(case, &[&unit], &[Block::Wards])?;
         demand(!case.has("amount") || int(case.given, "amount") > 0, "amount-not-positive")?;
         demand(case.term_runs("from", "to"), "term-reversed")?;
         if let Some(other) = other {
@@ -106,7 +107,8 @@ impl Model {
         let unit = text(&entry.facts, "unit").to_owned();
         let (from, to) = (text(&entry.facts, "mortgagee").to_owned(), case.text("to").to_owned());
         case.consents(&[case.of_bank(&from, "assign"), case.of_bank(&to, "acquire")])?;
-        self.free_of(case, &[&unit], &[Block::Application, Block::Seal, Block::Hold])?;
+        let blocks = [Block::Application, Block::Seal, Block::Hold, Block::Land];
+        self.free_of(case, &[&unit], &blocks)?;
         // 民法典 421: it stays until the claim is fixed, unless the parties agreed otherwise.
         let fixed = text(&entry.facts, "kind") == "general" || entry.facts.contains_key("claim");
         let agreed = case.given.get("agreed") == Some(&Fact::Yes(true));

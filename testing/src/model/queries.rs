@@ -214,6 +214,7 @@ impl Model {
                 "unverified",
                 texts(&entry.facts, "quality").iter().any(unsold) || self.has_lone_seal(&unit),
             ),
+            ("land-sealed", self.land_sealed(case, &[&unit], &|_| false)),
         ]);
         let notes = listed([
             ("mortgaged", any("mortgage")),

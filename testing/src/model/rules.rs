@@ -207,6 +207,9 @@ impl Model {
                         all.iter().map(|(_, m)| int(&m.facts, "rank")).collect();
                     demand(ranks.len() == all.len(), "rank-shared")?;
                 }
+                "unit" if !entry.live => {
+                    demand(self.houses_on(text(facts, "number")).is_empty(), "referenced")?;
+                }
                 "seal" => {
                     demand(!entry.live || runs, "seal-dates-reversed")?;
                     self.check_queue(text(facts, "unit"), now_ms)?;

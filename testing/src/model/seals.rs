@@ -144,18 +144,23 @@ impl Model {
         case.consents(&[])?;
         demand(text(&entry.facts, "authority") == case.by.member(), "not-sealing-authority")?;
         let unit = text(&entry.facts, "unit").to_owned();
-        let queue = self.queue(case, &unit);
-        let place = queue.iter().position(|(n, _)| *n == number);
+        let mut queue = self.queue(case, &unit);
+        let stands = queue.iter().any(|(n, _)| *n == number);
         self.put("seal", number, "lift_document", case.given.get("document").cloned());
         self.end("seal", number);
         // An expired one has nobody behind it any more.
-        let Some(place) = place else { return Ok(()) };
-        let from = match place {
-            0 => case.today,
-            _ => day(&entry.facts, "from").unwrap_or(case.today),
+        if !stands {
+            return Ok(());
+        }
+        // An imported seal may have the place of one that was registered here.
+        let order = |seal: &Entry| int(&seal.facts, "order");
+        let first = queue.iter().all(|(_, seal)| order(seal) >= order(&entry));
+        let from = match first {
+            true => case.today,
+            false => day(&entry.facts, "from").unwrap_or(case.today),
         };
-        let behind: Vec<_> = queue.into_iter().skip(place.saturating_add(1)).collect();
-        self.line_up(&behind, from);
+        queue.retain(|(_, seal)| order(seal) > order(&entry));
+        self.line_up(&queue, from);
         Ok(())
     }
 

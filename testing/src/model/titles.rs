@@ -15,7 +15,7 @@ pub(super) fn co_ownership(stated: &str, holders: &[Holder]) -> Fact {
     }
 }
 
-const OF_UNIT: &[&str] = &["number", "number_kind", "location", "use", "quality", "source"];
+const OF_UNIT: &[&str] = &["number", "number_kind", "location", "use", "quality", "source", "land"];
 const OF_RIGHT: &[&str] = &["use_from", "use_to", "holders", "basis", "basis_digest"];
 
 impl Model {
@@ -34,6 +34,7 @@ impl Model {
         let land = case.text("right_kind") == "land_use";
         let bare = case.text("number_kind") != "gbt37346" || number.ends_with("W00000000");
         demand(!land || bare, "land-with-house")?;
+        self.check_land(case, !land)?;
         self.check_new_number(&number)?;
         self.enter("unit", super::case::take(case.given, OF_UNIT));
         let mut title = super::case::take(case.given, OF_RIGHT);

@@ -83,6 +83,7 @@ impl Model {
                 && is_among(&to, text(&seal.facts, "debtor"))
         };
         demand(seals.iter().all(|(_, seal)| lets(seal)), "unit-sealed")?;
+        self.free_of(case, &[&unit], &[Block::Land])?;
         self.wards_dispose(case, &before)?;
         self.wards_act_by_guardians(case, to.iter().map(|h| h.subject.as_str()))?;
         demand(!banned, "transfer-banned")?;
@@ -117,7 +118,7 @@ impl Model {
         self.free_of(case, &[&unit], OF_SALE)?;
         self.free_of(case, &[&unit], &[Block::Shares])?;
         case.agents_transfer_share(&unit, &seller, (&before, &after))?;
-        self.free_of(case, &[&unit], &[Block::Seal])?;
+        self.free_of(case, &[&unit], &[Block::Seal, Block::Land])?;
         let takes_part =
             |subject: &&str| *subject == seller || !gains_nothing(&before, &after, subject);
         let parties = after.iter().map(|h| h.subject.as_str()).chain([seller.as_str()]);
@@ -154,6 +155,7 @@ impl Model {
             Block::Shares,
             Block::Agents,
             Block::Seal,
+            Block::Land,
         ];
         self.free_of(case, &[&unit], &blocks)?;
         let heirs = after.iter().map(|h| h.subject.as_str());
@@ -234,7 +236,15 @@ impl Model {
         let clear = seals.iter().all(|(_, seal)| passes(seal) || behind_own(seal));
         demand(clear, "unit-sealed")?;
         let holds = self.standing(case, "hold", unit);
-        demand(holds.iter().all(|(_, hold)| passes(hold)), "unit-held")
+        demand(holds.iter().all(|(_, hold)| passes(hold)), "unit-held")?;
+        let served_behind_own = |entry: &Entry| {
+            let later =
+                |ahead: &Entry| time(&ahead.facts, "served") <= time(&entry.facts, "served");
+            entry.facts.contains_key("order")
+                && seals.iter().any(|(_, ahead)| own(ahead) && later(ahead))
+        };
+        let land = self.land_sealed(case, &[unit], &|s| passes(s) || served_behind_own(s));
+        demand(!land, "land-sealed")
     }
 }
 

@@ -42,6 +42,7 @@ const OF_DIVISION: &[Block] = &[
     Block::LoneSeal,
     Block::Agents,
     Block::Seal,
+    Block::Land,
 ];
 
 impl Model {
@@ -118,6 +119,7 @@ impl Model {
             unit.insert("use", used.clone());
         }
         unit.insert("predecessors", Fact::Texts(predecessors));
+        unit.extend(take(&old.facts, &["land"]));
         self.enter("unit", unit);
         let mut right =
             take(&title.facts, &["kind", "co_ownership", "holders", "use_from", "use_to"]);
@@ -142,6 +144,8 @@ impl Model {
         demand(parts.len() >= 2, "split-too-few")?;
         let right = parts.iter().all(|(number, _)| case.number_is(number));
         demand(right, "unit-number-invalid")?;
+        // No form says where the houses go.
+        demand(self.houses_on(&unit).is_empty(), "houses-unassigned")?;
         for (i, (number, location)) in parts.iter().enumerate() {
             let mut facts = Facts::from([
                 ("number", number.as_str().into()),
@@ -172,6 +176,7 @@ impl Model {
         }
         self.succeed(case, facts, &old, &title, vec![unit.clone()])?;
         self.pass_on(case, &[&unit], &number, 0);
+        self.houses_move(&[&unit], &number);
         self.end_unit(&unit, "resurvey", Some(vec![number]));
         Ok(())
     }
@@ -211,7 +216,9 @@ impl Model {
                 && day(&other.facts, "use_from") == day(&title.facts, "use_from")
                 && day(&other.facts, "use_to") == day(&title.facts, "use_to")
         };
-        demand(one && titles.iter().all(like), "titles-differ")?;
+        let here = |other: &Entry| text(&other.facts, "land") == text(&first.facts, "land");
+        let like = titles.iter().all(like) && olds.iter().all(here);
+        demand(one && like, "titles-differ")?;
         let number = case.text("number").to_owned();
         demand(case.number_is(&number), "unit-number-invalid")?;
         let joint = text(&title.facts, "co_ownership") == "joint";
@@ -221,6 +228,7 @@ impl Model {
         let facts = take(case.given, &["number", "location", "use"]);
         self.succeed(case, facts, first, &title, numbers.clone())?;
         self.pass_on(case, &units, &number, 0);
+        self.houses_move(&units, &number);
         for unit in units {
             self.end_unit(unit, "merge", Some(vec![number.clone()]));
         }

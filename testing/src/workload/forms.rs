@@ -210,7 +210,28 @@ impl Workload {
             given.insert("use_from", Fact::Day(today));
             given.insert("use_to", Fact::Day(today.saturating_add(years)));
         }
+        if !bare && self.random.once_in(4) {
+            self.build_on_land(&mut request);
+        }
         request
+    }
+
+    /// The house stands on land that is registered alone, mostly of the same holders.
+    fn build_on_land(&mut self, request: &mut Request) {
+        let titles = self.model.entries("right").iter();
+        let alone = titles.filter(|right| right.live && text(&right.facts, "kind") == "land_use");
+        let lands: Vec<String> = alone.map(|r| text(&r.facts, "unit").to_owned()).collect();
+        let other = self.unit();
+        let land = match self.random.once_in(12) {
+            true => other,
+            false => self.random.pick(&lands).unwrap_or(other),
+        };
+        let owners = self.owners(&land);
+        if !owners.is_empty() && !self.random.once_in(4) {
+            request.operation.given.insert("holders", owners.into());
+            request.operation.given.remove("co_ownership");
+        }
+        request.operation.given.insert("land", land.into());
     }
 
     pub(super) fn import(&mut self) -> Request {

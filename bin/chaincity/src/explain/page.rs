@@ -13,6 +13,7 @@ const STYLE: &str = "@page{size:A4;margin:16mm 14mm}\
     h1,h2,h3{break-after:avoid}table{border-collapse:collapse;width:100%;margin:.4em 0 1em}\
     td,th{border:1px solid #999;padding:.25em .5em;text-align:left;vertical-align:top;\
     overflow-wrap:anywhere}th{background:#eee;font-weight:600}th.label{width:28%}\
+    th,.word{overflow-wrap:normal}\
     tr{break-inside:avoid}thead{display:table-header-group}.en{color:#444;font-size:.9em}\
     .yes{font-weight:600}.no{font-weight:600;border:2px solid #111;padding:0 .3em}\
     @media screen{body{padding:1.5em}}";
@@ -131,9 +132,12 @@ impl Page {
                 action.unwrap_or_else(|| by.action.clone()),
                 fields.join("、"),
             ];
-            let mut cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
-            cells.push(verified(shown.verified.ok));
-            cells
+            let [number, time, member, operator, action, fields] = cells.map(|c| escape(&c));
+            let verified = verified(shown.verified.ok);
+            // A key may break anywhere; what is said in words may not.
+            let word = |cell: &str| format!("<span class=\"word\">{cell}</span>");
+            let (time, member, verified) = (word(&time), word(&member), word(&verified));
+            vec![number, time, member, operator, action, fields, verified]
         };
         let lines: Vec<_> = report.versions.iter().map(line).collect();
         let heads = [

@@ -1,4 +1,5 @@
-//! Three generations of one register, brought into a running city, and what `explain` says of them.
+//! Three generations of one register and its seals, brought into a running city, and what `explain`
+//! says of them; and that a seal holds there.
 
 use std::fs;
 use std::process::Command;
@@ -11,11 +12,14 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 /// Its area was mistyped when the paper ledger went into the old system, or before.
 const UNIT: &str = "real-estate/unit/431302001002GB00011F00010003";
 
-fn import(city: &City, number: u64) -> Ran {
-    let mapping = format!("{ROOT}/packages/real-estate/imports/generation-{number}.yaml");
+fn generation(city: &City, number: u64) -> Ran {
+    import(city, &format!("{ROOT}/packages/real-estate/imports/generation-{number}.yaml"))
+}
+
+fn import(city: &City, mapping: &str) -> Ran {
     let source = format!("{ROOT}/examples/data/generations");
     let aside = city.file("set-aside.jsonl");
-    let files = ["--mapping", &mapping, "--source", &source, "--set-aside", &aside];
+    let files = ["--mapping", mapping, "--source", &source, "--set-aside", &aside];
     city.run_as("importer", "registry", &[&["import"][..], &files].concat())
 }
 
@@ -55,7 +59,7 @@ fn generations_become_versions_and_explain_says_where_they_first_differ() {
     let mut city = City::found(1_000);
     city.start(&NODES);
     for (number, applied) in (1..).zip([20, 20, 22]) {
-        let ran = import(&city, number);
+        let ran = generation(&city, number);
         assert_eq!(ran.code, 0, "{ran:?}");
         let summary = ran.json().remove(0);
         assert_eq!(
@@ -65,11 +69,11 @@ fn generations_become_versions_and_explain_says_where_they_first_differ() {
         );
     }
     // The last again adds nothing; the first is now too old.
-    let again = import(&city, 3);
+    let again = generation(&city, 3);
     let summary = again.json().remove(0);
     assert_eq!((again.code, &summary["calls_applied"]), (0, &json!(0)), "{summary:#}");
     assert_eq!(summary["generation"]["outcome"], "already-there");
-    let older = import(&city, 1);
+    let older = generation(&city, 1);
     let summary = older.json().remove(0);
     assert_eq!((older.code, &summary["total"]["read"]), (4, &json!(0)), "{summary:#}");
     assert_eq!(summary["generation"]["code"], "generation-older");
@@ -86,6 +90,8 @@ fn generations_become_versions_and_explain_says_where_they_first_differ() {
     assert_eq!(serde_json::to_value(&told.comparison).unwrap(), report["comparison"]);
 
     a_person_reads_the_same_on_a_terminal_and_on_paper(&city, &report);
+    a_seal_that_came_in_is_explained_by_its_file_line_and_generation(&city);
+    a_sealed_unit_refuses_a_transfer_until_it_is_unsealed(&city);
 }
 
 fn a_person_reads_the_same_on_a_terminal_and_on_paper(city: &City, report: &Value) {
@@ -121,4 +127,88 @@ fn a_person_reads_the_same_on_a_terminal_and_on_paper(city: &City, report: &Valu
     for wanted in [one, two, first, digest, "首次不同之处"] {
         assert!(page.contains(wanted), "{wanted}: {page}");
     }
+}
+
+/// A court's old seal, from the mapping of another register.
+fn a_seal_that_came_in_is_explained_by_its_file_line_and_generation(city: &City) {
+    let mapping = format!("{ROOT}/packages/real-estate/imports/seals.yaml");
+    let ran = import(city, &mapping);
+    let summary = ran.json().remove(0);
+    // The generation and four of six: one has no time of service, one no unit.
+    assert_eq!(
+        (ran.code, &summary["calls_applied"], &summary["adds_up"]),
+        (4, &json!(5), &json!(true)),
+        "{summary:#}"
+    );
+    let (height, _) = city.agree(&NODES);
+    city.wait_height("court", height);
+    let unit = "unit=431302001002GB00011F00020016";
+    let query = ["query", "real-estate", "seal", "--where", unit, "--sort", "served"];
+    let found = city.run_as("court", "court", &query);
+    assert_eq!(found.code, 0, "{found:?}");
+    let seals = found.json();
+    // The file has the one that waits first; a line about the page ends the answer.
+    assert_eq!(seals.len(), 3, "{found:?}");
+    for (seal, row, kind) in [(&seals[0], 3, "seal"), (&seals[1], 2, "waiting")] {
+        assert_eq!(seal["_computed"]["kind"], kind, "{seal:#}");
+        let record = format!("real-estate/seal/{}", seal["_key"].as_str().unwrap());
+        let ran = city.run_as("court", "court", &["explain", &record]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        let report = ran.json().remove(0);
+        let source = &report["versions"][0]["source"];
+        let told = ["number", "system", "file", "row"].map(|of| &source[of]);
+        assert_eq!(json!(told), json!([1, "现行系统", "3-seals.csv", row]));
+        assert_eq!(
+            (&report["ok"], &report["versions"][0]["verified"]["ok"]),
+            (&json!(true), &json!(true))
+        );
+    }
+}
+
+fn call(city: &City, operator: &str, action: &str, input: &Value, more: &[&str]) -> Ran {
+    let input = input.to_string();
+    let call = [&["call", "real-estate", action, "--input", &input][..], more].concat();
+    city.run_as(operator, "registry", &call)
+}
+
+/// What a registrar is told over the wire, with and without the seal.
+fn a_sealed_unit_refuses_a_transfer_until_it_is_unsealed(city: &City) {
+    let house = json!({
+        "number": "HOUSE-1", "number_kind": "other", "location": "测试路1号", "basis": "合同",
+        "holders": [{"subject": "bank-a", "n": 1, "d": 1}],
+    });
+    let made = call(city, "registrar", "first-registration", &house, &[]);
+    assert_eq!(made.code, 0, "{made:?}");
+    let seal = json!({
+        "unit": "HOUSE-1", "document": "（2026）湘1302执9号", "served": "2026-01-05T09:00:00+08:00",
+        "from": "2026-01-05", "to": "2029-01-04",
+    });
+    let sealed = call(city, "court", "seal", &seal, &[]);
+    assert_eq!(sealed.code, 0, "{sealed:?}");
+    let events = sealed.json().remove(0)["receipt"]["entries"][0]["events"].clone();
+    let seal = events[0]["key"].as_str().unwrap().to_owned();
+
+    let sale = json!({
+        "unit": "HOUSE-1", "to": [{"subject": "housing", "n": 1, "d": 1}], "basis": "买卖合同",
+    });
+    let mut mandates = Vec::new();
+    for (party, purpose) in [("bank-a", "transfer"), ("housing", "acquire")] {
+        let text = sale.to_string();
+        let give = ["mandate", "give", "real-estate", "transfer", "--for", purpose, "--input"];
+        let given = city.run_as(party, "registry", &[&give[..], &[&text]].concat());
+        assert_eq!(given.code, 0, "{given:?}");
+        mandates.push(given.json().remove(0)["mandate"].as_str().unwrap().to_owned());
+    }
+    let named = ["--mandate", &mandates[0], "--mandate", &mandates[1]];
+    let refused = call(city, "registrar", "transfer", &sale, &named);
+    let told = refused.json().remove(0)["rejections"][0].clone();
+    assert_eq!(
+        (refused.code, &told["code"], &told["zh"], &told["en"]),
+        (4, &json!("unit-sealed"), &json!("该不动产已被查封"), &json!("the unit is sealed"))
+    );
+    let lifted = json!({"seal": seal, "document": "（2026）湘1302执9号之一"});
+    let lifted = call(city, "court", "unseal", &lifted, &[]);
+    assert_eq!(lifted.code, 0, "{lifted:?}");
+    let sold = call(city, "registrar", "transfer", &sale, &named);
+    assert_eq!(sold.code, 0, "{sold:?}");
 }

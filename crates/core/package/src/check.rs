@@ -4,6 +4,7 @@
 //! Consensus runs none of this: a package that fails here may still run, so most findings are
 //! warnings.
 
+mod lifted;
 mod policy;
 
 use std::collections::BTreeSet;
@@ -37,6 +38,7 @@ pub fn check(source: &Source) -> Vec<Problem> {
     policy::policy(&source.doc, &mut found);
     if let Some(package) = &package {
         scenarios(source, package, &mut found);
+        lifted::lifted(source, package, &mut found);
     }
     let mut found: Vec<_> = found.into_iter().map(|problem| source.locate(problem)).collect();
     found.sort_by_key(|problem| problem.severity);

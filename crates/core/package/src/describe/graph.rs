@@ -25,7 +25,8 @@ pub fn graph(doc: &PackageDoc) -> String {
     let height = row(most).saturating_add(GAP);
     let width = COLUMN.saturating_mul(2).saturating_add(BOX_WIDTH).saturating_add(2 * GAP);
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\" \
          font-family=\"'Noto Sans CJK SC',sans-serif\" font-size=\"12\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n"
     );

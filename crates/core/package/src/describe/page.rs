@@ -10,14 +10,17 @@ use crate::touches::{read_registers, written_registers};
 const STYLE: &str = "body{font-family:'Noto Sans CJK SC',sans-serif;max-width:60rem;margin:2rem \
     auto;padding:0 1rem;line-height:1.6}table{border-collapse:collapse;width:100%}td,th{border:1px \
     solid #ccc;padding:.3rem .5rem;text-align:left;vertical-align:top}code{background:#f4f4f4;\
-    font-size:.9em}.en{color:#555}section{margin-top:2rem}@media print{section{break-inside:avoid}}";
+    font-size:.9em;overflow-wrap:anywhere}.en{color:#555}section{margin-top:2rem}ol{margin:0;\
+    padding-left:1.4rem}th{min-width:5rem}.name code{overflow-wrap:normal}.law{font-weight:400}\
+    tr,h3{break-inside:avoid}h2,h3{break-after:avoid}";
 
 /// The page.
 #[must_use]
 pub fn page(doc: &PackageDoc) -> String {
     let mut page = Page(String::new());
     page.put(&format!(
-        "<!doctype html>\n<html lang=\"zh\">\n<head><meta charset=\"utf-8\">\n<title>{}</title>\n\
+        "<!doctype html>\n<html lang=\"zh\">\n<head><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{}</title>\n\
          <style>{STYLE}</style></head>\n<body>\n",
         escape(&doc.title.zh)
     ));
@@ -48,6 +51,10 @@ struct Page(String);
 /// A text in both languages.
 fn both(text: &TextDoc) -> String {
     format!("{} · <span class=\"en\">{}</span>", escape(&text.zh), escape(&text.en))
+}
+
+fn link(action: &ActionDoc) -> String {
+    format!("<a href=\"#action-{}\">{}</a>", escape(&action.name), both(&action.title))
 }
 
 fn code(text: &str) -> String {
@@ -88,7 +95,7 @@ impl Page {
         self.put("<table>\n");
         for parameter in &doc.parameters {
             self.put(&format!(
-                "<tr><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                "<tr><td class=\"name\">{}</td><td>{}</td><td class=\"name\">{}</td></tr>\n",
                 code(&parameter.name),
                 both(&parameter.title),
                 code(&parameter.value)
@@ -132,32 +139,25 @@ impl Page {
         self.put("</table>\n</section>\n");
     }
 
-    /// Which guard set stands for which action: the table that a lawyer looks for first.
+    /// What blocks what: each guard set with the actions for which it stands. As a list, since a
+    /// table of all sets by all actions fits neither a screen nor a sheet.
     fn matrix(&mut self, doc: &PackageDoc) {
         if doc.guards.is_empty() {
             return;
         }
         self.section("共用前置条件", "Shared guards");
-        self.put("<table>\n<tr><th></th>");
+        self.put("<table>\n");
         for set in &doc.guards {
             let law = escape(&set.law.join("；"));
-            self.put(&format!("<th>{}<br>{law}</th>", both(&set.title)));
-        }
-        self.put("</tr>\n");
-        for action in &doc.actions {
-            if doc.sets_of(&action.name).next().is_none() {
-                continue;
-            }
-            let link = format!("<a href=\"#action-{}\">", escape(&action.name));
-            self.put(&format!("<tr><th>{link}{}</a></th>", both(&action.title)));
-            for set in &doc.guards {
-                let stands = set.on.contains(&action.name);
-                let refusals = set.guards.iter().map(|guard| code(&guard.code));
-                let cell =
-                    if stands { refusals.collect::<Vec<_>>().join("<br>") } else { "".into() };
-                self.put(&format!("<td>{cell}</td>"));
-            }
-            self.put("</tr>\n");
+            let refusals =
+                set.guards.iter().map(|g| format!("{} ({})", both(&g.text), code(&g.code)));
+            let refusals = refusals.collect::<Vec<_>>().join("<br>");
+            let named = doc.actions.iter().filter(|action| set.on.contains(&action.name));
+            let actions = named.map(link).collect::<Vec<_>>().join("；");
+            let title = both(&set.title);
+            self.put(&format!(
+                "<tr><th>{title}<br><span class=\"law\">{law}</span></th><td>{refusals}</td><td>{actions}</td></tr>\n"
+            ));
         }
         self.put("</table>\n");
     }
@@ -201,12 +201,8 @@ impl Page {
             })
             .collect();
         self.row("定时器", "Timers", &list(&timers));
-        let writers: Vec<String> = doc
-            .actions
-            .iter()
-            .filter(|action| written_registers(action, doc).contains(&register.name))
-            .map(|a| format!("<a href=\"#action-{}\">{}</a>", escape(&a.name), both(&a.title)))
-            .collect();
+        let writes = |action: &&ActionDoc| written_registers(action, doc).contains(&register.name);
+        let writers: Vec<String> = doc.actions.iter().filter(writes).map(link).collect();
         self.row("由何业务写入", "Written by", &writers.join("<br>"));
         self.put("</table>\n</section>\n");
     }

@@ -111,6 +111,8 @@ pub(crate) enum MacroKind {
     Filter,
     /// What each item becomes.
     Map,
+    /// The items, ordered by what the body says of each.
+    SortBy,
 }
 
 impl Expr {

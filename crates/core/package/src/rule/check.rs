@@ -162,6 +162,14 @@ impl Checker<'_> {
                 self.wanted(body, &Type::Bool, &body_facts).map(|()| Type::list(item))
             }
             MacroKind::Map => self.value(body, &body_facts).map(Type::list),
+            MacroKind::SortBy => {
+                let key = self.value(body, &body_facts)?;
+                if key.is_ordered() || key == Type::Never {
+                    return Ok(Type::list(item));
+                }
+                let cause = format!("items cannot be ordered by {key}{}", null_hint(&key));
+                Err(RuleError::new(body.at, cause))
+            }
         }
     }
 
@@ -267,6 +275,11 @@ impl Checker<'_> {
             }
             ("add_days" | "add_months" | "add_workdays", false, [Type::Date, Type::Int])
             | ("next_workday", false, [Type::Date]) => Some(Type::Date),
+            ("successive", false, [Type::Date, months, days])
+                if months.fits(&Type::list(Type::Int)) && days.fits(&Type::list(Type::Int)) =>
+            {
+                Some(Type::list(Type::Date))
+            }
             ("days_between" | "months_between", false, [Type::Date, Type::Date]) => Some(Type::Int),
             ("identifier", false, [Type::String, Type::String, Type::Date]) => {
                 let kind = args.first().and_then(super::compile::identifier_kind);

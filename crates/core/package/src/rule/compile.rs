@@ -78,6 +78,7 @@ pub(crate) enum Function {
     Greatest,
     Calendar(Calendar),
     Identifier(IdKind),
+    Successive,
     ToText,
 }
 
@@ -262,6 +263,7 @@ impl<'e> Compiler<'e> {
             "add_hours" => Function::Calendar(Calendar::AddHours),
             "date_of" => Function::Calendar(Calendar::DateOf),
             "start_of" => Function::Calendar(Calendar::StartOf),
+            "successive" => Function::Successive,
             "string" => Function::ToText,
             _ => return Err(RuleError::new(expr.at, "internal: unknown function")),
         };

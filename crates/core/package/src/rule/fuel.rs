@@ -19,9 +19,9 @@ pub struct Fuel {
 pub struct FuelTable {
     /// Evaluating one part of a rule.
     pub step: u64,
-    /// Visiting one item of a list, by a macro, `in`, `sum`, `min`, `max`.
+    /// Visiting one item of a list, by a macro, `in`, `sum`, `min`, `max`, `successive`.
     pub item: u64,
-    /// Comparing or copying one value (a list or map counts as itself plus its items).
+    /// Comparing, ordering or copying one value (a list or map counts as itself plus its items).
     pub value: u64,
     /// Comparing, searching, joining or copying this many bytes costs one unit.
     pub bytes_a_unit: u64,

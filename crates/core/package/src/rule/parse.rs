@@ -251,6 +251,7 @@ impl Parser {
             "exists_one" => MacroKind::ExistsOne,
             "filter" => MacroKind::Filter,
             "map" => MacroKind::Map,
+            "sortBy" => MacroKind::SortBy,
             _ => {
                 let mut args = self.list(")")?;
                 args.insert(0, of);

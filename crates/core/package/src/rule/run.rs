@@ -241,18 +241,7 @@ impl<'a> Machine<'a, '_> {
     fn order(&mut self, a: &Value, b: &Value) -> Result<Ordering, RuleFailure> {
         self.fuel.draw_value(a)?;
         self.fuel.draw_value(b)?;
-        match (a, b) {
-            (Value::Int(a), Value::Int(b)) => Ok(a.cmp(b)),
-            (
-                Value::Decimal { mantissa: m, scale: s },
-                Value::Decimal { mantissa: n, scale: t },
-            ) => Ok(aligned(*m, *s, *t).cmp(&aligned(*n, *t, *s))),
-            (Value::Text(a), Value::Text(b)) => Ok(a.cmp(b)),
-            (Value::Bytes(a), Value::Bytes(b)) => Ok(a.cmp(b)),
-            (Value::Date(a), Value::Date(b)) => Ok(a.cmp(b)),
-            (Value::Time(a), Value::Time(b)) => Ok(a.cmp(b)),
-            _ => unfit(a.kind(), b),
-        }
+        compare(a, b).map_or_else(|| unfit(a.kind(), b), Ok)
     }
 
     fn add(&mut self, a: Cow<'a, Value>, b: Cow<'a, Value>) -> Result<Value, RuleFailure> {
@@ -295,6 +284,9 @@ impl<'a> Machine<'a, '_> {
         body: &'a Node,
     ) -> Run<'a> {
         let items = Items::of(self.eval(list)?)?;
+        if kind == MacroKind::SortBy {
+            return self.sort_by(items, body);
+        }
         let mut found = 0_u64;
         let mut out = Vec::new();
         for item in items {
@@ -309,7 +301,11 @@ impl<'a> Machine<'a, '_> {
                 (MacroKind::Map, None) => true,
                 (MacroKind::Map, Some(keep)) => inner.bool(keep)?,
                 (
-                    MacroKind::All | MacroKind::Exists | MacroKind::ExistsOne | MacroKind::Filter,
+                    MacroKind::All
+                    | MacroKind::Exists
+                    | MacroKind::ExistsOne
+                    | MacroKind::Filter
+                    | MacroKind::SortBy,
                     _,
                 ) => inner.bool(body)?,
             };
@@ -327,15 +323,44 @@ impl<'a> Machine<'a, '_> {
                 | MacroKind::Exists
                 | MacroKind::ExistsOne
                 | MacroKind::Filter
-                | MacroKind::Map => {}
+                | MacroKind::Map
+                | MacroKind::SortBy => {}
             }
         }
         Ok(Cow::Owned(match kind {
             MacroKind::All => Value::Bool(true),
             MacroKind::Exists => Value::Bool(false),
             MacroKind::ExistsOne => Value::Bool(found == 1),
-            MacroKind::Filter | MacroKind::Map => Value::List(out),
+            MacroKind::Filter | MacroKind::Map | MacroKind::SortBy => Value::List(out),
         }))
+    }
+
+    /// The items in the order of what `body` says of each; those of which it says the same stay
+    /// as they stood. What is paid for does not depend on how it is sorted: as many comparisons
+    /// for each item as their number has binary digits.
+    fn sort_by(&mut self, items: Items<'a>, body: &'a Node) -> Run<'a> {
+        let mut keyed: Vec<(Value, Value)> = Vec::new();
+        for item in items {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            let local = Local { value: &item, outer: self.locals };
+            let mut inner = Machine {
+                environment: self.environment,
+                locals: Some(&local),
+                fuel: &mut *self.fuel,
+            };
+            let key = inner.owned(body)?;
+            if let Some((first, _)) = keyed.first()
+                && compare(first, &key).is_none()
+            {
+                return unfit(first.kind(), &key);
+            }
+            keyed.push((key, self.own(item)?));
+        }
+        for _ in 0..usize::BITS.saturating_sub(keyed.len().leading_zeros()) {
+            keyed.iter().try_for_each(|(key, _)| self.fuel.draw_value(key))?;
+        }
+        keyed.sort_by(|(a, _), (b, _)| compare(a, b).unwrap_or(Ordering::Equal));
+        Ok(Cow::Owned(Value::List(keyed.into_iter().map(|(_, item)| item).collect())))
     }
 
     fn call(&mut self, function: Function, nodes: &'a [Node]) -> Run<'a> {
@@ -343,6 +368,7 @@ impl<'a> Machine<'a, '_> {
         let null = || Ok(Cow::Owned(Value::Null));
         let a = args.next().unwrap_or_else(null)?;
         let b = args.next().unwrap_or_else(null)?;
+        let c = args.next().unwrap_or_else(null)?;
         drop(args);
         let value = match function {
             Function::Size => self.size(&a)?,
@@ -374,20 +400,40 @@ impl<'a> Machine<'a, '_> {
                 form.map_or(Value::Null, Value::Text)
             }
             Function::Calendar(function) => self.calendar(function, &a, &b)?,
+            Function::Successive => self.successive(&a, &b, &c)?,
             Function::ToText => return self.text(a),
         };
         Ok(Cow::Owned(value))
     }
 
+    /// A date, and after it for each term the day that lies so many months, then so many days after
+    /// the one before.
+    fn successive(
+        &mut self,
+        start: &Value,
+        months: &Value,
+        days: &Value,
+    ) -> Result<Value, RuleFailure> {
+        let (months, days) = (list_of(months)?, list_of(days)?);
+        if months.len() != days.len() {
+            return fail(Reject::RuleError, "as many months as days are needed");
+        }
+        let mut last = date_of(start)?;
+        let mut dates = Vec::with_capacity(months.len().saturating_add(1));
+        dates.push(Value::Date(last));
+        for (months, days) in months.iter().zip(days) {
+            self.fuel.draw(FUEL_TABLE.item)?;
+            let date = literal::add_months(last, int_of(months)?).ok_or_else(overflow)?;
+            last = days_later(date, int_of(days)?)?;
+            dates.push(Value::Date(last));
+        }
+        Ok(Value::List(dates))
+    }
+
     /// Dates and times.
     fn calendar(&mut self, function: Calendar, a: &Value, b: &Value) -> Result<Value, RuleFailure> {
         Ok(match function {
-            Calendar::AddDays => {
-                let days = i64::from(date_of(a)?).checked_add(int_of(b)?);
-                let days = days.and_then(|days| i32::try_from(days).ok());
-                let days = days.filter(|days| literal::date_in_range(*days));
-                Value::Date(days.ok_or_else(overflow)?)
-            }
+            Calendar::AddDays => Value::Date(days_later(date_of(a)?, int_of(b)?)?),
             Calendar::AddMonths => {
                 let date = literal::add_months(date_of(a)?, int_of(b)?);
                 Value::Date(date.ok_or_else(overflow)?)
@@ -504,6 +550,26 @@ impl<'a> Iterator for Items<'a> {
             Self::Borrowed(items) => items.next().map(Cow::Borrowed),
             Self::Owned(items) => items.next().map(Cow::Owned),
         }
+    }
+}
+
+fn days_later(date: i32, days: i64) -> Result<i32, RuleFailure> {
+    let days = i64::from(date).checked_add(days).and_then(|days| i32::try_from(days).ok());
+    days.filter(|days| literal::date_in_range(*days)).ok_or_else(overflow)
+}
+
+/// The order of two values of one ordered type.
+fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Int(a), Value::Int(b)) => Some(a.cmp(b)),
+        (Value::Decimal { mantissa: m, scale: s }, Value::Decimal { mantissa: n, scale: t }) => {
+            Some(aligned(*m, *s, *t).cmp(&aligned(*n, *t, *s)))
+        }
+        (Value::Text(a), Value::Text(b)) => Some(a.cmp(b)),
+        (Value::Bytes(a), Value::Bytes(b)) => Some(a.cmp(b)),
+        (Value::Date(a), Value::Date(b)) => Some(a.cmp(b)),
+        (Value::Time(a), Value::Time(b)) => Some(a.cmp(b)),
+        _ => None,
     }
 }
 

@@ -91,6 +91,9 @@ fn expressions_have_the_values_of_cel() {
         "numbers.all(n, n > 0) && numbers.exists(n, n == 4) && numbers.exists_one(n, n % 3 == 0)",
         "numbers.filter(n, n > 2).map(n, n * n) == [9, 16]",
         "numbers.map(n, n > 3, n) == [4]",
+        "numbers.sortBy(n, -n) == [4, 3, 2, 1] && numbers.sortBy(n, n % 2) == [2, 4, 1, 3]",
+        "['b', 'a'].sortBy(t, t) == ['a', 'b'] && [1].filter(n, n > 1).sortBy(n, n) == []",
+        "[decimal('1.50'), decimal('1.25')].sortBy(a, a)[0] == decimal('1.25')",
         "sum(numbers) == 10 && sum([]) == 0",
         "sum([decimal('1.5'), decimal('2.5')]) == decimal('4.0')",
         "sum_shares(input.holders) == whole && !(whole != sum_shares(input.holders))",
@@ -114,6 +117,11 @@ fn expressions_have_the_values_of_cel() {
         "months_between(date('2024-01-31'), date('2024-02-29')) == 1",
         "months_between(date('2024-03-01'), date('2024-02-29')) == -1",
         "days_between(date('2026-02-02'), date('2026-02-17')) == 15",
+        "successive(today, [], []) == [today]",
+        // Each term from where the one before ended: not three months and 31 days from the first.
+        "successive(date('2027-01-31'), [1, 0, 2], [0, 30, 1])
+         == [date('2027-01-31'), date('2027-02-28'), date('2027-03-30'), date('2027-05-31')]",
+        "successive(date('2024-03-01'), [-1], [-1]) == [date('2024-03-01'), date('2024-01-31')]",
         "date_of(timestamp('2026-09-15T16:00:00Z')) == date('2026-09-16')",
         "start_of(date('2026-09-16')) == timestamp('2026-09-15T16:00:00Z')",
         "identifier('unit-number', '431302 001002 gb00011 F00010001', date('2026-01-01'))
@@ -147,6 +155,10 @@ fn what_could_go_wrong_later_is_refused_at_publication() {
         ("sum_shares(input.holders) == 1", "sum_shares(…) == whole"),
         ("sum_shares(input.holders)", "can only be compared"),
         ("[whole]", "can only be compared"),
+        ("numbers.sortBy(n, n > 1)", "cannot be ordered by bool"),
+        ("many.sortBy(m, m.price)", "test it with `!= null` first"),
+        ("successive(today, [1])", "no function"),
+        ("successive(today, ['a'], [1])", "no function"),
         ("decimal('1.')", "not a decimal"),
         ("date(input.kind)", "not a date"),
         ("identifier(input.kind, 'b', today)", "literal kind"),
@@ -180,6 +192,9 @@ fn faults_of_data_have_their_codes() {
         ("numbers[-1]", "rule-error"),
         ("max(numbers.filter(n, n > 9))", "rule-error"),
         ("add_days(today, 9223372036854775807)", "overflow"),
+        ("successive(today, [1], [])", "rule-error"),
+        ("successive(today, [96359], [31])", "overflow"),
+        ("successive(today, [0], [9223372036854775807])", "overflow"),
         ("add_workdays(today, 1001)", "overflow"),
         ("add_workdays(today, -1)", "overflow"),
         ("add_hours(timestamp('1970-01-01T00:00:00Z'), -1)", "overflow"),
@@ -230,6 +245,8 @@ fn fuel_is_drawn_as_the_protocol_says() {
         ("numbers.all(n, n > 0)", 26),
         ("numbers.map(n, n * 2)", 18),
         ("'0123456789abcdef' == 'x'", 6),
+        ("size(numbers.sortBy(n, n))", 31),
+        ("size(successive(today, numbers, numbers))", 9),
         ("sum_shares(input.holders) == whole", 23),
         ("identifier('uscc', 'x', today) == null", 28),
     ] {
@@ -267,7 +284,7 @@ proptest! {
     fn arbitrary_tokens_never_panic_and_never_meet_a_wrong_type(
         tokens in prop::collection::vec(prop::sample::select(vec![
             "1", "0", "'a'", "input", "many", "numbers", "maybe", ".", "price", "kind", "holders",
-            "all", "exists", "map", "filter", "(", ")", "[", "]", "{", "}", ",", "x", "==", "!=",
+            "all", "exists", "map", "filter", "sortBy", "successive", "(", ")", "[", "]", "{", "}", ",", "x", "==", "!=",
             "<", "+", "-", "*", "/", "%", "&&", "||", "!", "?", ":", "in", "has", "size", "sum",
             "null", "true", "whole", "sum_shares", "b'1'", "decimal", "\"", "today",
         ]), 0..24)
