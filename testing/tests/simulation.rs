@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+use chaincity_testing::sim::delay::measure;
 use chaincity_testing::sim::play::{Report, play, play_with};
 use chaincity_testing::sim::schedule::{Event, Schedule, VALIDATORS};
 
@@ -47,6 +48,19 @@ fn a_city_without_faults_serves_its_clients() {
     let report = held(play_with(200, &calm));
     assert!(report.requests >= 25 && report.transactions > report.requests, "{report:?}");
     assert_eq!((report.accused, report.expired), (0, 0), "{report:?}");
+}
+
+#[test]
+fn a_slower_network_takes_as_many_rounds() {
+    let of = |validators, one_way_ms| measure(1, validators, one_way_ms).unwrap();
+    let (near, far, many) = (of(4, 10), of(4, 50), of(7, 50));
+    assert_eq!(near, of(4, 10), "the same run");
+    // Three messages after one another at least, and not more than a dozen.
+    for run in [near, far, many] {
+        assert!(run.p50_ms >= 3 * run.one_way_ms && run.p99_ms <= 12 * run.one_way_ms, "{run:?}");
+    }
+    assert!(far.p50_ms >= 3 * near.p50_ms && far.p50_ms <= 6 * near.p50_ms, "{near:?} {far:?}");
+    assert!(many.p50_ms.abs_diff(far.p50_ms) <= 50, "{far:?} {many:?}");
 }
 
 #[test]
