@@ -121,7 +121,7 @@ impl Search {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
+    #![allow(clippy::arithmetic_side_effects, clippy::integer_division, reason = "tests")]
     use super::*;
 
     /// Searches a ledger that sustains `capacity`, except in the trials `slow`.

@@ -127,7 +127,8 @@ fn parse(line: &[u8]) -> Option<(Digest, Submission)> {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "tests")]
+    #![allow(clippy::integer_division, reason = "tests")]
     use super::*;
 
     fn digest(byte: u8) -> Digest {
