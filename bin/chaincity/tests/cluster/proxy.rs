@@ -148,7 +148,9 @@ impl Script {
                 match act {
                     Act::KillAfter => self.kill(),
                     Act::LoseAnswer => return Ok(()),
-                    _ => answer.write(&mut &*client)?,
+                    Act::Pass | Act::KillBefore | Act::Busy | Act::BusyBeyond(_) => {
+                        answer.write(&mut &*client)?;
+                    }
                 }
                 continue;
             };
