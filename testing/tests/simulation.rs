@@ -51,16 +51,18 @@ fn a_city_without_faults_serves_its_clients() {
 }
 
 #[test]
-fn a_slower_network_takes_as_many_rounds() {
+fn half_of_all_transactions_are_final_after_four_messages_whatever_the_number_of_validators() {
     let of = |validators, one_way_ms| measure(1, validators, one_way_ms).unwrap();
     let (near, far, many) = (of(4, 10), of(4, 50), of(7, 50));
     assert_eq!(near, of(4, 10), "the same run");
-    // Three messages after one another at least, and not more than a dozen.
+    // To the leader, the block, and two rounds of votes: each 40 ms longer.
+    let more = far.p50_ms - near.p50_ms;
+    assert!(more.abs_diff(4 * 40) <= 20, "{near:?} {far:?}");
+    assert!(many.p50_ms.abs_diff(far.p50_ms) <= 20, "{far:?} {many:?}");
     for run in [near, far, many] {
-        assert!(run.p50_ms >= 3 * run.one_way_ms && run.p99_ms <= 12 * run.one_way_ms, "{run:?}");
+        assert!(run.p50_ms <= run.p90_ms && run.p90_ms <= run.p99_ms, "{run:?}");
+        assert!(run.blocks > 0 && run.took_ms > 0, "{run:?}");
     }
-    assert!(far.p50_ms >= 3 * near.p50_ms && far.p50_ms <= 6 * near.p50_ms, "{near:?} {far:?}");
-    assert!(many.p50_ms.abs_diff(far.p50_ms) <= 50, "{far:?} {many:?}");
 }
 
 #[test]
