@@ -2,7 +2,8 @@
 //! nothing.
 //!
 //! The rate doubles until it fails, then the gap between the greatest rate that held and the least
-//! that failed is halved until it is an eighth. A rate holds when its first trial keeps up, or two of
+//! that failed is halved until it is an eighth. A trial keeps up when 95 % of what is due is done and
+//! the median of latencies is at most a second. A rate holds when its first trial keeps up, or two of
 //! three; it fails only when two of three do not.
 
 use std::time::Duration;
@@ -17,6 +18,8 @@ const VOTES: u32 = 2;
 const GAPS: u64 = 8;
 /// Length of a trial, in seconds.
 pub(super) const TRIAL_S: u64 = 4;
+/// Above this median latency a queue grows, whatever came out at its other end.
+pub(super) const MEDIAN_MS_MAX: u64 = 1_000;
 /// How long the search may take: then the greatest rate that held is taken.
 pub(super) const LASTING: Duration = Duration::from_secs(150);
 

@@ -11,8 +11,10 @@ use super::workload::{Op, Workload};
 use super::{Options, say, town};
 use crate::fault::Fault;
 
-/// Most measured windows until one is sustained: each a tenth slower than the one before.
+/// Most measured windows until one is sustained: each a fifth slower than the one before.
 const ATTEMPTS: u32 = 3;
+/// How long the nodes' read models are waited for before a trial or a measured window.
+const SETTLING: Duration = Duration::from_secs(20);
 /// Without a given rate, the longest preparation of a window, at the pace so far: a window that needs
 /// more is shortened, so that the whole run ends within a few minutes.
 const PREPARING: Duration = Duration::from_secs(12);
@@ -66,6 +68,7 @@ impl Session<'_> {
         let mut rate = self.search()?;
         let mut attempt = 0_u32;
         loop {
+            self.desk.settled(SETTLING)?;
             let window = self.window(rate, options.seconds)?;
             attempt = attempt.saturating_add(1);
             if window.is_sustained() || attempt >= ATTEMPTS {
@@ -84,8 +87,11 @@ impl Session<'_> {
                 search.cut_short();
                 break;
             }
+            // What an overload left to do would weigh on the next trial.
+            self.desk.settled(SETTLING)?;
             let window = self.window(rate, search::TRIAL_S)?;
-            search.on_trial(window.done_rate(), window.is_sustained());
+            let prompt = window.median_ms() <= search::MEDIAN_MS_MAX;
+            search.on_trial(window.done_rate(), window.is_sustained() && prompt);
         }
         let found = search.found();
         self.searches.push(search);
@@ -124,7 +130,7 @@ impl Session<'_> {
     }
 }
 
-/// Nine tenths of a rate, at least one.
+/// Four fifths of a rate, at least one.
 fn slower(rate: u64) -> u64 {
-    rate.saturating_mul(9).div_ceil(10).max(1)
+    rate.saturating_mul(4).div_ceil(5).max(1)
 }
