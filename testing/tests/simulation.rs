@@ -54,7 +54,6 @@ fn a_city_without_faults_serves_its_clients() {
 fn half_of_all_transactions_are_final_after_four_messages_whatever_the_number_of_validators() {
     let of = |validators, one_way_ms| measure(1, validators, one_way_ms).unwrap();
     let (near, far, many) = (of(4, 10), of(4, 50), of(7, 50));
-    assert_eq!(near, of(4, 10), "the same run");
     // To the leader, the block, and two rounds of votes: each 40 ms longer.
     let more = far.p50_ms - near.p50_ms;
     assert!(more.abs_diff(4 * 40) <= 20, "{near:?} {far:?}");
