@@ -9,6 +9,7 @@
     reason = "tests"
 )]
 
+use chaincity_testing::sim::delay::measure;
 use chaincity_testing::sim::play::{Report, play, play_with};
 use chaincity_testing::sim::schedule::{Event, Schedule, VALIDATORS};
 
@@ -47,6 +48,20 @@ fn a_city_without_faults_serves_its_clients() {
     let report = held(play_with(200, &calm));
     assert!(report.requests >= 25 && report.transactions > report.requests, "{report:?}");
     assert_eq!((report.accused, report.expired), (0, 0), "{report:?}");
+}
+
+#[test]
+fn half_of_all_transactions_are_final_after_four_messages_whatever_the_number_of_validators() {
+    let of = |validators, one_way_ms| measure(1, validators, one_way_ms).unwrap();
+    let (near, far, many) = (of(4, 10), of(4, 50), of(7, 50));
+    // To the leader, the block, and two rounds of votes: each 40 ms longer.
+    let more = far.p50_ms - near.p50_ms;
+    assert!(more.abs_diff(4 * 40) <= 20, "{near:?} {far:?}");
+    assert!(many.p50_ms.abs_diff(far.p50_ms) <= 20, "{far:?} {many:?}");
+    for run in [near, far, many] {
+        assert!(run.p50_ms <= run.p90_ms && run.p90_ms <= run.p99_ms, "{run:?}");
+        assert!(run.blocks > 0 && run.took_ms > 0, "{run:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use chaincity_client::api::status::StatusInfo;
 use chaincity_client::{Client, Retry};
 use chaincity_crypto::hash;
 use chaincity_types::Digest;
@@ -43,6 +44,14 @@ impl Cluster {
     /// # Errors
     /// When a node does not come up; its log is named.
     pub(crate) fn start(city: &City) -> Result<Self, Fault> {
+        Self::start_first(city, city.nodes.len())
+    }
+
+    /// Starts the first `count` nodes of the city; the others may be spawned later.
+    ///
+    /// # Errors
+    /// When a node does not come up; its log is named.
+    pub(crate) fn start_first(city: &City, count: usize) -> Result<Self, Fault> {
         let mut nodes = Vec::new();
         for name in &city.nodes {
             let config = NodeConfig::read(&city.node_dir(name).join("node.toml"))?;
@@ -51,10 +60,11 @@ impl Cluster {
         }
         let mut cluster =
             Self { city: city.clone(), ledger: hash::ledger_id(&city.genesis), nodes };
-        for index in 0..cluster.nodes.len() {
+        let count = count.min(cluster.nodes.len());
+        for index in 0..count {
             cluster.spawn(index)?;
         }
-        for index in 0..cluster.nodes.len() {
+        for index in 0..count {
             cluster.wait_ready(index)?;
         }
         Ok(cluster)
@@ -103,12 +113,25 @@ impl Cluster {
     /// # Errors
     /// When the process ended, or did not answer in time.
     pub(crate) fn wait_ready(&mut self, index: usize) -> Result<(), Fault> {
+        // Genesis is written by the first block: operators can sign in from then on.
+        self.wait(index, START_MAX, |_, status| status.height > 0)
+    }
+
+    /// Waits until a node's answer is so, at most for a time.
+    ///
+    /// # Errors
+    /// When the process ended, or was not so in time.
+    pub(crate) fn wait(
+        &mut self,
+        index: usize,
+        at_most: Duration,
+        so: impl Fn(&Self, &StatusInfo) -> bool,
+    ) -> Result<(), Fault> {
         let name = self.nodes.get(index).map(|node| node.name.clone()).unwrap_or_default();
         let log = self.city.node_dir(&name).join("node.log");
         let begun = Instant::now();
-        while begun.elapsed() < START_MAX {
-            // Genesis is written by the first block: operators can sign in from then on.
-            if self.height(index).is_some_and(|height| height > 0) {
+        while begun.elapsed() < at_most {
+            if self.status(index).is_some_and(|status| so(self, &status)) {
                 return Ok(());
             }
             let Some(node) = self.nodes.get_mut(index) else { return Ok(()) };
@@ -159,8 +182,12 @@ impl Drop for Cluster {
 impl Cluster {
     /// The height of a node's newest final block, when it answers.
     pub(crate) fn height(&self, index: usize) -> Option<u64> {
+        self.status(index).map(|status| status.height)
+    }
+
+    fn status(&self, index: usize) -> Option<StatusInfo> {
         let once = Retry { attempts: 0, ..Retry::default() };
         let client = Client::builder(self.ledger).node(&self.nodes.get(index)?.url).retry(once);
-        client.timeout(Duration::from_secs(2)).build().ok()?.status().ok().map(|s| s.height)
+        client.timeout(Duration::from_secs(2)).build().ok()?.status().ok()
     }
 }

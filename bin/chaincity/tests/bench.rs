@@ -109,6 +109,29 @@ fn a_small_import_brings_every_unit_in() {
 }
 
 #[test]
+fn a_small_city_is_loaded_asked_restarted_and_joined() {
+    let report = bench_with("size", &["--records", "300"]);
+    for zero in ["lost", "duplicated", "rejected", "unanswered"] {
+        assert_eq!(report[zero], 0, "{zero}: {report}");
+    }
+    assert_eq!((&report["totals_agree"], &report["roots_agree"]), (&json!(true), &json!(true)));
+    let at_size = &report["at_size"];
+    assert_eq!((&at_size["units"], &at_size["half_load_tps"]), (&json!(300), &json!(10)));
+    for phase in ["register", "transfer"] {
+        assert_eq!(at_size[phase]["offered_tps"], 20, "{phase}: {report}");
+        assert!(at_size[phase]["committed_tps"].as_u64().unwrap() > 0, "{phase}: {report}");
+    }
+    for query in ["query_by_key_ms", "query_by_index_ms"] {
+        assert!(at_size[query]["p50"].as_f64().unwrap() > 0.0, "{query}: {report}");
+    }
+    let ms = |name: &str| at_size[name].as_u64().unwrap();
+    assert!(ms("restart_ready_ms") > 0, "{report}");
+    assert!(ms("restart_ready_ms") <= ms("restart_caught_up_ms"), "{report}");
+    assert!(ms("snapshot_state_ms") > 0, "{report}");
+    assert!(ms("snapshot_history_ms") <= ms("snapshot_queries_ms"), "{report}");
+}
+
+#[test]
 fn the_packages_of_the_benchmark_pass_every_check_and_their_scenarios() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/packages");
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();

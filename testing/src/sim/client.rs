@@ -123,6 +123,12 @@ impl Courier {
         self.clock.sleep_ms(ms).await;
     }
 
+    /// A transaction for whoever carries it: its id and its bytes.
+    pub fn signed(&mut self, by: String, call: Call) -> (Digest, Vec<u8>) {
+        let Errand { id, bytes, .. } = self.sign(by, call);
+        (id, bytes)
+    }
+
     fn sign(&mut self, by: String, call: Call) -> Errand {
         self.signed = self.signed.saturating_add(1);
         let now = self.now();

@@ -9,6 +9,7 @@
 pub mod checks;
 pub mod city;
 pub mod client;
+pub mod delay;
 pub mod keys;
 pub mod play;
 pub mod schedule;

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use chaincity_client::Client;
 use chaincity_types::calendar::{date_of_days, days_of_date};
 use chaincity_types::{Digest, Value};
-use indicatif::ProgressBar;
 
 use super::drive::{Window, a_second};
 use super::follow::Follower;
@@ -19,6 +18,7 @@ use super::workload::{Kind, SEED};
 use crate::fault::Fault;
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
+use crate::import::meter::Meter;
 use crate::import::remote::Remote;
 use crate::import::run::{Options, run as import};
 use crate::import::synthetic::synthetic_calls;
@@ -71,9 +71,9 @@ pub(super) fn run(place: &Place<'_>, client: Client, units: usize) -> Result<Win
     let own = [std::process::id()];
     let before = (Used::by(place.pids)?, Used::by(&own)?);
     let options = Options { seed: SEED, limit: None };
-    let progress = ProgressBar::hidden();
+    let mut meter = Meter::silent();
     let begun = Instant::now();
-    let summary = import(&mapping, place.dir, options, &mut sink, notes, &progress);
+    let summary = import(&mapping, place.dir, options, &mut sink, notes, &mut meter);
     let summary = summary.map_err(Fault::io(place.dir))?;
     let took = begun.elapsed();
     let imported = summary.total.imported;
@@ -123,7 +123,7 @@ fn write(path: &Path, units: usize) -> Result<(), Fault> {
     let broken = |error: csv::Error| failed(error);
     let mut file = csv::Writer::from_path(path).map_err(broken)?;
     file.write_record(COLUMNS).map_err(broken)?;
-    for call in synthetic_calls(SEED, u64::MAX).take(units) {
+    for call in synthetic_calls(SEED, 0..u64::MAX).take(units) {
         let cell = |column: &&str| call.input.get(*column).map(text).unwrap_or_default();
         file.write_record(COLUMNS.iter().map(cell)).map_err(broken)?;
     }

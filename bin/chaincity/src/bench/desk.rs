@@ -18,6 +18,8 @@ use crate::fault::Fault;
 
 /// Most bytes of calls in a transaction of the preparation.
 const BATCH_BYTES_MAX: usize = 98_304;
+/// Pause between two looks at a node.
+const LOOK: Duration = Duration::from_millis(100);
 /// Transactions of the preparation under way at each node.
 const UNDER_WAY: usize = 8;
 /// When a transaction expires: nearly as late as is allowed, since it is signed before it is due.
@@ -66,6 +68,22 @@ impl<'a> Desk<'a> {
         let (calls, took) = self.pace;
         let all = u128::try_from(calls).unwrap_or(u128::MAX).saturating_mul(within.as_millis());
         all.checked_div(took.as_millis()).and_then(|calls| usize::try_from(calls).ok())
+    }
+
+    /// Waits until every node's queries have caught up with its blocks, at most `within`.
+    pub(super) fn settled(&self, within: Duration) -> Result<(), Fault> {
+        let begun = Instant::now();
+        for url in self.urls {
+            let client = Client::new(url, self.ledger).map_err(remote)?;
+            while begun.elapsed() < within {
+                let status = client.status().map_err(remote)?;
+                if status.read_model.is_none_or(|height| height >= status.height) {
+                    break;
+                }
+                std::thread::sleep(LOOK);
+            }
+        }
+        Ok(())
     }
 
     /// Has transactions executed that belong to no window.

@@ -8,6 +8,8 @@ use super::audit::Found;
 use super::drive::Window;
 use super::limit::Limit;
 use super::plot::{Point, svg};
+use super::search::Search;
+use super::size::AtSize;
 use super::workload::{Balance, Kind};
 
 /// Percentiles, in milliseconds.
@@ -19,7 +21,7 @@ pub(crate) struct Latency {
 }
 
 /// A window of the rising load.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Step {
     /// Operations due a second.
     offered_tps: u64,
@@ -35,8 +37,13 @@ impl Step {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
             reads_per_s: window.read_rate,
-            latency_ms: latency(window.main_latencies()),
+            latency_ms: Latency::of(window.main_latencies()),
         }
+    }
+
+    pub(super) fn for_person(&self) -> String {
+        let Self { offered_tps, committed_tps, latency_ms, .. } = self;
+        format!("{committed_tps} / {offered_tps} tps, {}", latency_ms.for_person())
     }
 }
 
@@ -81,8 +88,14 @@ pub(crate) struct Report {
     read_latency_ms: Option<Latency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     half_load: Option<HalfLoad>,
-    /// Every window, in order, from the first of the search on.
+    /// Every window, in order, from the first trial on.
     load_curve: Vec<Step>,
+    /// How the rates of measured windows were found, where they were looked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    searches: Vec<Search>,
+    /// What was measured after the import, at size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at_size: Option<AtSize>,
     /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     /// Processor time of the client that made the load.
@@ -128,7 +141,9 @@ pub(super) struct Parts<'a> {
     pub(super) records: usize,
     pub(super) measured: &'a Window,
     pub(super) half: Option<&'a Window>,
-    pub(super) windows: &'a [Step],
+    pub(super) windows: Vec<Step>,
+    pub(super) searches: Vec<Search>,
+    pub(super) at_size: Option<AtSize>,
     pub(super) transaction_bytes: u64,
     pub(super) found: &'a Found,
     pub(super) rss_mb: u64,
@@ -136,13 +151,13 @@ pub(super) struct Parts<'a> {
 }
 
 impl Report {
-    pub(super) fn of(parts: &Parts<'_>) -> Self {
+    pub(super) fn of(parts: Parts<'_>) -> Self {
         let Parts { measured, found, limit, .. } = parts;
         let limit_tps = limit.transactions(parts.validators);
         let half = |window: &Window| HalfLoad {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
-            latency_ms: latency(&window.latencies),
+            latency_ms: Latency::of(&window.latencies),
         };
         Self {
             workload: parts.kind.name(),
@@ -158,19 +173,21 @@ impl Report {
             seconds: measured.seconds,
             reads_per_s: measured.read_rate,
             loaded: parts.records,
-            load_curve: parts.windows.to_vec(),
+            load_curve: parts.windows,
+            searches: parts.searches,
+            at_size: parts.at_size,
             read_latency_ms: (!measured.read_latencies.is_empty())
-                .then(|| latency(&measured.read_latencies)),
+                .then(|| Latency::of(&measured.read_latencies)),
             aborted: found.aborted,
             reads_missed: measured.missed,
             reads_failed: measured.failed,
             balance: found.balance,
-            latency_ms: latency(&measured.latencies),
+            latency_ms: Latency::of(&measured.latencies),
             half_load: parts.half.map(half),
             cpu_us_per_tx: measured.used.0.clone(),
             client_cpu_us_per_tx: measured.used_by_client.0.get("total").copied().unwrap_or(0),
             transaction_bytes: parts.transaction_bytes,
-            call_us: parts.call_us.clone(),
+            call_us: parts.call_us,
             disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
             records: found.records,
             blocks: found.blocks,
@@ -241,6 +258,8 @@ impl Report {
         if !self.refused.is_empty() {
             lines.push(row("未受理 · refused at admission", list(&mut refused)));
         }
+        lines.extend(self.searches.iter().map(Search::for_person));
+        lines.extend(self.at_size.iter().flat_map(AtSize::for_person));
         lines.extend(self.exceptions());
         if self.unanswered > 0 {
             lines.push(row("无应答 · without an answer", self.unanswered.to_string()));
@@ -293,19 +312,19 @@ impl Report {
 }
 
 impl Latency {
-    fn for_person(&self) -> String {
+    /// Percentiles of ascending microseconds, by the nearest rank.
+    pub(super) fn of(ascending: &[u64]) -> Self {
+        let at = |percent: usize| {
+            let rank = ascending.len().saturating_mul(percent).div_ceil(100);
+            let us = ascending.get(rank.saturating_sub(1)).copied().unwrap_or(0);
+            ratio(us, 1_000)
+        };
+        Self { p50: at(50), p90: at(90), p99: at(99) }
+    }
+
+    pub(super) fn for_person(&self) -> String {
         format!("{:.1} / {:.1} / {:.1} ms", self.p50, self.p90, self.p99)
     }
-}
-
-/// Percentiles of ascending microseconds, by the nearest rank.
-fn latency(ascending: &[u64]) -> Latency {
-    let at = |percent: usize| {
-        let rank = ascending.len().saturating_mul(percent).div_ceil(100);
-        let us = ascending.get(rank.saturating_sub(1)).copied().unwrap_or(0);
-        ratio(us, 1_000)
-    };
-    Latency { p50: at(50), p90: at(90), p99: at(99) }
 }
 
 /// A quotient for the report; its numbers are far below 2³².
@@ -323,10 +342,10 @@ mod tests {
     #[test]
     fn percentiles_are_values_that_were_measured() {
         let us: Vec<u64> = (1..=200).map(|n| n * 1_000).collect();
-        let found = latency(&us);
+        let found = Latency::of(&us);
         assert_eq!((found.p50, found.p90, found.p99), (100.0, 180.0, 198.0));
-        let one = latency(&[7_500]);
+        let one = Latency::of(&[7_500]);
         assert_eq!((one.p50, one.p99), (7.5, 7.5));
-        assert_eq!(latency(&[]).p99, 0.0);
+        assert_eq!(Latency::of(&[]).p99, 0.0);
     }
 }

@@ -1,4 +1,5 @@
-//! The consortium of the benchmark: one office a validator, and 64 operators spread over them.
+//! The consortium of the benchmark: one office a validator, and 64 operators spread over them;
+//! perhaps one whose node joins later.
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -15,6 +16,8 @@ use crate::shipped;
 pub(crate) const OPERATORS: usize = 64;
 /// Who owns what is transferred.
 const CITIZENS: usize = 64;
+/// The member whose node joins at the end.
+const NEWCOMER: &str = "newcomer";
 /// Blocks in an epoch: as `init` has it.
 const EPOCH_BLOCKS: u64 = 1_000;
 
@@ -46,7 +49,7 @@ pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, F
         let operators = (0..OPERATORS).filter(mine);
         let operators = operators.map(|index| Operator {
             name: operator(index),
-            roles: vec![kind.role().to_owned()],
+            roles: kind.roles().iter().map(|role| (*role).to_owned()).collect(),
             subject: None,
         });
         let citizens = (0..citizens(kind)).filter(mine).map(citizen);
@@ -62,10 +65,17 @@ pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, F
             operators: operators.chain(citizens).collect(),
         }
     };
+    let newcomer = kind.has_newcomer().then(|| Founder {
+        id: NEWCOMER.to_owned(),
+        name: ("后来单位".to_owned(), "Newcomer".to_owned()),
+        validator: false,
+        operators: Vec::new(),
+    });
+    let members: Vec<Founder> = (0..validators).map(office).chain(newcomer).collect();
     City::create(&Plan {
         dir: dir.to_owned(),
-        members: (0..validators).map(office).collect(),
-        ports: free_ports(validators)?,
+        ports: free_ports(members.len())?,
+        members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
         packages: vec![shipped::source(kind.package())?.doc.to_bytes()],

@@ -1,13 +1,14 @@
 //! `chaincity import`: brings published data into the ledger by a mapping.
 
 use std::fs;
-use std::io::{self, BufWriter, IsTerminal};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use chaincity_package::model::Package;
 use chaincity_types::calendar::days_of_date;
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 
 use crate::connection::Connection;
 use crate::exit::Exit;
@@ -15,9 +16,11 @@ use crate::failure::settle;
 use crate::folder;
 use crate::import::check::{self, Mapping};
 use crate::import::generation::Outcome;
+use crate::import::journal::Journal;
 use crate::import::mapping;
+use crate::import::meter::{Meter, a_second};
 use crate::import::remote::Remote;
-use crate::import::report;
+use crate::import::report::{self, Summary};
 use crate::import::run::{Options, run as run_import};
 use crate::output::Output;
 
@@ -48,16 +51,20 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Ok((client, _session)) => client,
         Err(failure) => return settle(Err(failure), false, output),
     };
-    let notes = fs::File::create(&arguments.set_aside)
-        .map_err(|error| named(&arguments.set_aside, error))?;
-    let progress = progress();
-    let options = Options { seed: arguments.seed, limit: arguments.limit };
-    let mut sink = Remote::new(client);
-    let notes = BufWriter::new(notes);
-    let summary = run_import(&mapping, &arguments.source, options, &mut sink, notes, &progress);
-    progress.finish_and_clear();
-    let summary = summary?;
-    output.report(&summary, report::for_person)?;
+    let journal = Journal::open(&arguments.set_aside, client.ledger())?;
+    let mut sink = Remote::resuming(client, journal);
+    let begun = Instant::now();
+    let summary = import(arguments, &mapping, &mut sink).map_err(|error| again(&error))?;
+    let took = begun.elapsed();
+    let done = Done {
+        taken_up: sink.taken_up(),
+        seconds: took.as_secs(),
+        rows_per_s: a_second(rows(&mapping, &summary), took),
+        summary,
+    };
+    sink.end()?;
+    output.report(&done, for_person)?;
+    let Done { summary, .. } = done;
     if !summary.adds_up {
         return Ok(Exit::Fault);
     }
@@ -66,17 +73,53 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     Ok(if refused { Exit::Rejected } else { Exit::Ok })
 }
 
-/// Shown on a terminal only; it goes to standard error.
-fn progress() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
+/// What became of an import, and how it went.
+#[derive(Debug, Serialize)]
+struct Done {
+    #[serde(flatten)]
+    summary: Summary,
+    /// Transactions that an earlier run, which was interrupted, had submitted.
+    taken_up: u64,
+    seconds: u64,
+    /// Rows of the main file.
+    rows_per_s: u64,
+}
+
+fn for_person(done: &Done) -> Vec<String> {
+    let Done { summary, taken_up, seconds, rows_per_s } = done;
+    let mut lines = report::for_person(summary);
+    let pace = format!("  用时 took {seconds} s, {rows_per_s} 行每秒 rows/s");
+    lines.insert(1.min(lines.len()), pace);
+    if *taken_up > 0 {
+        lines.push(format!(
+            "  接续中断的导入 · an interrupted import was taken up: {taken_up} 笔交易此前已提交 \
+             transactions had been submitted"
+        ));
     }
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template(
-        "{bar:40} {bytes}/{total_bytes} 已用 elapsed {elapsed} 剩余 left {eta}",
+    lines
+}
+
+/// Rows read of the main file.
+fn rows(mapping: &Mapping, summary: &Summary) -> u64 {
+    summary.files.get(mapping.main).map_or(0, |counts| counts.read)
+}
+
+fn import(arguments: &Arguments, mapping: &Mapping, sink: &mut Remote) -> io::Result<Summary> {
+    let aside = &arguments.set_aside;
+    let notes = fs::File::create(aside).map_err(|error| named(aside, error))?;
+    let options = Options { seed: arguments.seed, limit: arguments.limit };
+    let (notes, mut meter) = (BufWriter::new(notes), Meter::standard());
+    let summary = run_import(mapping, &arguments.source, options, sink, notes, &mut meter);
+    meter.end();
+    summary
+}
+
+/// A fault, with what to do about it.
+fn again(error: &io::Error) -> io::Error {
+    let text = format!(
+        "{error}；再次运行同一命令即接续 · the same command takes up where this one stopped"
     );
-    // The template is a constant; with a wrong one the plain bar is shown.
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
+    io::Error::new(error.kind(), text)
 }
 
 /// Reads a mapping and checks it against the package in whose folder it stands.

@@ -5,13 +5,13 @@ use std::io::BufWriter;
 
 use chaincity_types::Digest;
 use chaincity_types::calendar::days_of_date;
-use indicatif::ProgressBar;
 
 use super::Options;
 use super::timeline::Timeline;
 use crate::actor::Actor;
 use crate::city::City;
 use crate::fault::Fault;
+use crate::import::meter::Meter;
 use crate::import::remote::Remote;
 use crate::import::run::{CallOutcome, Finished, Options as ImportOptions, Sink, run};
 use crate::import::synthetic::synthetic_calls;
@@ -48,8 +48,8 @@ pub(super) fn load(
         let notes = BufWriter::new(fs::File::create(&aside).map_err(Fault::io(&aside))?);
         let mut sink = Remote::new(importer.client);
         let import = ImportOptions { seed: SEED, limit: None };
-        let progress = ProgressBar::hidden();
-        let summary = run(&mapping, &options.data, import, &mut sink, notes, &progress);
+        let mut meter = Meter::silent();
+        let summary = run(&mapping, &options.data, import, &mut sink, notes, &mut meter);
         let summary = summary.map_err(Fault::io(&options.data))?;
         if !summary.adds_up {
             return Err(failed("the counts do not add up"));
@@ -78,7 +78,7 @@ pub(super) fn load(
                 applied = applied.saturating_add(u64::try_from(new.count()).unwrap_or(u64::MAX));
             }
         };
-        let mut calls = synthetic_calls(SEED, options.units);
+        let mut calls = synthetic_calls(SEED, 0..options.units);
         let mut number = 0_u64;
         loop {
             let batch: Vec<_> = calls.by_ref().take(BATCH).collect();

@@ -21,11 +21,7 @@ pub(crate) const MAIN_BYTES_MAX: u64 = 4_294_967_296;
 ///
 /// # Errors
 /// When it cannot be read, is too large, or its header is not the mapping's.
-pub(crate) fn open(
-    directory: &Path,
-    spec: &FileSpec,
-    bytes_max: u64,
-) -> io::Result<(Lines<File>, u64)> {
+pub(crate) fn open(directory: &Path, spec: &FileSpec, bytes_max: u64) -> io::Result<Lines<File>> {
     let invalid = |cause: String| io::Error::new(io::ErrorKind::InvalidData, cause);
     let named =
         |error: io::Error| io::Error::new(error.kind(), format!("`{}`: {error}", spec.path));
@@ -50,7 +46,21 @@ pub(crate) fn open(
         );
         return Err(invalid(cause));
     }
-    Ok((lines, size))
+    Ok(lines)
+}
+
+/// How many rows the main file has, or as many as `limit` allows.
+///
+/// # Errors
+/// As [`open`].
+pub(crate) fn count(directory: &Path, spec: &FileSpec, limit: Option<u64>) -> io::Result<u64> {
+    let mut lines = open(directory, spec, MAIN_BYTES_MAX)?;
+    let mut count = 0_u64;
+    while limit.is_none_or(|limit| count < limit) {
+        let Some(line) = lines.next()? else { break };
+        count = count.saturating_add(u64::from(!is_blank(&line)));
+    }
+    Ok(count)
 }
 
 /// Whether a line holds nothing at all: such lines are no rows.
@@ -78,7 +88,7 @@ impl Join {
         spec: &FileSpec,
         refuse: &mut dyn FnMut(u64, Refusal) -> io::Result<()>,
     ) -> io::Result<u64> {
-        let (mut lines, _) = open(directory, spec, JOINED_BYTES_MAX)?;
+        let mut lines = open(directory, spec, JOINED_BYTES_MAX)?;
         let mut count = 0_u64;
         while let Some(line) = lines.next()? {
             if is_blank(&line) {

@@ -33,7 +33,6 @@ pub(crate) struct Lines<R> {
     /// Decoded and not yet handed out.
     text: String,
     chunk: Vec<u8>,
-    bytes: u64,
     number: u64,
     ended: bool,
     /// The rest of a line beyond the limit is skipped.
@@ -48,16 +47,10 @@ impl<R: Read> Lines<R> {
             decoder: encoding.new_decoder_with_bom_removal(),
             text: String::new(),
             chunk: vec![0; CHUNK],
-            bytes: 0,
             number: 0,
             ended: false,
             skipping: false,
         }
-    }
-
-    /// Bytes read so far.
-    pub(crate) const fn bytes(&self) -> u64 {
-        self.bytes
     }
 
     /// The next line; `None` at the end.
@@ -101,7 +94,6 @@ impl<R: Read> Lines<R> {
             }
         };
         self.ended = count == 0;
-        self.bytes = self.bytes.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
         let bytes = self.chunk.get(..count).unwrap_or_default();
         let room = self.decoder.max_utf8_buffer_length(count).unwrap_or(CHUNK.saturating_mul(3));
         self.text.reserve(room);

@@ -119,6 +119,13 @@ impl<W: Write> Tally<W> {
         }
     }
 
+    /// Rows of a file that have an outcome, and how many of them did not come in.
+    pub(crate) fn outcomes(&self, file: usize) -> (u64, u64) {
+        let Some(of) = self.files.get(file) else { return (0, 0) };
+        let aside = of.set_aside.saturating_add(of.refused);
+        (of.imported.saturating_add(of.already_there).saturating_add(aside), aside)
+    }
+
     /// Rows of a file were read.
     pub(crate) fn on_read(&mut self, file: usize, rows: u64) {
         self.file(file, |counts| counts.read = counts.read.saturating_add(rows));

@@ -2,7 +2,8 @@
 //!
 //! A second run adds nothing, and a run that was killed is taken up by running it again. Both
 //! rest on the keys of the records: a call whose record is there is rejected with a code that
-//! the mapping names under `already`, and writes nothing. No intent key is used: it belongs to
+//! the mapping names under `already`, and writes nothing. So that what was killed need not be
+//! submitted again, a journal says what was (`journal`). No intent key is used: it belongs to
 //! a whole transaction, so a batch that was tried once would count as there although some of its
 //! rows had been refused, and a corrected file would shift every later batch.
 //!
@@ -15,11 +16,11 @@ use std::path::Path;
 
 use chaincity_types::cbor;
 use chaincity_types::wire::Call;
-use indicatif::ProgressBar;
 
 use super::check::Mapping;
 use super::generation::{self, Outcome};
 use super::join::{self, JOINED_BYTES_MAX, Join, MAIN_BYTES_MAX};
+use super::meter::Meter;
 use super::plan::{Planned, plan};
 use super::read::Row;
 use super::refusal::{Reason, Refusal};
@@ -97,7 +98,7 @@ pub(crate) fn run(
     options: Options,
     sink: &mut dyn Sink,
     notes: impl Write,
-    progress: &ProgressBar,
+    meter: &mut Meter,
 ) -> io::Result<Summary> {
     let files = mapping.files.iter().map(|file| file.path.clone());
     let tally = Tally::new(&mapping.id, files, notes);
@@ -105,6 +106,7 @@ pub(crate) fn run(
         mapping,
         tally,
         sink,
+        meter,
         join: Join::default(),
         batch: Batch::default(),
         submitted: BTreeMap::new(),
@@ -121,7 +123,7 @@ pub(crate) fn run(
             run.tally.on_read(index, count);
         }
     }
-    run.rows(directory, options, progress)?;
+    run.rows(directory, options)?;
     run.flush()?;
     let finished = run.sink.drain()?;
     run.settle(finished)?;
@@ -142,6 +144,7 @@ struct Run<'a, W> {
     mapping: &'a Mapping,
     tally: Tally<W>,
     sink: &'a mut dyn Sink,
+    meter: &'a mut Meter,
     join: Join,
     batch: Batch,
     submitted: BTreeMap<u64, Vec<Pending>>,
@@ -179,21 +182,15 @@ impl<W: Write> Run<'_, W> {
     }
 
     /// Streams the main file.
-    fn rows(
-        &mut self,
-        directory: &Path,
-        options: Options,
-        progress: &ProgressBar,
-    ) -> io::Result<()> {
+    fn rows(&mut self, directory: &Path, options: Options) -> io::Result<()> {
         let main = self.mapping.main;
         let Some(spec) = self.mapping.files.get(main) else { return Ok(()) };
-        let (mut lines, size) = join::open(directory, spec, MAIN_BYTES_MAX)?;
-        progress.set_length(size);
+        self.meter.all(join::count(directory, spec, options.limit)?);
+        let mut lines = join::open(directory, spec, MAIN_BYTES_MAX)?;
         let mut keys: BTreeSet<String> = BTreeSet::new();
         let mut count = 0_u64;
         while options.limit.is_none_or(|limit| count < limit) {
             let Some(line) = lines.next()? else { break };
-            progress.set_position(lines.bytes());
             if join::is_blank(&line) {
                 continue;
             }
@@ -217,6 +214,7 @@ impl<W: Write> Run<'_, W> {
                 }
             }
         }
+        self.tell();
         // Beyond a limit, the rows that joined ones belong to were not read.
         let whole = options.limit.is_none_or(|limit| count < limit);
         let reason = if whole { Reason::NoParent } else { Reason::ParentNotRead };
@@ -267,6 +265,11 @@ impl<W: Write> Run<'_, W> {
         Ok(())
     }
 
+    fn tell(&mut self) {
+        let (done, aside) = self.tally.outcomes(self.mapping.main);
+        self.meter.at(done, aside);
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         let Batch { calls, rows, .. } = std::mem::take(&mut self.batch);
         if calls.is_empty() {
@@ -294,6 +297,7 @@ impl<W: Write> Run<'_, W> {
                 self.settle_row(&row, &of_row)?;
             }
         }
+        self.tell();
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! Synthetic people and units, the same for the same seed. No name, no number of a document:
 //! a subject is a digest of the seed and of what it holds.
 
+use std::ops::Range;
+
 use chaincity_crypto::hash;
 use chaincity_types::id::UnitNumber;
 use chaincity_types::wire::Call;
@@ -54,13 +56,23 @@ pub(crate) fn subject(seed: u64, of: &str) -> String {
     format!("s-{}", digest.chars().take(32).collect::<String>())
 }
 
-/// `count` first registrations of synthetic units of this consortium's district, with numbers
-/// of GB/T 37346-2019. The same seed gives the same calls.
-pub(crate) fn synthetic_calls(seed: u64, count: u64) -> impl Iterator<Item = Call> {
-    (0..count).filter_map(move |index| unit_call(seed, index))
+/// First registrations of the synthetic units with these indexes, of this consortium's district,
+/// with numbers of GB/T 37346-2019. The same seed gives the same calls.
+pub(crate) fn synthetic_calls(seed: u64, indexes: Range<u64>) -> impl Iterator<Item = Call> {
+    indexes.filter_map(move |index| unit_call(seed, index))
 }
 
-fn unit_call(seed: u64, index: u64) -> Option<Call> {
+/// Where a unit stands: building, parcel and building on it, floor, house number.
+struct Site {
+    building_all: u64,
+    parcel: u64,
+    building: u64,
+    floor: u64,
+    house: u64,
+    zone: u64,
+}
+
+fn site(index: u64) -> Option<Site> {
     let building_all = index.checked_div(UNITS_A_BUILDING)?;
     let unit = index.checked_rem(UNITS_A_BUILDING)?;
     let building = building_all.checked_rem(BUILDINGS_A_PARCEL)?.saturating_add(1);
@@ -70,8 +82,19 @@ fn unit_call(seed: u64, index: u64) -> Option<Call> {
     let floor = unit.checked_div(UNITS_A_FLOOR)?.saturating_add(1);
     let door = unit.checked_rem(UNITS_A_FLOOR)?.saturating_add(1);
     let house = floor.checked_mul(100)?.checked_add(door)?;
+    Some(Site { building_all, parcel, building, floor, house, zone })
+}
+
+/// The number of the unit with this index.
+pub(crate) fn unit_number(index: u64) -> Option<String> {
+    let Site { parcel, building, house, zone, .. } = site(index)?;
     let number = format!("{COUNTY}009{zone:03}GB{parcel:05}F{building:04}{house:04}");
-    let number = UnitNumber::parse(&number).ok()?.value.as_str().to_owned();
+    Some(UnitNumber::parse(&number).ok()?.value.as_str().to_owned())
+}
+
+fn unit_call(seed: u64, index: u64) -> Option<Call> {
+    let Site { building_all, parcel, building, floor, house, .. } = site(index)?;
+    let number = unit_number(index)?;
     let mut of_building = Draw::new(UNIT_DOMAIN, seed, &format!("building/{building_all}"));
     let street = of_building.pick(&STREETS)?;
     let structure = of_building.pick(&STRUCTURES)?;
@@ -147,12 +170,12 @@ mod tests {
 
     #[test]
     fn the_same_seed_gives_the_same_units_and_another_seed_other_holders() {
-        let calls: Vec<Call> = synthetic_calls(7, 3_000).collect();
+        let calls: Vec<Call> = synthetic_calls(7, 0..3_000).collect();
         assert_eq!(calls.len(), 3_000);
-        assert!(synthetic_calls(7, 3_000).eq(calls.iter().cloned()));
+        assert!(synthetic_calls(7, 0..3_000).eq(calls.iter().cloned()));
         let numbers: BTreeSet<_> = calls.iter().map(|call| &call.input["number"]).collect();
         assert_eq!(numbers.len(), 3_000);
-        let other = synthetic_calls(8, 1).next().unwrap();
+        let other = synthetic_calls(8, 0..1).next().unwrap();
         assert_eq!(other.input["number"], calls[0].input["number"]);
         assert_ne!(other.input["holders"], calls[0].input["holders"]);
     }
@@ -163,6 +186,7 @@ mod tests {
             let call = unit_call(1, index).unwrap();
             let number = call.input["number"].as_text().unwrap();
             assert!(UnitNumber::parse(number).is_ok(), "{number}");
+            assert_eq!(unit_number(index).as_deref(), Some(number));
         }
     }
 

@@ -9,6 +9,7 @@ use chaincity_history::StoredBlock;
 use chaincity_ledger::governance;
 use chaincity_package::doc::PackageDoc;
 use chaincity_types::{Digest, Height};
+use futures::stream::{self, StreamExt as _};
 
 use crate::api::NodeError;
 use crate::chain;
@@ -17,6 +18,9 @@ use crate::pipeline::Pipeline;
 
 /// How long to wait when no peer could give what is missing.
 const PAUSE_MS: u64 = 1_000;
+/// Bodies asked for at a time: one after another, each waits for a peer's answer. Fewer than the
+/// messages that a peer takes at once.
+const FETCHES: usize = 32;
 
 impl Pipeline {
     /// Fetches older blocks and bodies from peers, newest first, until history reaches genesis, and
@@ -111,19 +115,18 @@ impl Pipeline {
     ) -> Result<Option<Vec<(Digest, Vec<u8>)>>, NodeError> {
         let inner = &*self.inner;
         let Some(orderer) = inner.orderer.get() else { return Ok(None) };
-        let mut bodies = Vec::with_capacity(stored.writes.len());
+        let mut missing = Vec::new();
         for write in &stored.writes {
             let held = inner.store.body(&write.body).map_err(|e| NodeError::Fault(chain(&e)))?;
-            if held.is_some() {
-                continue;
-            }
-            let fetched = orderer.fetch(ContentKey::Body(write.body)).await;
-            let matching =
-                fetched.filter(|bytes| chaincity_crypto::hash::body_digest(bytes) == write.body);
-            let Some(bytes) = matching else { return Ok(None) };
-            bodies.push((write.body, bytes.to_vec()));
+            missing.extend(held.is_none().then_some(write.body));
         }
-        Ok(Some(bodies))
+        let fetch = |body: Digest| async move {
+            let bytes = orderer.fetch(ContentKey::Body(body)).await?;
+            let matches = chaincity_crypto::hash::body_digest(&bytes) == body;
+            matches.then(|| (body, bytes.to_vec()))
+        };
+        let fetched = stream::iter(missing).map(fetch).buffered(FETCHES).collect::<Vec<_>>();
+        Ok(fetched.await.into_iter().collect())
     }
 }
 

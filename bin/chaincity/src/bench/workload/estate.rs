@@ -72,11 +72,22 @@ impl Estate {
             shares,
             records,
             rng: StdRng::seed_from_u64(SEED),
-            fresh: Box::new(synthetic_calls(SEED, u64::MAX)),
+            fresh: Box::new(synthetic_calls(SEED, 0..u64::MAX)),
             standing: Vec::new(),
             sold: BTreeMap::new(),
             registered: BTreeMap::new(),
         }
+    }
+
+    /// The same beside `before` synthetic units that stand already, with which it does nothing.
+    pub(super) fn beside(before: u64) -> Self {
+        let fresh = Box::new(synthetic_calls(SEED, before..u64::MAX));
+        Self { fresh, ..Self::new(REGISTER, 0) }
+    }
+
+    /// Does something else from now on.
+    pub(super) const fn turn_to(&mut self, shares: Shares) {
+        self.shares = shares;
     }
 
     fn share(&self, act: Act) -> usize {

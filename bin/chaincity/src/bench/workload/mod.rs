@@ -6,6 +6,7 @@
 
 mod bank;
 mod estate;
+mod size;
 mod ycsb;
 
 use chaincity_client::api::block::BlockInfo;
@@ -13,6 +14,7 @@ use chaincity_client::{Client, ClientError, Select, Signed};
 use clap::ValueEnum;
 
 pub(super) use bank::Balance;
+pub(super) use size::{Phase, QUERIES};
 
 use super::desk::Desk;
 use super::drive::Window;
@@ -46,6 +48,8 @@ pub(crate) enum Kind {
     YcsbF,
     /// 批量导入 · bulk import of units with their owners
     Import,
+    /// 规模：先导入，再量登记、转移、查询、重启与快照同步 · at size: an import, then registrations, transfers, queries, a restart, a snapshot
+    Size,
 }
 
 impl Kind {
@@ -63,13 +67,16 @@ impl Kind {
             Self::YcsbE => "ycsb-e",
             Self::YcsbF => "ycsb-f",
             Self::Import => "import",
+            Self::Size => "size",
         }
     }
 
     /// The package that it loads.
     pub(super) const fn package(self) -> &'static str {
         match self {
-            Self::Register | Self::Transfer | Self::Mixed | Self::Import => estate::PACKAGE,
+            Self::Register | Self::Transfer | Self::Mixed | Self::Import | Self::Size => {
+                estate::PACKAGE
+            }
             Self::Smallbank => bank::PACKAGE,
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 ycsb::PACKAGE
@@ -77,21 +84,32 @@ impl Kind {
         }
     }
 
-    /// The role of who signs.
-    pub(super) const fn role(self) -> &'static str {
+    /// The roles of who signs.
+    pub(super) const fn roles(self) -> &'static [&'static str] {
         match self {
-            Self::Register | Self::Transfer | Self::Mixed => "registry.registrar",
-            Self::Import => "registry.importer",
-            Self::Smallbank => "bank.teller",
+            Self::Register | Self::Transfer | Self::Mixed => &["registry.registrar"],
+            Self::Import => &["registry.importer"],
+            Self::Size => &["registry.importer", "registry.registrar"],
+            Self::Smallbank => &["bank.teller"],
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
-                "store.client"
+                &["store.client"]
             }
         }
     }
 
     /// Whether citizens own what changes hands.
     pub(super) const fn has_citizens(self) -> bool {
-        matches!(self, Self::Transfer | Self::Mixed)
+        matches!(self, Self::Transfer | Self::Mixed | Self::Size)
+    }
+
+    /// Whether it begins with an import, as fast as it goes.
+    pub(super) const fn imports(self) -> bool {
+        matches!(self, Self::Import | Self::Size)
+    }
+
+    /// Whether a node joins at the end, which does not run before.
+    pub(super) const fn has_newcomer(self) -> bool {
+        matches!(self, Self::Size)
     }
 
     /// Records that stand before, or that are imported, unless told otherwise: as many as the
@@ -105,6 +123,8 @@ impl Kind {
                 1_000
             }
             Self::Import => 20_000,
+            // The units of a prefecture-level city.
+            Self::Size => 350_000,
         }
     }
 }
@@ -170,6 +190,9 @@ pub(super) trait Workload {
         0
     }
 
+    /// Turns to what is measured next, where there is more than one thing.
+    fn turn_to(&mut self, _phase: Phase) {}
+
     /// Learns what became of the operations of the last window.
     fn after(&mut self, _window: &Window) {}
 
@@ -195,6 +218,7 @@ pub(super) fn of(kind: Kind, records: usize) -> Box<dyn Workload> {
     use ycsb::{A, B, C, D, E, F, Ycsb};
     match kind {
         Kind::Register | Kind::Import => Box::new(estate::Estate::new(estate::REGISTER, records)),
+        Kind::Size => Box::new(size::Size::new(records)),
         Kind::Transfer => Box::new(estate::Estate::new(estate::TRANSFER, records)),
         Kind::Mixed => Box::new(estate::Estate::new(estate::MIXED, records)),
         Kind::Smallbank => Box::new(bank::Bank::new(records)),

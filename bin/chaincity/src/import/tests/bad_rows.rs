@@ -227,7 +227,7 @@ fn a_file_with_another_header_is_not_imported_at_all() {
     files[2][0] = big5("編號,土地區段位置,使用分區或編定,土地移轉面積平方公尺\r\n");
     write(directory.path(), &files);
     let mut memory = Memory::new();
-    let hidden = indicatif::ProgressBar::hidden();
+    let mut silent = crate::import::meter::Meter::silent();
     let mapping = taipei();
     let failed = crate::import::run::run(
         &mapping,
@@ -235,7 +235,7 @@ fn a_file_with_another_header_is_not_imported_at_all() {
         OPTIONS,
         &mut memory,
         Vec::new(),
-        &hidden,
+        &mut silent,
     );
     let cause = failed.unwrap_err().to_string();
     assert_eq!(cause, "`A_lvr_land_A_LAND.CSV`: line 1 does not name the mapping's columns");

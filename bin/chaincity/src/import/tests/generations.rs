@@ -263,10 +263,10 @@ fn files_with_another_header_record_no_generation() {
     copy("1-ledger.csv", directory.path());
     fs::write(directory.path().join("1-holders.csv"), "单元编号\n").unwrap();
     let mut memory = Memory::new();
-    let hidden = indicatif::ProgressBar::hidden();
+    let mut silent = crate::import::meter::Meter::silent();
     let (mapping, sink) = (mapping(1), &mut memory);
     let failed =
-        crate::import::run::run(&mapping, directory.path(), OPTIONS, sink, Vec::new(), &hidden);
+        crate::import::run::run(&mapping, directory.path(), OPTIONS, sink, Vec::new(), &mut silent);
     assert!(failed.unwrap_err().to_string().starts_with("`1-holders.csv`"));
     assert_eq!(memory.count("generation"), 0);
 }

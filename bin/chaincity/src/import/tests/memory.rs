@@ -14,10 +14,10 @@ use chaincity_types::wire::{
     Transaction, Validator, Version,
 };
 use chaincity_types::{Digest, Height, Timestamp, Value};
-use indicatif::ProgressBar;
 
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
+use crate::import::meter::Meter;
 use crate::import::report::Summary;
 use crate::import::run::{CallOutcome, Finished, Options, Sink, run};
 
@@ -216,7 +216,7 @@ pub(super) fn import(
 ) -> (Summary, Vec<Note>) {
     let mut written = Vec::new();
     let summary =
-        run(mapping, directory, options, sink, &mut written, &ProgressBar::hidden()).unwrap();
+        run(mapping, directory, options, sink, &mut written, &mut Meter::silent()).unwrap();
     let read = |line: &str| {
         let json: serde_json::Value = serde_json::from_str(line).unwrap();
         let text = |name: &str| json[name].as_str().map(str::to_owned);

@@ -69,7 +69,7 @@ fn every_row_of_the_real_file_is_accounted_for_and_a_second_run_adds_nothing() {
 #[test]
 fn synthetic_units_are_registered_as_they_are() {
     let mut memory = Memory::new();
-    let calls: Vec<_> = synthetic_calls(9, 300).collect();
+    let calls: Vec<_> = synthetic_calls(9, 0..300).collect();
     for (number, part) in (0..).zip(calls.chunks(60)) {
         let outcomes = memory.execute(number, part.to_vec());
         assert!(outcomes.iter().all(|outcome| *outcome == CallOutcome::Applied), "{outcomes:?}");
@@ -186,7 +186,7 @@ fn an_import_killed_at_any_transaction_is_taken_up_where_it_ended() {
     for dies_at in [0, 1, wanted.transactions - 1] {
         for applied in [false, true] {
             let mut mortal = Mortal(Memory::new(), dies_at, applied);
-            let hidden = indicatif::ProgressBar::hidden();
+            let mut silent = crate::import::meter::Meter::silent();
             let mut notes = Vec::new();
             let died = crate::import::run::run(
                 &mapping,
@@ -194,7 +194,7 @@ fn an_import_killed_at_any_transaction_is_taken_up_where_it_ended() {
                 limited,
                 &mut mortal,
                 &mut notes,
-                &hidden,
+                &mut silent,
             );
             assert!(died.is_err());
             let mut memory = mortal.0;

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Prints reports of `chaincity bench --workload size --json FILE` side by side, with the growth from
+the first to the last, as a table of RESULTS.md."""
+
+import json
+import sys
+
+reports = []
+for name in sys.argv[1:]:
+    with open(name, encoding="utf-8") as file:
+        reports.append(json.load(file))
+
+
+def at(*path):
+    def value(report):
+        for part in path:
+            report = report[part]
+        return report
+
+    return value
+
+
+ROWS = [
+    ("Units with their rights", at("at_size", "units")),
+    ("Import, units a second", at("at_size", "import_per_s")),
+    ("Import, seconds", at("at_size", "import_seconds")),
+    ("Registrations committed, tps", at("at_size", "register", "committed_tps")),
+    ("– p50, ms", at("at_size", "register", "latency_ms", "p50")),
+    ("– p99, ms", at("at_size", "register", "latency_ms", "p99")),
+    ("Transfers committed, tps", at("at_size", "transfer", "committed_tps")),
+    ("– p50, ms", at("at_size", "transfer", "latency_ms", "p50")),
+    ("– p99, ms", at("at_size", "transfer", "latency_ms", "p99")),
+    ("Query by key at half load, p50, ms", at("at_size", "query_by_key_ms", "p50")),
+    ("– p99, ms", at("at_size", "query_by_key_ms", "p99")),
+    ("Query by index at half load, p50, ms", at("at_size", "query_by_index_ms", "p50")),
+    ("– p99, ms", at("at_size", "query_by_index_ms", "p99")),
+    ("Disk, bytes a version", at("disk_bytes_per_record")),
+    ("Peak memory, MB", at("rss_mb")),
+    ("Restart until it answers, ms", at("at_size", "restart_ready_ms")),
+    ("– until it has caught up, ms", at("at_size", "restart_caught_up_ms")),
+    ("Snapshot until its state is level, ms", at("at_size", "snapshot_state_ms")),
+    ("– until its history is whole, ms", at("at_size", "snapshot_history_ms")),
+    ("– until its queries are level, ms", at("at_size", "snapshot_queries_ms")),
+]
+
+for title, of in ROWS:
+    values = [of(report) for report in reports]
+    growth = f"× {values[-1] / values[0]:.2f}" if values[0] else "–"
+    cells = [f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in values]
+    print("| " + " | ".join([title, *cells, growth]) + " |")
