@@ -1,4 +1,5 @@
-//! Dependencies run one way: `bin → server → query → pipeline → {engine, history} → core`.
+//! Dependencies run one way: `bin → server → query → pipeline → {engine, history} → core`, and
+//! `bin → vault → core`.
 //!
 //! [`CRATES`] is the one place that says which crate may know which. A new crate gets a row; a
 //! new edge is a decision (`docs/adr/`).
@@ -24,6 +25,7 @@ const CRATES: &[Allowed] = &[
     // node: effects
     Allowed { name: "chaincity-engine", may_name: &["chaincity-types", "chaincity-crypto"] },
     Allowed { name: "chaincity-history", may_name: &["chaincity-types", "chaincity-crypto"] },
+    Allowed { name: "chaincity-vault", may_name: &["chaincity-types", "chaincity-crypto"] },
     Allowed {
         name: "chaincity-pipeline",
         may_name: &[
@@ -90,6 +92,7 @@ const ALL: &[&str] = &[
     "chaincity-ledger",
     "chaincity-engine",
     "chaincity-history",
+    "chaincity-vault",
     "chaincity-pipeline",
     "chaincity-query",
     "chaincity-api",
