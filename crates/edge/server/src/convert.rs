@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary};
 use chaincity_api::package::{
-    ActionInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo,
-    PackageSummary, ParameterInfo, RegisterInfo, TextInfo,
+    ActionInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
+    ParameterInfo, RegisterInfo, TextInfo,
 };
 use chaincity_api::record::Record;
 use chaincity_api::transaction::{ReceiptInfo, WriteInfo};

@@ -284,7 +284,8 @@ fn a_field_group_is_seen_as_a_commitment_and_refers_to_nothing() {
         action(doc).guards[0].that = that;
     }));
     assert_eq!(whole.unwrap().groups["deal"].fields["price"].kind, FieldType::Fen);
-    let of_fields = |doc: &mut PackageDoc| action(doc).guards[0].that = "input.deal.price > 0".into();
+    let of_fields =
+        |doc: &mut PackageDoc| action(doc).guards[0].that = "input.deal.price > 0".into();
     let spoiled = codes(|doc| {
         sealed(doc, "int?");
         of_fields(doc);
