@@ -1,5 +1,4 @@
-//! Dependencies run one way: `bin → server → query → pipeline → {engine, history} → core`, and
-//! `bin → vault → core`.
+//! Dependencies run one way: `bin → server → query → pipeline → {engine, history} → core`.
 //!
 //! [`CRATES`] is the one place that says which crate may know which. A new crate gets a row; a
 //! new edge is a decision (`docs/adr/`).
