@@ -24,6 +24,7 @@ PACKAGES = [
 ]
 TUTORIALS = [ROOT / "docs/tutorial.md", ROOT / "docs/tutorial.zh.md"]
 FOLDERS = {
+    "groups": "group",
     "registers": "register",
     "guards": "guards",
     "actions": "action",
@@ -93,12 +94,18 @@ GOOD = {
         "parameters": {"n": {"type": "int", "value": 1, **TITLE}},
         "sequences": {"s": "{year}{scope}{n:5}"},
     },
+    "group": {
+        "group": "g",
+        "title": TITLE,
+        "steward": "a.b",
+        "fields": {"a": "int", "b": {"type": "list(map(n: text(60)), max 50)?", **TITLE}},
+    },
     "register": {
         "register": "r",
         "title": TITLE,
         "steward": "a.b",
         "key": "auto",
-        "fields": {"a": "int", "b": {"type": "ref(r)?", **TITLE}},
+        "fields": {"a": "int", "b": {"type": "ref(r)?", **TITLE}, "c": "sealed(g)"},
         "indexes": {"by_b": {"fields": ["b"], "unique": True}},
         "computed": {"c": {"type": "int", "rule": "this.a", **TITLE}},
         "invariants": [{**GUARD, "over": "by_b"}],
@@ -161,6 +168,9 @@ SPOILED = [
     ("package", ["sequences", "s"], "{n:5}-{n:5}"),
     ("package", ["sequences", "s"], "{office}{n:5}"),
     ("package", ["requires", "evidence"], "two"),
+    ("group", ["placement"], "steward"),
+    ("group", ["steward"], GONE),
+    ("group", ["fields", "b", "type"], "sealed"),
     ("register", ["felds"], {}),
     ("register", ["key"], GONE),
     ("register", ["fields"], ["a"]),

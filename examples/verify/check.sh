@@ -42,3 +42,4 @@ if "$python" verify.py receipt "$folder/receipt.cbor" --trust "$folder/trust.cbo
   exit 1
 fi
 "$python" test_transaction.py "$folder/transaction.cbor"
+"$python" test_group.py "$folder/envelope.cbor"

@@ -22,7 +22,7 @@ use chaincity_types::{Timestamp, cbor};
 use rand::Rng;
 
 use crate::fault::Fault;
-use crate::node_config::NodeConfig;
+use crate::node_config::{Keeping, NodeConfig};
 
 /// A member of the sample consortium: id, names, what it runs, who acts for it.
 struct Member {
@@ -43,7 +43,7 @@ const MEMBERS: &[Member] = &[
         id: "bank-a",
         name: ("甲银行", "Bank A"),
         validator: true,
-        operators: &[("bank-a", &["bank.officer"]), ("bank-a-admin", ADMIN)],
+        operators: &[("bank-a", &["bank.officer", "reader.officer"]), ("bank-a-admin", ADMIN)],
     },
     Member {
         id: "bank-b",
@@ -55,13 +55,17 @@ const MEMBERS: &[Member] = &[
         id: "court",
         name: ("人民法院", "People's Court"),
         validator: true,
-        operators: &[("court", &["court.officer"]), ("court-admin", ADMIN)],
+        operators: &[("court", &["court.officer", "reader.officer"]), ("court-admin", ADMIN)],
     },
     Member {
         id: "housing",
         name: ("住房保障局", "Housing Bureau"),
         validator: true,
-        operators: &[("housing", &["housing.clerk"]), ("housing-admin", ADMIN)],
+        operators: &[
+            ("housing", &["housing.clerk"]),
+            ("catalogue", &["catalogue.editor"]),
+            ("housing-admin", ADMIN),
+        ],
     },
     Member {
         id: "registry",
@@ -70,6 +74,8 @@ const MEMBERS: &[Member] = &[
         operators: &[
             ("registrar", &["registry.registrar"]),
             ("importer", &["registry.importer"]),
+            ("keeper", &["steward.clerk"]),
+            ("release-agent", &["steward.agent"]),
             ("registry-admin", ADMIN),
         ],
     },
@@ -170,6 +176,11 @@ pub(crate) fn new_key() -> SecretKey {
 /// # Errors
 /// When the file exists or cannot be written.
 pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
+    write_secret(path, &keyfile::format(key))
+}
+
+/// Writes a secret, readable by its owner alone; never over an existing file.
+fn write_secret(path: &Path, secret: &str) -> Result<(), Fault> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = fs::OpenOptions::new()
@@ -178,7 +189,7 @@ pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
         .mode(0o600)
         .open(path)
         .map_err(Fault::io(path))?;
-    file.write_all(keyfile::format(key).as_bytes()).map_err(Fault::io(path))
+    file.write_all(secret.as_bytes()).map_err(Fault::io(path))
 }
 
 /// Reads a secret key.
@@ -243,6 +254,32 @@ impl City {
             config.write(&plan.dir.join("nodes").join(node).join("node.toml"))?;
         }
         Ok(Self { dir: plan.dir.clone(), genesis, nodes })
+    }
+
+    /// Makes a vault for a member in its node's folder, with a passphrase of its own, and has the
+    /// node keep it and answer with the key of `agent`.
+    ///
+    /// # Errors
+    /// When the node keeps a vault already, or a file cannot be written.
+    pub(crate) fn add_vault(&self, node: &str, agent: &str) -> Result<(), Fault> {
+        let dir = self.node_dir(node);
+        let (folder, passphrase) =
+            (dir.join(chaincity_vault::FOLDER), dir.join("vault.passphrase"));
+        let mut text = zeroize::Zeroizing::new([0; 24]);
+        rand::rng().fill_bytes(text.as_mut());
+        write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(&*text)))?;
+        let refused = |error| crate::keeping::refused(&folder, &error);
+        let key = chaincity_vault::Passphrase::from_file(&passphrase).map_err(refused)?;
+        chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)?;
+        let path = dir.join("node.toml");
+        let text = fs::read_to_string(&path).map_err(Fault::io(&path))?;
+        let mut config: NodeConfig = toml::from_str(&text).map_err(Fault::form(&path))?;
+        config.vault = Some(Keeping {
+            folder: chaincity_vault::FOLDER.into(),
+            passphrase: "vault.passphrase".into(),
+            agent: Some(format!("../../keys/{agent}.key").into()),
+        });
+        config.write(&path)
     }
 
     /// The folder of a node.

@@ -58,6 +58,11 @@ impl Connection {
         Self { key: Some(key.to_owned()), ..self.clone() }
     }
 
+    /// The same connection by another node alone.
+    pub(crate) fn with_node(&self, url: &str) -> Self {
+        Self { node: vec![url.to_owned()], ..self.clone() }
+    }
+
     /// The ledger, when it is told.
     ///
     /// # Errors

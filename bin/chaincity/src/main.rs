@@ -20,6 +20,7 @@ mod following;
 mod import;
 mod input;
 mod joining;
+mod keeping;
 mod node_config;
 mod output;
 mod progress;

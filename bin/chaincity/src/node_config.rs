@@ -47,6 +47,23 @@ pub(crate) struct NodeConfig {
     /// TLS for the API.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tls: Option<Tls>,
+    /// The vault of the node's member, if this node keeps it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub vault: Option<Keeping>,
+}
+
+/// A vault that the node keeps.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Keeping {
+    /// Its folder, named `vault`.
+    pub folder: PathBuf,
+    /// File with its passphrase.
+    pub passphrase: PathBuf,
+    /// Key file of the operator who releases, with the role `steward.agent`; without it, accesses
+    /// wait for a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub agent: Option<PathBuf>,
 }
 
 /// Certificate chain and key, PEM.
@@ -85,6 +102,7 @@ impl NodeConfig {
             join_authorities: None,
             state_cache_mib: state_cache_mib(),
             tls: None,
+            vault: None,
         }
     }
 
@@ -120,6 +138,11 @@ impl NodeConfig {
         if let Some(tls) = &mut config.tls {
             tls.certificate = base.join(&tls.certificate);
             tls.key = base.join(&tls.key);
+        }
+        if let Some(vault) = &mut config.vault {
+            vault.folder = base.join(&vault.folder);
+            vault.passphrase = base.join(&vault.passphrase);
+            vault.agent = vault.agent.take().map(|path| base.join(path));
         }
         Ok(config)
     }

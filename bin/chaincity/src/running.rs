@@ -106,8 +106,13 @@ impl Running {
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
         let model = following::follow(config, &api, &history)?;
-        let server =
-            Server::start(&server_config(config), api, model).map_err(Fault::form(&config.data))?;
+        let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
+        if let (Some(keeping), Some(vault)) = (&config.vault, &vault) {
+            crate::keeping::start_agent(keeping, &api, &model, vault)?;
+        }
+        let mut server = server_config(config);
+        server.vault = vault;
+        let server = Server::start(&server, api, model).map_err(Fault::form(&config.data))?;
         Ok(Self { handle, engine, server: Some(server), _timers: timers })
     }
 

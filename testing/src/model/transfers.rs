@@ -27,7 +27,7 @@ impl Model {
     fn pass_title(&mut self, case: &Case<'_>, old: &(usize, Entry), new: &[Holder]) {
         self.end("right", old.0);
         let mut title = take(&old.1.facts, &["unit", "kind", "use_from", "use_to"]);
-        title.extend(take(case.given, &["basis", "basis_digest", "price", "certificate"]));
+        title.extend(take(case.given, &["basis", "basis_digest", "deal", "certificate"]));
         title.insert("co_ownership", co_ownership(case.text("co_ownership"), new));
         title.insert("holders", new.to_vec().into());
         self.enter("right", title);

@@ -237,6 +237,7 @@ impl Workload {
             "mortgage" => self.bank().to_owned(),
             _ => self.citizen(),
         };
+        let price = if self.random.once_in(30) { -1 } else { 1_000 };
         let mut request = ask(
             Actor::Registrar,
             "register-notice",
@@ -245,7 +246,7 @@ impl Workload {
                 ("kind", kind.into()),
                 ("holder", holder.into()),
                 ("obligor", self.owner(&unit).into()),
-                ("price", Fact::Money(1_000)),
+                ("price", Fact::Money(price)),
                 ("basis", "预售合同".into()),
             ],
         );

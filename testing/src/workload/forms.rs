@@ -363,7 +363,6 @@ impl Workload {
             unit = text(&notice, "unit").to_owned();
             to = vec![Holder { subject: text(&notice, "holder").to_owned(), n: 1, d: 1 }];
         }
-        let price = if self.random.once_in(30) { -1 } else { 88_000_000 };
         let mut request = ask(
             Actor::Registrar,
             "transfer",
@@ -371,7 +370,7 @@ impl Workload {
                 ("unit", unit.into()),
                 ("to", to.clone().into()),
                 ("basis", "买卖合同".into()),
-                ("price", Fact::Money(price)),
+                ("deal", Fact::Digest),
             ],
         );
         self.state_kind(&mut request, &to);

@@ -24,6 +24,7 @@ const CRATES: &[Allowed] = &[
     // node: effects
     Allowed { name: "chaincity-engine", may_name: &["chaincity-types", "chaincity-crypto"] },
     Allowed { name: "chaincity-history", may_name: &["chaincity-types", "chaincity-crypto"] },
+    Allowed { name: "chaincity-vault", may_name: &["chaincity-types", "chaincity-crypto"] },
     Allowed {
         name: "chaincity-pipeline",
         may_name: &[
@@ -90,6 +91,7 @@ const ALL: &[&str] = &[
     "chaincity-ledger",
     "chaincity-engine",
     "chaincity-history",
+    "chaincity-vault",
     "chaincity-pipeline",
     "chaincity-query",
     "chaincity-api",

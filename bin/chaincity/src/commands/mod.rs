@@ -19,9 +19,12 @@ mod node;
 mod package;
 mod proof;
 mod query;
+mod read;
 mod read_model;
 mod rule;
+mod seal;
 mod status;
+mod vault;
 
 use std::io;
 
@@ -59,6 +62,12 @@ pub(crate) enum Command {
     Call(Box<call::Arguments>),
     /// 授意与撤回 · give and take back mandates
     Mandate(mandate::Arguments),
+    /// 调用加密数据：提出、等待放行、打开，全程记录 · read encrypted groups: asked, released and opened on the record
+    Read(Box<read::Arguments>),
+    /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
+    Seal(Box<seal::Arguments>),
+    /// 保险库：建立、概况、轮换、备份、恢复 · the vault: make, look at, rotate, back up, restore
+    Vault(vault::Arguments),
     /// 查询记录 · find records
     Query(Box<query::Arguments>),
     /// 查看记录的历史 · a record's versions
@@ -100,6 +109,9 @@ impl Command {
             Self::Key(arguments) => key::run(&arguments, output),
             Self::Call(arguments) => call::run(&arguments, output),
             Self::Mandate(arguments) => mandate::run(&arguments, output),
+            Self::Read(arguments) => read::run(&arguments, output),
+            Self::Seal(arguments) => seal::run(&arguments, output),
+            Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
             Self::Explain(arguments) => explain::run(&arguments, output),

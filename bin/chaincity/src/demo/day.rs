@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use chaincity_client::api::vault::SealRequest;
 use chaincity_types::calendar::days_of_date;
 use chaincity_types::{Digest, Value};
+use rand::Rng as _;
+use serde_json::{Value as Json, json};
 
 use crate::actor::{Actor, Done, fields, key_of, sole};
 use crate::city::City;
@@ -28,8 +31,12 @@ pub(crate) struct Day {
     bank: Actor,
     seller: Actor,
     buyer: Actor,
+    /// At the node that keeps the registry's vault.
+    sealing: Actor,
     /// Key of the second flat's ownership entry.
     title: String,
+    /// Key of the title that the sale entered.
+    sold: String,
 }
 
 fn said(zh: impl Into<String>, en: impl Into<String>) -> Said {
@@ -48,18 +55,36 @@ fn flat(number: &str, room: &str) -> BTreeMap<String, Value> {
     ])
 }
 
-fn sale(unit: &str, price_fen: i64) -> BTreeMap<String, Value> {
-    fields([
-        ("unit", unit.into()),
-        ("to", sole(BUYER)),
-        ("basis", "存量房买卖合同".into()),
-        ("price", Value::Int(price_fen)),
-    ])
+fn sale(unit: &str) -> BTreeMap<String, Value> {
+    fields([("unit", unit.into()), ("to", sole(BUYER)), ("basis", "存量房买卖合同".into())])
+}
+
+/// A synthetic person: subject, name, identity number, telephone.
+type Person = (&'static str, &'static str, &'static str, &'static str);
+
+/// Born in 1900, so that no living person has these numbers.
+const SELLER_IS: Person = (SELLER, "测试甲（欧阳示例）", "431302190001010017", "13900000101");
+const BUYER_IS: Person = (BUYER, "测试乙（司徒示例）", "431321190002280026", "13900000202");
+/// What the flat is sold for, in fen: a number that stands nowhere else.
+const PRICE_FEN: i64 = 98_765_432_100;
+const CONTRACT: &str = "示例合同2026-0717";
+
+/// A person as the group `holder-identity` holds him.
+fn identity((subject, name, id_number, phone): Person) -> Json {
+    json!({"holders": [{
+        "subject": subject, "name": name, "id_kind": "居民身份证", "id_number": id_number,
+        "phone": phone,
+    }]})
 }
 
 impl Day {
     /// Signs everyone in.
-    pub(crate) fn open(city: &City, urls: &[String], ledger: Digest) -> Result<Self, Fault> {
+    pub(crate) fn open(
+        city: &City,
+        urls: &[String],
+        steward: &str,
+        ledger: Digest,
+    ) -> Result<Self, Fault> {
         let actor = |name: &str| Actor::sign_in(urls, ledger, city.key(name)?);
         Ok(Self {
             registrar: actor("registrar")?,
@@ -67,21 +92,54 @@ impl Day {
             bank: actor("bank-a")?,
             seller: actor("citizen-a")?,
             buyer: actor("citizen-b")?,
+            sealing: Actor::sign_in(&[steward.to_owned()], ledger, city.key("registrar")?)?,
             title: String::new(),
+            sold: String::new(),
         })
+    }
+
+    /// Seals a group in the registry's vault, and notes what of it must not be found elsewhere.
+    fn sealed(&self, group: &str, values: Json) -> Result<Value, Fault> {
+        let values = values.as_object().cloned().unwrap_or_default();
+        let mut request = [0; 32];
+        rand::rng().fill_bytes(&mut request);
+        let commitment = self.sealing.client.seal_group(&SealRequest {
+            package: "real-estate".to_owned(),
+            register: "right".to_owned(),
+            group: group.to_owned(),
+            request: hex::encode(request),
+            values,
+        });
+        let commitment = commitment.map_err(crate::actor::remote)?;
+        Ok(Value::Bytes(commitment.as_bytes().to_vec()))
+    }
+
+    /// Key of the title that the sale entered.
+    pub(crate) fn sold(&self) -> &str {
+        &self.sold
     }
 
     /// The morning: two flats are registered, one is mortgaged.
     pub(crate) fn morning(&mut self, timeline: &mut Timeline) -> Result<(), Fault> {
-        timeline.step("first-registration", |_| {
+        timeline.step("first-registration", |report| {
             let registrar = &self.registrar;
-            registrar.apply("real-estate", "first-registration", flat(FLAT_A, "101"), vec![])?;
-            let second = flat(FLAT_B, "102");
+            let (_, name, id_number, phone) = SELLER_IS;
+            report.private_values.extend([name, id_number, phone].map(str::to_owned));
+            let sealed = |room: &str, number: &str| -> Result<_, Fault> {
+                let mut flat = flat(number, room);
+                let identity = self.sealed("holder-identity", identity(SELLER_IS))?;
+                flat.insert("identity".to_owned(), identity);
+                Ok(flat)
+            };
+            let first = sealed("101", FLAT_A)?;
+            registrar.apply("real-estate", "first-registration", first, vec![])?;
+            let second = sealed("102", FLAT_B)?;
             let events = registrar.apply("real-estate", "first-registration", second, vec![])?;
             self.title = key_of(&events, "right")?;
             Ok(said(
-                format!("首次登记：测试甲的两套房 {FLAT_A}、…0002"),
-                "first registration of two flats of citizen A",
+                format!("首次登记：测试甲的两套房 {FLAT_A}、…0002；身份信息加密存于登记中心保险库"),
+                "first registration of two flats of citizen A; his identity stays encrypted in the \
+                 registry's vault",
             ))
         })?;
         timeline.step("mortgage", |_| {
@@ -103,15 +161,23 @@ impl Day {
     }
 
     /// The sale of the mortgaged flat: both sides consent, the registrar registers.
-    pub(crate) fn sell(&self, timeline: &mut Timeline) -> Result<(), Fault> {
-        timeline.step("sale", |_| {
-            match self.transfer(FLAT_A, 100_000_000)? {
-                Done::Applied(_) => {}
+    pub(crate) fn sell(&mut self, timeline: &mut Timeline) -> Result<(), Fault> {
+        timeline.step("sale", |report| {
+            let (_, name, id_number, phone) = BUYER_IS;
+            report.private_values.extend([name, id_number, phone, CONTRACT].map(str::to_owned));
+            report.private_values.push(PRICE_FEN.to_string());
+            let mut input = sale(FLAT_A);
+            input
+                .insert("identity".to_owned(), self.sealed("holder-identity", identity(BUYER_IS))?);
+            let deal = json!({"price": PRICE_FEN, "contract": CONTRACT});
+            input.insert("deal".to_owned(), self.sealed("deal", deal)?);
+            match self.transfer(&input)? {
+                Done::Applied(events) => self.sold = key_of(&events, "right")?,
                 Done::Refused(code) => return Err(refused("sale", &code)),
             }
             Ok(said(
-                "转移登记：测试甲售予测试乙 1,000,000.00 元，抵押权随房（民法典406）",
-                "sale from citizen A to citizen B for 1,000,000.00 yuan; the mortgage follows",
+                "转移登记：测试甲售予测试乙，价格加密，抵押权随房（民法典406）",
+                "sale from citizen A to citizen B, its price encrypted; the mortgage follows",
             ))
         })
     }
@@ -134,7 +200,7 @@ impl Day {
                 "the court seals the second flat for three years",
             ))
         })?;
-        timeline.expect("sale-of-sealed-unit", |_| match self.transfer(FLAT_B, 90_000_000)? {
+        timeline.expect("sale-of-sealed-unit", |_| match self.transfer(&sale(FLAT_B))? {
             Done::Applied(_) => {
                 Err(Fault::other("已查封的房屋竟被转移", "a sealed flat was transferred"))
             }
@@ -179,13 +245,12 @@ impl Day {
     }
 
     /// Both sides' mandates, then the registrar's call.
-    fn transfer(&self, unit: &str, price_fen: i64) -> Result<Done, Fault> {
-        let input = sale(unit, price_fen);
+    fn transfer(&self, input: &BTreeMap<String, Value>) -> Result<Done, Fault> {
         let mandates = vec![
-            self.seller.mandate(SELLER, "transfer", "transfer", &input)?,
-            self.buyer.mandate(BUYER, "transfer", "acquire", &input)?,
+            self.seller.mandate(SELLER, "transfer", "transfer", input)?,
+            self.buyer.mandate(BUYER, "transfer", "acquire", input)?,
         ];
-        self.registrar.call("real-estate", "transfer", input, mandates)
+        self.registrar.call("real-estate", "transfer", input.clone(), mandates)
     }
 }
 

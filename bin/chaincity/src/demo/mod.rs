@@ -4,6 +4,7 @@
 //! data is shown as a sample city's, not as this consortium's district; its owners are synthetic.
 
 mod day;
+mod disclosure;
 mod load;
 mod timeline;
 
@@ -23,12 +24,15 @@ use crate::fault::Fault;
 use crate::shipped;
 
 use day::Day;
+use disclosure::Disclosure;
 use timeline::{Crash, Timeline};
 
 /// Blocks in an epoch: short, so that the demo crosses several.
 const EPOCH_BLOCKS: u64 = 100;
 /// The node that is killed.
 const VICTIM: &str = "housing";
+/// The member whose node keeps a vault.
+const STEWARD: &str = "registry";
 /// How long catching up and agreeing may take.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Pause between two looks.
@@ -95,10 +99,13 @@ fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), F
     let Some(mut cluster) = started else { return Err(Fault::other("没有节点", "no nodes")) };
     let urls = cluster.urls();
     load::load(options, &city, &urls, ledger, timeline)?;
-    let mut day = Day::open(&city, &urls, ledger)?;
+    let steward = cluster.position(STEWARD).and_then(|index| urls.get(index)).cloned();
+    let steward = steward.unwrap_or_default();
+    let mut day = Day::open(&city, &urls, &steward, ledger)?;
     day.morning(timeline)?;
     let killed = kill(&mut cluster, timeline)?;
     day.sell(timeline)?;
+    Disclosure::open(&city, &urls, &steward, ledger)?.play(&day, timeline)?;
     day.seal(timeline)?;
     day.correct(timeline)?;
     restart(&mut cluster, timeline, killed)?;
@@ -123,14 +130,19 @@ fn found(dir: &Path) -> Result<City, Fault> {
     let marker = dir.join(MARKER);
     fs::write(&marker, b"").map_err(Fault::io(&marker))?;
     let members = sample(day::CITIZENS);
-    City::create(&Plan {
+    let city = City::create(&Plan {
         dir: dir.to_owned(),
         ports: free_ports(members.len())?,
         members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        packages: vec![shipped::source("real-estate")?.doc.to_bytes()],
-    })
+        packages: vec![
+            shipped::source("disclosure")?.doc.to_bytes(),
+            shipped::source("real-estate")?.doc.to_bytes(),
+        ],
+    })?;
+    city.add_vault(STEWARD, "release-agent")?;
+    Ok(city)
 }
 
 /// The greatest height that any node has.

@@ -83,6 +83,13 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
     for role in &doc.roles {
         text(format!("roles.{}", role.name), &role.title);
     }
+    for group in &doc.groups {
+        let place = format!("groups.{}", group.name);
+        text(place.clone(), &group.title);
+        for field in &group.fields {
+            text(format!("{place}.fields.{}", field.name), &field.title);
+        }
+    }
     for register in &doc.registers {
         let place = format!("registers.{}", register.name);
         text(place.clone(), &register.title);

@@ -52,6 +52,27 @@ pub struct PackageDoc {
     /// Guards that several actions share, sorted by name.
     #[n(10)]
     pub guards: Vec<GuardSetDoc>,
+    /// Field groups, sorted by name.
+    #[n(11)]
+    pub groups: Vec<GroupDoc>,
+}
+
+/// A field group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct GroupDoc {
+    /// Name.
+    #[n(1)]
+    pub name: String,
+    /// Title.
+    #[n(2)]
+    pub title: TextDoc,
+    /// Role whose members' vaults keep it.
+    #[n(3)]
+    pub steward: String,
+    /// Fields, as authored.
+    #[n(4)]
+    pub fields: Vec<FieldDoc>,
 }
 
 /// Guards that several actions share, with the reads that they need.

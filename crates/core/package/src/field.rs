@@ -65,6 +65,7 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
         }
         "enum" => FieldType::Enum(words(p)?),
         "ref" => FieldType::Ref(p.word_with_hyphens()?),
+        "sealed" => FieldType::Sealed(p.word_with_hyphens()?),
         "identifier" => {
             let at = p.at();
             let name = p.word_with_hyphens()?;
@@ -163,6 +164,7 @@ mod tests {
         assert_eq!(parse("list(share, max 20)"), Ok((list, false)));
         assert_eq!(parse("text(100)?"), Ok((FieldType::Text(100), true)));
         assert_eq!(parse("ref(sub-unit)"), Ok((FieldType::Ref("sub-unit".into()), false)));
+        assert_eq!(parse("sealed(deal)?"), Ok((FieldType::Sealed("deal".into()), true)));
         let words = vec!["general".to_owned(), "maximum-amount".to_owned()];
         assert_eq!(parse("enum(general, maximum-amount)"), Ok((FieldType::Enum(words), false)));
         assert!(matches!(parse("map(a: int, b: text(5)?)"), Ok((FieldType::Map(_), false))));

@@ -54,7 +54,7 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         | FieldType::Ref(_)
         | FieldType::Subject
         | FieldType::Identifier(_) => text("a string").map(Value::from),
-        FieldType::Bytes(_) | FieldType::Digest => {
+        FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => {
             let digits = text("a hexadecimal string")?;
             let bytes = hex::decode(digits).ok().map(Value::Bytes);
             bytes.ok_or_else(|| wrong("a hexadecimal string"))

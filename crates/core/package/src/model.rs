@@ -37,6 +37,8 @@ pub struct Package {
     pub parameters: BTreeMap<String, Parameter>,
     /// Running numbers by name.
     pub sequences: BTreeMap<String, Sequence>,
+    /// Field groups by name.
+    pub groups: BTreeMap<String, Group>,
     /// Registers by name.
     pub registers: BTreeMap<String, Register>,
     /// Actions by name.
@@ -79,6 +81,20 @@ impl Sequence {
     pub fn is_yearly(&self) -> bool {
         self.parts.contains(&SequencePart::Year)
     }
+}
+
+/// A field group: fields that are encrypted together and opened together, by a recorded access.
+/// The ledger holds a commitment to them, where a field has the type `sealed`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Group {
+    /// Name, such as `holder-identity`.
+    pub name: String,
+    /// Title.
+    pub title: Text,
+    /// Role whose members' vaults keep it.
+    pub steward: String,
+    /// Its fields by name.
+    pub fields: BTreeMap<String, Field>,
 }
 
 /// A register: records of one shape.
@@ -233,6 +249,9 @@ pub enum FieldType {
     Enum(Vec<String>),
     /// Key of a live or closed record of this register of the same package, as text.
     Ref(String),
+    /// The commitment to an instance of this field group, as 32 bytes in `Value::Bytes`. The values
+    /// are the steward's vault's: execution never sees them.
+    Sealed(String),
     /// Id of a subject, as text: 1 to 128 bytes without white space or control characters.
     Subject,
     /// An identifier of this kind (`unit-number`, `uscc`, …), as text in canonical form.

@@ -1,7 +1,7 @@
 //! The authored form: a folder of YAML files, given as (path, text) pairs.
 //!
-//! `package.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml` and `scenarios/*.yaml`
-//! are read; other files belong to other tools. YAML is read with budgets, without aliases, and every part
+//! `package.yaml`, `groups/*.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml` and
+//! `scenarios/*.yaml` are read; other files belong to other tools. YAML is read with budgets, without aliases, and every part
 //! remembers its line.
 
 mod yaml;
@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GuardDoc, GuardSetDoc, IndexDoc,
-    InvariantDoc, LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc,
+    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc,
+    IndexDoc, InvariantDoc, LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc,
     RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
@@ -21,7 +21,7 @@ use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile
 pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
-pub const FOLDERS: [&str; 4] = ["registers", "guards", "actions", "scenarios"];
+pub const FOLDERS: [&str; 5] = ["groups", "registers", "guards", "actions", "scenarios"];
 
 /// A package as authored: the document, its scenarios, and where everything was written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -58,6 +58,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
         }
         match path.split_once('/') {
             None if path == "package.yaml" => reader.package(path, text),
+            Some(("groups", _)) => reader.group(path, text),
             Some(("registers", _)) => reader.register(path, text),
             Some(("guards", _)) => reader.guard_set(path, text),
             Some(("actions", _)) => reader.action(path, text),
@@ -68,6 +69,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
         }
     }
     reader.scenarios(scenario_files);
+    reader.source.doc.groups.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.registers.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.guards.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.actions.sort_by(|a, b| a.name.cmp(&b.name));
@@ -175,6 +177,17 @@ impl Reader {
             out.push(FieldDoc { name, ty, title: title.map(TextDoc::from).unwrap_or_default() });
         }
         out
+    }
+
+    fn group(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<yaml::GroupFile>(path, text) else { return };
+        let name = file.group.value.clone();
+        let place = format!("groups.{name}");
+        self.put(path, place.clone(), &file.group);
+        self.put(path, format!("{place}.steward"), &file.steward);
+        let fields = self.fields(path, &format!("{place}.fields"), file.fields);
+        let (title, steward) = (file.title.into(), file.steward.value);
+        self.source.doc.groups.push(GroupDoc { name, title, steward, fields });
     }
 
     fn register(&mut self, path: &str, text: &str) {

@@ -109,7 +109,7 @@ impl FieldType {
                 let fits = u32::try_from(bytes.len()).is_ok_and(|len| len <= *max);
                 keep(fits, value, &format!("is longer than {max} bytes"))
             }
-            (Self::Digest, Value::Bytes(bytes)) => {
+            (Self::Digest | Self::Sealed(_), Value::Bytes(bytes)) => {
                 keep(bytes.len() == 32, value, "is not 32 bytes")
             }
             (Self::Enum(words), Value::Text(word)) => {
@@ -151,6 +151,7 @@ impl FieldType {
             Self::Time => "time",
             Self::Enum(_) => "enum",
             Self::Ref(_) => "ref",
+            Self::Sealed(_) => "sealed",
             Self::Subject => "subject",
             Self::Identifier(_) => "identifier",
             Self::Share => "share",

@@ -109,6 +109,10 @@ endpoints! {
     CreateChallenge = Post "/v1/session/challenge" Open "session" "A challenge for an operator to sign";
     /// A token for a signed challenge.
     CreateSession = Post "/v1/session" Open "session" "A session token for a signed challenge";
+    /// Seals a field group.
+    SealGroup = Post "/v1/vault/groups" Token "vault" "Seal a field group in the vault of the node's member";
+    /// The envelope of a released access.
+    GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
     /// Checks a proof.
     Verify = Post "/v1/verify" Open "verification" "Check a proof against a trust bundle";
     /// Whether the process runs.

@@ -170,7 +170,7 @@ pub fn read(kind: &FieldKind, json: &Json, path: &str) -> Result<Value, JsonErro
         | FieldKind::Ref { .. }
         | FieldKind::Subject
         | FieldKind::Identifier { .. } => text("a text").map(Value::from),
-        FieldKind::Bytes { .. } | FieldKind::Digest => {
+        FieldKind::Bytes { .. } | FieldKind::Digest | FieldKind::Sealed { .. } => {
             let expected = "bytes in hexadecimal";
             let bytes = hex::decode(text(expected)?).ok();
             bytes.map(Value::Bytes).ok_or_else(|| wrong(expected))
@@ -217,6 +217,7 @@ pub fn read_text(kind: &FieldKind, text: &str, path: &str) -> Result<Value, Json
         | FieldKind::Identifier { .. }
         | FieldKind::Bytes { .. }
         | FieldKind::Digest
+        | FieldKind::Sealed { .. }
         | FieldKind::Date
         | FieldKind::Time
         | FieldKind::Share

@@ -18,6 +18,7 @@ pub mod record;
 pub mod session;
 pub mod status;
 pub mod transaction;
+pub mod vault;
 
 pub use endpoint::{Access, Endpoint, Method};
 pub use problem::{Problem, ProblemBody};

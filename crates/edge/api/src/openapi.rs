@@ -13,7 +13,7 @@ use utoipa::openapi::{
 use crate::endpoint::{Access, Endpoint, Method};
 use crate::transaction::WAIT_MS_MAX;
 use crate::{
-    CBOR, COSE, ProblemBody, block, explain, package, record, session, status, transaction,
+    CBOR, COSE, ProblemBody, block, explain, package, record, session, status, transaction, vault,
 };
 
 const JSON: &str = "application/json";
@@ -74,6 +74,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<transaction::Submitted>(&mut all);
     add::<transaction::BatchSubmitted>(&mut all);
     add::<transaction::ReceiptInfo>(&mut all);
+    add::<vault::SealRequest>(&mut all);
+    add::<vault::SealedInfo>(&mut all);
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
@@ -231,7 +233,7 @@ fn path_schema(path: &str, name: &str) -> RefOr<Schema> {
     match name {
         "height" => height(),
         "id" if path.starts_with("/v1/receipts/") => pattern(DIGEST),
-        "key" => {
+        "key" | "access" => {
             let schema = ObjectBuilder::new().schema_type(Type::String);
             schema.min_length(Some(1)).max_length(Some(256)).into()
         }
@@ -298,6 +300,18 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::CreateSession => {
             let problems = &["401", "403", "413", "415"][..];
             (Vec::new(), Some((COSE, binary())), json::<session::Session>(), problems)
+        }
+        Endpoint::SealGroup => {
+            let request = Some((JSON, refers::<vault::SealRequest>()));
+            (
+                Vec::new(),
+                request,
+                json::<vault::SealedInfo>(),
+                &["403", "404", "409", "413", "415"][..],
+            )
+        }
+        Endpoint::GetEnvelope => {
+            (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"][..])
         }
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));

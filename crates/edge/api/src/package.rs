@@ -41,6 +41,9 @@ pub struct PackageInfo {
     pub package: PackageSummary,
     /// Roles by full name.
     pub roles: BTreeMap<String, TextInfo>,
+    /// Encrypted field groups by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub groups: BTreeMap<String, GroupInfo>,
     /// Registers by name.
     pub registers: BTreeMap<String, RegisterInfo>,
     /// Actions by name.
@@ -61,6 +64,17 @@ pub struct ParameterInfo {
     pub field: FieldInfo,
     /// Its value.
     pub value: serde_json::Value,
+}
+
+/// A field group: fields that are encrypted together and opened together, by a recorded access.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct GroupInfo {
+    /// Title.
+    pub title: TextInfo,
+    /// Role whose members' vaults keep it.
+    pub steward: String,
+    /// Fields by name.
+    pub fields: BTreeMap<String, FieldInfo>,
 }
 
 /// A register.
@@ -151,6 +165,11 @@ pub enum FieldKind {
     Ref {
         /// The register.
         register: String,
+    },
+    /// The commitment to an encrypted field group, 32 bytes in hexadecimal.
+    Sealed {
+        /// The group.
+        group: String,
     },
     /// Id of a subject.
     Subject,

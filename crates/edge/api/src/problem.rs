@@ -104,6 +104,26 @@ problems! {
     NoSuchPackage = 404 "no-such-package", "应用包不存在或未生效", "no such package is in force";
     /// No such register in the package.
     NoSuchRegister = 404 "no-such-register", "登记簿不存在", "the package has no such register";
+    /// The node keeps no vault.
+    NoVault = 404 "no-vault", "本节点没有保险库", "this node keeps no vault";
+    /// No such field group in the package.
+    NoSuchGroup = 404 "no-such-group", "字段组不存在", "the package has no such field group";
+    /// The register has no field for the group.
+    GroupElsewhere = 400 "group-elsewhere", "该登记簿没有此字段组", "the register holds no such group";
+    /// The values do not fit the group's fields.
+    GroupInvalid = 400 "group-invalid", "字段组的内容不符合要求", "the values do not fit the group's fields";
+    /// The caller is not of the node's member, or lacks the role of the group's steward.
+    NotSteward = 403 "not-steward", "仅限本单位有该字段组主责角色的经办人", "only officers of the node's member with the role of the group's steward";
+    /// Something else was sealed for the same request.
+    RequestDiffers = 409 "request-differs", "同一请求号已用于其他内容", "another group was sealed for the same request";
+    /// The access is not released, or its release is not final.
+    NotReleased = 404 "not-released", "该调用尚未放行", "the access is not released";
+    /// The caller is not of the member that asked.
+    NotReader = 403 "not-reader", "仅限提出调用的单位领取", "only the member that asked may fetch it";
+    /// The envelope was dropped after its time.
+    EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
+    /// The vault cannot answer now.
+    VaultClosed = 503 "vault-closed", "保险库暂不可用", "the vault does not answer now";
     /// This node lacks a part of history.
     HistoryIncomplete = 503 "history-incomplete", "本节点的历史数据尚不完整", "this node does not hold that part of history yet";
     /// No finality certificate is held yet.

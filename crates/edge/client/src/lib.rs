@@ -29,16 +29,20 @@ mod events;
 mod explain;
 mod input;
 mod proof;
+mod read;
 mod select;
 mod session;
 mod submit;
 mod transport;
+mod vault;
 
 pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
 pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
+pub use read::{Basis, Read, Reading};
 pub use select::Select;
 pub use submit::{Signed, call};
+pub use vault::open_envelope;
 
 pub use chaincity_api as api;

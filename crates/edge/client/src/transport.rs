@@ -197,13 +197,14 @@ impl Transport {
     ) -> Result<Response<ureq::Body>, ClientError> {
         let url = format!("{}{}", node.url, ask.address());
         let token = node.token().filter(|_| ask.endpoint.access() == chaincity_api::Access::Token);
+        let bearer = token.map(|token| format!("Bearer {token}"));
         let failed = |source| unreachable(node, source);
         let silent = timeout.is_none().then_some(crate::events::SILENCE_MAX);
         let mut response = match ask.endpoint.method() {
             Method::Get => {
                 let mut request = self.agent.get(url);
-                if let Some(token) = token {
-                    request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+                if let Some(bearer) = bearer {
+                    request = request.header(header::AUTHORIZATION, bearer);
                 }
                 if let Some(height) = last_event {
                     request = request.header("Last-Event-ID", height.to_string());
@@ -213,7 +214,10 @@ impl Transport {
             }
             Method::Post => {
                 let (media, bytes) = ask.body.as_ref().map_or(("", [].as_slice()), |(m, b)| (m, b));
-                let request = self.agent.post(url).header(header::CONTENT_TYPE, media);
+                let mut request = self.agent.post(url).header(header::CONTENT_TYPE, media);
+                if let Some(bearer) = bearer {
+                    request = request.header(header::AUTHORIZATION, bearer);
+                }
                 let config = request.config().timeout_global(timeout);
                 config.build().send(bytes).map_err(failed)?
             }

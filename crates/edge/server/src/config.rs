@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chaincity_vault::Vault;
+
 /// Configuration of the interface.
 #[derive(Clone)]
 pub struct Config {
@@ -16,6 +18,8 @@ pub struct Config {
     /// An address of its own for metrics, in plain HTTP, with no token: choose one that only the
     /// monitoring system reaches. `/metrics` on [`Config::listen`] answers loopback callers only.
     pub metrics: Option<SocketAddr>,
+    /// The vault of the node's member, if it keeps one.
+    pub vault: Option<Arc<Vault>>,
     /// Bounds.
     pub limits: Limits,
     /// Adds other parts' metrics, in Prometheus' text format.
@@ -26,7 +30,8 @@ impl Config {
     /// Plain HTTP on `listen` with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
-        Self { listen, tls: None, metrics: None, limits: Limits::default(), more_metrics: None }
+        let limits = Limits::default();
+        Self { listen, tls: None, metrics: None, vault: None, limits, more_metrics: None }
     }
 }
 
@@ -36,6 +41,7 @@ impl fmt::Debug for Config {
             .field("listen", &self.listen)
             .field("tls", &self.tls)
             .field("metrics", &self.metrics)
+            .field("vault", &self.vault)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

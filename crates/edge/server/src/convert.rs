@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary};
 use chaincity_api::package::{
-    ActionInfo, FieldInfo, FieldKind, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
+    ActionInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
     ParameterInfo, RegisterInfo, TextInfo,
 };
 use chaincity_api::record::Record;
@@ -13,7 +13,7 @@ use chaincity_crypto::hash;
 use chaincity_history::StoredBlock;
 use chaincity_package::json;
 use chaincity_package::model::{
-    Action, Field, FieldType, KeyRule, Package, Register, Retention, Text,
+    Action, Field, FieldType, Group, KeyRule, Package, Register, Retention, Text,
 };
 use chaincity_types::Timestamp;
 use chaincity_types::wire::Version;
@@ -80,6 +80,7 @@ pub(crate) fn package_info(package: &Package) -> PackageInfo {
     PackageInfo {
         package: package_summary(package),
         roles: map(&package.roles, text),
+        groups: map(&package.groups, group),
         registers: map(&package.registers, register),
         actions: map(&package.actions, action),
         parameters: map(&package.parameters, |parameter| ParameterInfo {
@@ -96,6 +97,14 @@ fn map<A, B>(from: &BTreeMap<String, A>, with: impl Fn(&A) -> B) -> BTreeMap<Str
 
 fn text(text: &Text) -> TextInfo {
     TextInfo { zh: text.zh.clone(), en: text.en.clone() }
+}
+
+fn group(group: &Group) -> GroupInfo {
+    GroupInfo {
+        title: text(&group.title),
+        steward: group.steward.clone(),
+        fields: map(&group.fields, field),
+    }
 }
 
 fn register(register: &Register) -> RegisterInfo {
@@ -164,6 +173,7 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Time => FieldKind::Time,
         FieldType::Enum(words) => FieldKind::Enum { words: words.clone() },
         FieldType::Ref(register) => FieldKind::Ref { register: register.clone() },
+        FieldType::Sealed(group) => FieldKind::Sealed { group: group.clone() },
         FieldType::Subject => FieldKind::Subject,
         FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.clone() },
         FieldType::Share => FieldKind::Share,

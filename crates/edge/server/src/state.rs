@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chaincity_pipeline::NodeApi;
 use chaincity_types::Digest;
+use chaincity_vault::Vault;
 use tokio::sync::{Semaphore, watch};
 
 use crate::config::{Config, Limits};
@@ -17,6 +18,7 @@ pub(crate) struct Shared {
     pub(crate) node: Arc<dyn NodeApi>,
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) ledger: Digest,
+    pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) sessions: Sessions,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
@@ -42,6 +44,7 @@ impl Shared {
             ledger: node.status().ledger,
             node,
             reader,
+            vault: config.vault.clone(),
             sessions,
             metrics: Metrics::new(),
             requests: Semaphore::new(limits.requests_max),

@@ -45,7 +45,7 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
         | FieldType::Ref(_)
         | FieldType::Subject
         | FieldType::Identifier(_) => Some(Affinity::Text),
-        FieldType::Digest => Some(Affinity::Blob),
+        FieldType::Digest | FieldType::Sealed(_) => Some(Affinity::Blob),
         FieldType::Bytes(max) => {
             if *max <= BYTES_MAX {
                 Some(Affinity::Blob)
@@ -79,7 +79,7 @@ pub(crate) fn held<'v>(kind: &FieldType, value: &'v Value) -> Option<ValueRef<'v
             | FieldType::Identifier(_),
             Value::Text(text),
         ) => Some(ValueRef::Text(text.as_bytes())),
-        (FieldType::Bytes(_) | FieldType::Digest, Value::Bytes(bytes)) => {
+        (FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_), Value::Bytes(bytes)) => {
             Some(ValueRef::Blob(bytes))
         }
         _ => None,

@@ -195,7 +195,7 @@ impl<'k> Sale<'k> {
             ("unit", unit.number.as_str().into()),
             ("to", sole(&acquirer.0)),
             ("basis", "存量房买卖合同；契税完税凭证；买卖双方身份证明；不动产权属证书".into()),
-            ("price", Value::Int(100_000_000)),
+            ("deal", Value::Bytes(vec![0x5a; 32])),
         ]);
         Some(Self { at, buyer, input, seller: citizens.get(owner)?, acquirer })
     }

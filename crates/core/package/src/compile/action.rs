@@ -75,7 +75,7 @@ impl Compiler {
         }
         let input = self.fields(&format!("{place}.input"), &doc.input);
         for (name, field) in &input {
-            self.check_reference(&format!("{place}.input.{name}"), &field.kind, &package.registers);
+            self.check_reference(&format!("{place}.input.{name}"), &field.kind, package);
         }
         let input_type = input
             .iter()

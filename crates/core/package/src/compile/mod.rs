@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chaincity_types::{Reject, Value};
 
 use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, SequenceDoc, TextDoc};
-use crate::model::{Field, FieldType, Package, Parameter, Register, Sequence, SequencePart, Text};
+use crate::model::{Field, FieldType, Group, Package, Parameter, Sequence, SequencePart, Text};
 use crate::problem::Problem;
 use crate::rule::{Environment, Expr, Fuel, Names, RuleError, Type, is_name};
 
@@ -22,6 +22,8 @@ use crate::rule::{Environment, Expr, Fuel, Names, RuleError, Type, is_name};
 pub const ROLES_MAX: usize = 64;
 /// Most registers of a package.
 pub const REGISTERS_MAX: usize = 64;
+/// Most field groups of a package.
+const GROUPS_MAX: usize = 64;
 /// Most fields of a register or an input.
 pub const FIELDS_MAX: usize = 100;
 /// Most indexes of a register: each costs a state write where a record changes.
@@ -178,6 +180,7 @@ impl Compiler {
             roles: BTreeMap::new(),
             parameters: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            groups: BTreeMap::new(),
             registers: BTreeMap::new(),
             actions: BTreeMap::new(),
         };
@@ -193,6 +196,7 @@ impl Compiler {
         let size = doc.canonical().len();
         if !self.bounded("package", size, DOCUMENT_BYTES_MAX)
             || !self.bounded("roles", doc.roles.len(), ROLES_MAX)
+            || !self.bounded("groups", doc.groups.len(), GROUPS_MAX)
             || !self.bounded("registers", doc.registers.len(), REGISTERS_MAX)
             || !self.bounded("actions", doc.actions.len(), ACTIONS_MAX)
             || !self.bounded("guards", doc.guards.len(), GUARD_SETS_MAX)
@@ -216,11 +220,12 @@ impl Compiler {
             package.roles.insert(role.name.clone(), text(&role.title));
         }
         self.constants(doc, &mut package);
+        self.groups(doc, &mut package);
         for register in &doc.registers {
             let compiled = self.register(register, &package);
             package.registers.insert(register.name.clone(), compiled);
         }
-        self.check_references(&package.registers);
+        self.check_references(&package);
         self.guard_sets(doc);
         for action in &doc.actions {
             let compiled = self.action(action, doc, &package);
@@ -251,6 +256,35 @@ impl Compiler {
                     self.unknown(&format!("{place}.on[{i}]"), ("业务动作", "action"), on);
                 }
             }
+        }
+    }
+
+    /// Field groups. Their values are opened outside the ledger, so nothing in them refers into it.
+    fn groups(&mut self, doc: &PackageDoc, package: &mut Package) {
+        self.check_twice("groups", doc.groups.iter().map(|group| group.name.as_str()));
+        for group in &doc.groups {
+            let place = format!("groups.{}", group.name);
+            self.check_id(&place, &group.name);
+            if !package.roles.contains_key(&group.steward) {
+                self.unknown(&format!("{place}.steward"), ("角色", "role"), &group.steward);
+            }
+            let fields = self.fields(&format!("{place}.fields"), &group.fields);
+            for (name, field) in &fields {
+                if refers(&field.kind) {
+                    self.report(Problem::error(
+                        "bad-type",
+                        format!("{place}.fields.{name}"),
+                        (
+                            "字段组内不得有 ref 或 sealed",
+                            "a field group holds neither `ref` nor `sealed`",
+                        ),
+                        ("引用放在登记簿的字段里", "put what refers into the register's fields"),
+                    ));
+                }
+            }
+            let (name, steward) = (group.name.clone(), group.steward.clone());
+            let compiled = Group { name: name.clone(), title: text(&group.title), steward, fields };
+            package.groups.insert(name, compiled);
         }
     }
 
@@ -354,32 +388,43 @@ impl Compiler {
         fields
     }
 
-    fn check_references(&mut self, registers: &BTreeMap<String, Register>) {
-        for register in registers.values() {
+    fn check_references(&mut self, package: &Package) {
+        for register in package.registers.values() {
             for (name, field) in &register.fields {
                 let place = format!("registers.{}.fields.{name}", register.name);
-                self.check_reference(&place, &field.kind, registers);
+                self.check_reference(&place, &field.kind, package);
             }
         }
     }
 
-    pub(crate) fn check_reference(
-        &mut self,
-        place: &str,
-        kind: &FieldType,
-        registers: &BTreeMap<String, Register>,
-    ) {
+    /// Whether the registers and field groups that a type names are there.
+    pub(crate) fn check_reference(&mut self, place: &str, kind: &FieldType, package: &Package) {
         if let FieldType::Ref(register) = kind {
-            if !registers.contains_key(register) {
+            if !package.registers.contains_key(register) {
                 self.unknown(place, ("登记簿", "register"), register);
             }
+        } else if let FieldType::Sealed(group) = kind {
+            if !package.groups.contains_key(group) {
+                self.unknown(place, ("字段组", "field group"), group);
+            }
         } else if let FieldType::List(item, _) = kind {
-            self.check_reference(place, item, registers);
+            self.check_reference(place, item, package);
         } else if let FieldType::Map(fields) = kind {
             for field in fields.values() {
-                self.check_reference(place, &field.kind, registers);
+                self.check_reference(place, &field.kind, package);
             }
         }
+    }
+}
+
+/// Whether a type names a register or a field group.
+fn refers(kind: &FieldType) -> bool {
+    if let FieldType::List(item, _) = kind {
+        refers(item)
+    } else if let FieldType::Map(fields) = kind {
+        fields.values().any(|field| refers(&field.kind))
+    } else {
+        matches!(kind, FieldType::Ref(_) | FieldType::Sealed(_))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::doc::{
-    ActionDoc, ComputedDoc, DocumentError, EffectDoc, GuardDoc, GuardSetDoc, IndexDoc,
+    ActionDoc, ComputedDoc, DocumentError, EffectDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc,
     InvariantDoc, LetDoc, MandateDoc, PACKED_BYTES_MAX, ParameterDoc, RegisterDoc, RequireDoc,
     RoleDoc, SequenceDoc, SetDoc,
 };
@@ -264,6 +264,49 @@ fn what_follows_a_closing_needs_a_reference_with_an_index() {
     assert_eq!(with("owner", "refuse", true), ["unknown-name"]);
     assert_eq!(codes(|d| d.registers[0].retention = "a while".into()), ["bad-retention"]);
     assert!(codes(|d| d.registers[0].retention = "30 years".into()).is_empty());
+}
+
+#[test]
+fn a_field_group_is_seen_as_a_commitment_and_refers_to_nothing() {
+    let sealed = |doc: &mut PackageDoc, ty: &str| {
+        doc.groups.push(GroupDoc {
+            name: "deal".into(),
+            steward: "a.b".into(),
+            fields: vec![field("price", "fen"), field("banks", ty)],
+            ..GroupDoc::default()
+        });
+        doc.registers[0].fields.push(field("deal", "sealed(deal)?"));
+        action(doc).input.push(field("deal", "sealed(deal)?"));
+    };
+    let whole = compile(&doc(|doc| {
+        sealed(doc, "list(text(60), max 9)?");
+        let that = "input.deal == null || size(input.deal) == 32".into();
+        action(doc).guards[0].that = that;
+    }));
+    assert_eq!(whole.unwrap().groups["deal"].fields["price"].kind, FieldType::Fen);
+    let of_fields =
+        |doc: &mut PackageDoc| action(doc).guards[0].that = "input.deal.price > 0".into();
+    let spoiled = codes(|doc| {
+        sealed(doc, "int?");
+        of_fields(doc);
+    });
+    assert_eq!(spoiled, ["rule"]);
+    for ty in ["ref(item)?", "sealed(deal)?", "list(map(a: ref(item)), max 3)?"] {
+        assert_eq!(codes(|doc| sealed(doc, ty)), ["bad-type"], "{ty}");
+    }
+    assert_eq!(codes(|doc| action(doc).input.push(field("x", "sealed(deal)?"))), ["unknown-name"]);
+    let strangers = codes(|doc| {
+        sealed(doc, "int?");
+        doc.groups[0].steward = "a.c".into();
+    });
+    assert_eq!(strangers, ["unknown-name"]);
+    assert_eq!(
+        codes(|doc| {
+            sealed(doc, "int?");
+            sealed(doc, "int?");
+        })[0],
+        "twice"
+    );
 }
 
 #[test]

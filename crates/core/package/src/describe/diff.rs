@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doc::{
-    ActionDoc, FieldDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc, ParameterDoc, RegisterDoc,
-    RoleDoc, SequenceDoc,
+    ActionDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc, ParameterDoc,
+    RegisterDoc, RoleDoc, SequenceDoc,
 };
 use crate::model::Text;
 
@@ -31,7 +31,17 @@ macro_rules! named {
     ($($ty:ty),*) => { $(impl Named for $ty { fn name(&self) -> &str { &self.name } })* };
 }
 
-named!(RoleDoc, RegisterDoc, GuardSetDoc, ActionDoc, FieldDoc, IndexDoc, ParameterDoc, SequenceDoc);
+named!(
+    RoleDoc,
+    GroupDoc,
+    RegisterDoc,
+    GuardSetDoc,
+    ActionDoc,
+    FieldDoc,
+    IndexDoc,
+    ParameterDoc,
+    SequenceDoc
+);
 
 /// Every change from `old` to `new`, in the order of the document.
 #[must_use]
@@ -53,6 +63,10 @@ pub fn diff(old: &PackageDoc, new: &PackageDoc) -> Vec<Change> {
         changes.rule(&place, ("值", "value"), &before.value, &after.value);
     }
     changes.parts("sequences", ("编号", "sequence"), &old.sequences, &new.sequences, false);
+    changes.parts("groups", ("字段组", "field group"), &old.groups, &new.groups, true);
+    for (before, after) in pairs(&old.groups, &new.groups) {
+        changes.group(before, after);
+    }
     changes.parts("registers", ("登记簿", "register"), &old.registers, &new.registers, true);
     for (before, after) in pairs(&old.registers, &new.registers) {
         changes.register(before, after);
@@ -128,6 +142,13 @@ impl Changes {
         }
     }
 
+    fn group(&mut self, old: &GroupDoc, new: &GroupDoc) {
+        let place = format!("groups.{}", new.name);
+        self.value(&place, ("名称", "title"), &old.title, &new.title);
+        self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
+        self.fields(&place, &old.fields, &new.fields);
+    }
+
     fn register(&mut self, old: &RegisterDoc, new: &RegisterDoc) {
         let place = format!("registers.{}", new.name);
         self.value(&place, ("名称", "title"), &old.title, &new.title);
@@ -142,13 +163,25 @@ impl Changes {
                 format!("key was `{zh}`, becomes `{en}`"),
             );
         }
+        self.fields(&place, &old.fields, &new.fields);
+        if old.indexes != new.indexes {
+            self.breaking(&place, "索引有改动".to_owned(), "its indexes changed".to_owned());
+        }
+        self.value(&place, ("计算字段", "computed fields"), &old.computed, &new.computed);
+        self.value(&place, ("约束", "invariants"), &old.invariants, &new.invariants);
+        self.value(&place, ("注销规则", "what follows a closing"), &old.on_close, &new.on_close);
+        self.value(&place, ("定时器", "timers"), &old.timers, &new.timers);
+    }
+
+    /// Fields of stored records.
+    fn fields(&mut self, place: &str, old: &[FieldDoc], new: &[FieldDoc]) {
         let fields = format!("{place}.fields");
-        self.parts(&fields, ("字段", "field"), &old.fields, &new.fields, true);
-        for (before, after) in pairs(&old.fields, &new.fields) {
+        self.parts(&fields, ("字段", "field"), old, new, true);
+        for (before, after) in pairs(old, new) {
             self.field(&format!("{fields}.{}", after.name), before, after);
         }
-        let known: BTreeSet<&str> = old.fields.iter().map(|field| field.name.as_str()).collect();
-        for field in new.fields.iter().filter(|field| !known.contains(field.name.as_str())) {
+        let known: BTreeSet<&str> = old.iter().map(|field| field.name.as_str()).collect();
+        for field in new.iter().filter(|field| !known.contains(field.name.as_str())) {
             if !field.ty.trim_end().ends_with('?') {
                 self.breaking(
                     &format!("{fields}.{}", field.name),
@@ -157,13 +190,6 @@ impl Changes {
                 );
             }
         }
-        if old.indexes != new.indexes {
-            self.breaking(&place, "索引有改动".to_owned(), "its indexes changed".to_owned());
-        }
-        self.value(&place, ("计算字段", "computed fields"), &old.computed, &new.computed);
-        self.value(&place, ("约束", "invariants"), &old.invariants, &new.invariants);
-        self.value(&place, ("注销规则", "what follows a closing"), &old.on_close, &new.on_close);
-        self.value(&place, ("定时器", "timers"), &old.timers, &new.timers);
     }
 
     fn field(&mut self, place: &str, old: &FieldDoc, new: &FieldDoc) {

@@ -38,6 +38,7 @@ pub fn page(doc: &PackageDoc) -> String {
         page.action(action, doc);
     }
     page.matrix(doc);
+    page.groups(doc);
     page.section("登记簿", "Registers");
     for register in &doc.registers {
         page.register(register, doc);
@@ -55,6 +56,12 @@ fn both(text: &TextDoc) -> String {
 
 fn link(action: &ActionDoc) -> String {
     format!("<a href=\"#action-{}\">{}</a>", escape(&action.name), both(&action.title))
+}
+
+/// A role by its title.
+fn role(doc: &PackageDoc, name: &str) -> String {
+    let title = doc.roles.iter().find(|role| role.name == name).map(|role| both(&role.title));
+    title.unwrap_or_else(|| code(name))
 }
 
 fn code(text: &str) -> String {
@@ -109,11 +116,7 @@ impl Page {
         self.heading(3, Some(&format!("action-{}", action.name)), &action.title);
         self.put("<table>\n");
         self.row("名称", "Name", &code(&action.name));
-        let role = |name: &String| {
-            let title = doc.roles.iter().find(|role| role.name == *name).map(|r| both(&r.title));
-            title.unwrap_or_else(|| code(name))
-        };
-        let who: Vec<String> = action.by.iter().map(role).collect();
+        let who: Vec<String> = action.by.iter().map(|name| role(doc, name)).collect();
         self.row("经办", "Who", &who.join("<br>"));
         let laws: Vec<String> = action.law.iter().map(|law| escape(law)).collect();
         self.row("法律依据", "Law", &laws.join("；"));
@@ -137,6 +140,22 @@ impl Page {
         self.row("效果", "Effects", &effects(&action.effects));
         self.row("涉及登记簿", "Registers", &registers(action, doc));
         self.put("</table>\n</section>\n");
+    }
+
+    /// What is encrypted together, and whose vault keeps it.
+    fn groups(&mut self, doc: &PackageDoc) {
+        if doc.groups.is_empty() {
+            return;
+        }
+        self.section("字段组（加密）", "Field groups (encrypted)");
+        for group in &doc.groups {
+            self.heading(3, Some(&format!("group-{}", group.name)), &group.title);
+            self.put("<table>\n");
+            self.row("名称", "Name", &code(&group.name));
+            self.row("主责", "Steward", &role(doc, &group.steward));
+            self.row("字段", "Fields", &fields(&group.fields));
+            self.put("</table>\n");
+        }
     }
 
     /// What blocks what: each guard set with the actions for which it stands. As a list, since a
@@ -167,9 +186,7 @@ impl Page {
         self.heading(3, Some(&format!("register-{}", register.name)), &register.title);
         self.put("<table>\n");
         self.row("名称", "Name", &code(&register.name));
-        let steward = doc.roles.iter().find(|role| role.name == register.steward);
-        let steward = steward.map_or_else(|| code(&register.steward), |role| both(&role.title));
-        self.row("主责", "Steward", &steward);
+        self.row("主责", "Steward", &role(doc, &register.steward));
         let source = register.source.as_deref().map(code).unwrap_or_default();
         self.row("来源系统接口", "Source", &source);
         self.row("主键", "Key", &code(&register.key));

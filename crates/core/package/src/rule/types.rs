@@ -86,7 +86,7 @@ impl Type {
             | FieldType::Ref(_)
             | FieldType::Subject
             | FieldType::Identifier(_) => Self::String,
-            FieldType::Bytes(_) | FieldType::Digest => Self::Bytes,
+            FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => Self::Bytes,
             FieldType::Date => Self::Date,
             FieldType::Time => Self::Time,
             FieldType::Share => Self::share(),

@@ -83,6 +83,16 @@ pub(super) struct ParameterText {
     pub(super) en: String,
 }
 
+/// `groups/*.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct GroupFile {
+    pub(super) group: Spanned<String>,
+    pub(super) title: Title,
+    pub(super) steward: Spanned<String>,
+    pub(super) fields: Ordered<Spanned<FieldText>>,
+}
+
 /// `registers/*.yaml`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

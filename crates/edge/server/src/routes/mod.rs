@@ -9,6 +9,7 @@ mod receipts;
 mod records;
 mod session;
 mod submit;
+mod vault;
 mod verify;
 
 use std::sync::Arc;
@@ -68,6 +69,8 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::FollowEvents => get(events::follow),
         Endpoint::CreateChallenge => post(session::challenge),
         Endpoint::CreateSession => post(session::create),
+        Endpoint::SealGroup => post(vault::seal),
+        Endpoint::GetEnvelope => get(vault::envelope),
         Endpoint::Verify => post(verify::verify),
         Endpoint::GetLive => get(node::live),
         Endpoint::GetReady => get(node::ready),

@@ -1,0 +1,158 @@
+//! `chaincity read`: asks for encrypted groups of a record on the ledger, waits for the release, and
+//! opens what the steward sealed for this one reading.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use chaincity_client::{Basis, Read, Reading};
+use chaincity_package::json;
+use clap::Args;
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use crate::connection::Connection;
+use crate::exit::Exit;
+use crate::failure::{Failure, settle};
+use crate::output::Output;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// 应用包 · the package
+    package: String,
+    /// 登记簿 · the register
+    register: String,
+    /// 记录主键 · the record's key
+    record: String,
+    /// 字段组，逗号分隔 · the groups, comma-separated
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required = true)]
+    groups: Vec<String>,
+    /// 提供单位（成员） · the member that keeps the data
+    #[arg(long, value_name = "ID")]
+    steward: String,
+    /// 提供单位的节点地址；默认与 --node 相同 · address of the steward's node; that of --node by default
+    #[arg(long, value_name = "URL")]
+    steward_node: Option<String>,
+    /// 使用目的，须与授权或同意一致 · the purpose, the same as that of the grant or consent
+    #[arg(long, value_name = "TEXT")]
+    purpose: String,
+    /// 业务号（案号） · number of the case
+    #[arg(long, value_name = "ID")]
+    case: Option<String>,
+    /// 所依授权 · the grant that it rests on
+    #[arg(long, value_name = "NUMBER", conflicts_with = "consent")]
+    grant: Option<String>,
+    /// 所依同意；两者皆无时查阅本人信息 · the consent; with neither, a subject reads what is about himself
+    #[arg(long, value_name = "NUMBER")]
+    consent: Option<String>,
+    /// 等待放行的秒数 · seconds to wait for the release
+    #[arg(long, value_name = "N", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(0..=3_600))]
+    wait: u64,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Shown {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<u64>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    groups: BTreeMap<String, Vec<Map<String, Json>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    zh: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    en: String,
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    let outcome = attempt(arguments, output);
+    settle(outcome, true, output)
+}
+
+fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
+    let client = arguments.connection.client()?;
+    let at_steward = arguments.steward_node.as_ref();
+    let steward = at_steward.map(|url| arguments.connection.with_node(url).client()).transpose()?;
+    let basis = match (&arguments.grant, &arguments.consent) {
+        (Some(grant), _) => Basis::Grant(grant.clone()),
+        (None, Some(consent)) => Basis::Consent(consent.clone()),
+        (None, None) => Basis::Subject,
+    };
+    let reading = Reading {
+        steward: arguments.steward.clone(),
+        package: arguments.package.clone(),
+        register: arguments.register.clone(),
+        record: arguments.record.clone(),
+        groups: arguments.groups.clone(),
+        purpose: arguments.purpose.clone(),
+        case: arguments.case.clone(),
+        basis,
+    };
+    let wait = Duration::from_secs(arguments.wait);
+    let read = client.read(&reading, steward.as_ref().unwrap_or(&client), wait)?;
+    let (shown, exit) = shown(read);
+    output.report(&shown, for_person)?;
+    Ok(exit)
+}
+
+fn shown(read: Read) -> (Shown, Exit) {
+    let mut shown = Shown {
+        state: "released",
+        access: None,
+        version: None,
+        groups: BTreeMap::new(),
+        code: None,
+        zh: String::new(),
+        en: String::new(),
+    };
+    let exit = match read {
+        Read::Opened { access, version, groups } => {
+            (shown.access, shown.version) = (Some(access), Some(version));
+            for (group, fields) in groups {
+                shown.groups.entry(group).or_default().push(json::from_fields(&fields));
+            }
+            Exit::Ok
+        }
+        Read::Refused { access, code, zh, en } => {
+            shown.state = "refused";
+            (shown.access, shown.code) = (Some(access), Some(code));
+            (shown.zh, shown.en) = (zh, en);
+            Exit::Rejected
+        }
+        Read::Rejected { code } => {
+            (shown.state, shown.code) = ("rejected", Some(code));
+            Exit::Rejected
+        }
+        Read::Unanswered { access } => {
+            (shown.state, shown.access) = ("unanswered", Some(access));
+            Exit::Negative
+        }
+    };
+    (shown, exit)
+}
+
+fn for_person(shown: &Shown) -> Vec<String> {
+    let mut lines = vec![match shown.state {
+        "released" => "已放行 · released".to_owned(),
+        "refused" => "被拒绝 · refused".to_owned(),
+        "rejected" => "未受理 · rejected".to_owned(),
+        _ => "尚未答复 · not answered".to_owned(),
+    }];
+    lines.extend(shown.code.as_ref().map(|code| format!("  {code}  {} · {}", shown.zh, shown.en)));
+    for (group, instances) in &shown.groups {
+        lines.push(format!("  {group}"));
+        for (name, value) in instances.iter().flatten() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            lines.push(format!("    {name}: {text}"));
+        }
+    }
+    lines.extend(shown.access.as_ref().map(|access| format!("  调用编号 · access: {access}")));
+    lines
+}

@@ -1,0 +1,77 @@
+//! The vault that a node keeps for its member, and the agent that answers accesses out of it.
+
+use std::sync::Arc;
+
+use chaincity_pipeline::NodeApi;
+use chaincity_query::ReadModel;
+use chaincity_release::Agent;
+use chaincity_types::Value;
+use chaincity_types::wire::LogicalKey;
+use chaincity_vault::{Passphrase, Vault, VaultError};
+use futures::executor::block_on;
+
+use crate::city::read_key;
+use crate::fault::Fault;
+use crate::node_config::Keeping;
+
+/// Opens the vault that `node.toml` names.
+///
+/// # Errors
+/// With the vault's code when it is missing, in use or damaged, or the passphrase is another's.
+pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
+    let closed = |error: VaultError| refused(&keeping.folder, &error);
+    let passphrase = Passphrase::from_file(&keeping.passphrase).map_err(closed)?;
+    Vault::open(&keeping.folder, &passphrase).map_err(closed)
+}
+
+/// A vault that cannot be used, as a person is told.
+pub(crate) fn refused(folder: &std::path::Path, error: &VaultError) -> Fault {
+    let folder = folder.display();
+    Fault::Refused {
+        code: error.code(),
+        zh: format!("保险库 `{folder}` 不可用"),
+        en: format!("the vault `{folder}` cannot be used"),
+        detail: Some(error.to_string()),
+    }
+}
+
+/// Starts the agent on a thread of its own, if the configuration names its key.
+///
+/// # Errors
+/// When the key cannot be read, or the operating system gives no thread.
+pub(crate) fn start_agent(
+    keeping: &Keeping,
+    node: &Arc<dyn NodeApi>,
+    model: &Arc<ReadModel>,
+    vault: &Arc<Vault>,
+) -> Result<(), Fault> {
+    let Some(path) = &keeping.agent else { return Ok(()) };
+    let key = read_key(path)?;
+    let (node, model, vault) = (Arc::clone(node), Arc::clone(model), Arc::clone(vault));
+    std::thread::Builder::new()
+        .name("chaincity-release".into())
+        .spawn(move || {
+            let member = own_member(&*node);
+            Agent::new(node, model, vault, key, member).run();
+        })
+        .map_err(Fault::io(path))?;
+    Ok(())
+}
+
+/// The member whose node this is, by the governance registers; waits until they are there.
+fn own_member(node: &dyn NodeApi) -> String {
+    loop {
+        let status = node.status();
+        let key = LogicalKey::Record {
+            package: "governance".to_owned(),
+            register: "node".to_owned(),
+            key: hex::encode(&status.node_key),
+        };
+        if let Ok(Some((_, version))) = block_on(node.record(key))
+            && let Some(member) = version.fields.get("member").and_then(Value::as_text)
+        {
+            return member.to_owned();
+        }
+        block_on(node.wait_above(status.height));
+    }
+}

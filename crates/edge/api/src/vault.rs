@@ -1,0 +1,44 @@
+//! Field groups: sealed before the transaction that names them, handed over after a final release.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Largest request to seal a group, in bytes of JSON.
+pub const SEAL_BYTES_MAX: usize = 256 * 1024;
+
+/// A group to seal in the vault of the node's member. The caller has the role of the group's steward
+/// and belongs to that member.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SealRequest {
+    /// Package identifier.
+    pub package: String,
+    /// The register whose record will hold the commitment.
+    pub register: String,
+    /// Name of the group.
+    pub group: String,
+    /// 64 hexadecimal digits drawn by the caller: asked again with the same ones and the same
+    /// values, the answer is the same commitment.
+    #[schema(pattern = "^[0-9a-fA-F]{64}$")]
+    pub request: String,
+    /// The group's fields, written as a record's.
+    #[schema(value_type = Object)]
+    pub values: serde_json::Map<String, serde_json::Value>,
+}
+
+impl std::fmt::Debug for SealRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SealRequest")
+            .field("package", &self.package)
+            .field("register", &self.register)
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A sealed group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SealedInfo {
+    /// What the transaction names in its place: the commitment, 64 hexadecimal digits.
+    pub commitment: String,
+}

@@ -1,0 +1,66 @@
+//! Field groups: sealing them before a transaction names them, and opening what was released.
+
+use std::collections::BTreeMap;
+
+use chaincity_api::vault::{SealRequest, SealedInfo};
+use chaincity_api::{Endpoint, Problem};
+use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
+use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_types::{Digest, Value, cbor};
+
+use crate::client::{Client, absent};
+use crate::error::ClientError;
+use crate::transport::Ask;
+
+impl Client {
+    /// Seals a field group in the vault of the member whose node is asked, and gives the commitment
+    /// that the transaction names.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; among the codes are `no-vault`, `not-steward`, `group-invalid`.
+    pub fn seal_group(&self, request: &SealRequest) -> Result<Digest, ClientError> {
+        let body = serde_json::to_vec(request)
+            .map_err(|error| ClientError::Setup(format!("the group is no JSON: {error}")))?;
+        let ask = Ask::new(Endpoint::SealGroup, &[]).body("application/json", body);
+        let sealed: SealedInfo = self.get(&ask)?;
+        Digest::from_hex(&sealed.commitment)
+            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))
+    }
+
+    /// The envelope of an access; `None` while it is not released. The steward's node is asked.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; among the codes are `not-reader`, `envelope-gone`.
+    pub fn envelope(&self, access: &str) -> Result<Option<Envelope>, ClientError> {
+        let reply = self.run(&Ask::new(Endpoint::GetEnvelope, &[access]));
+        let Some(reply) = absent(reply, Problem::NotReleased)? else { return Ok(None) };
+        let unreadable = |_| ClientError::answer(&reply.url, "an envelope that is none");
+        Envelope::from_bytes(&reply.bytes).map(Some).map_err(unreadable)
+    }
+}
+
+/// Opens the groups of an envelope. `expected` is what the reader knows of each from its access and
+/// from the ledger.
+///
+/// # Errors
+/// When the envelope holds other groups than those, or one does not open or does not fit its
+/// commitment.
+pub fn open_envelope(
+    key: &ReaderKey,
+    sealed: &Envelope,
+    expected: &[ReleaseContext],
+) -> Result<Vec<BTreeMap<String, Value>>, ClientError> {
+    let wrong = |text: &str| ClientError::answer("vault", text);
+    if sealed.groups.len() != expected.len() {
+        return Err(wrong("an envelope with other groups than those asked for"));
+    }
+    let mut opened = Vec::with_capacity(expected.len());
+    for (sealed, expected) in sealed.groups.iter().zip(expected) {
+        let group = envelope::open(key, sealed, expected)
+            .map_err(|error| wrong(&format!("a group that does not open: {error}")))?;
+        let value = cbor::decode(group.bytes(), GROUP_BYTES_MAX);
+        let Ok(Value::Map(fields)) = value else { return Err(wrong("a group that is no record")) };
+        opened.push(fields);
+    }
+    Ok(opened)
+}

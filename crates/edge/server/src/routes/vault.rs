@@ -1,0 +1,145 @@
+//! The steward's vault: groups sealed before the transaction that names them, and envelopes handed
+//! over after their release is final.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Extension, Request, State};
+use axum::response::Response;
+use chaincity_api::Problem;
+use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest, SealedInfo};
+use chaincity_crypto::PublicKey;
+use chaincity_package::model::{FieldType, Group, Register, Retention};
+use chaincity_package::{json, value};
+use chaincity_types::wire::LogicalKey;
+use chaincity_types::{Digest, Value, cbor};
+use chaincity_vault::{Place, Sealing, VaultError};
+use zeroize::Zeroizing;
+
+use crate::error::{Answer, Failure, fault};
+use crate::operator::{self, Operator};
+use crate::params::{self, Parameters};
+use crate::routes::{blocks, records};
+use crate::session::Caller;
+use crate::state::{Shared, blocking};
+
+const DAY_MS: u64 = 86_400_000;
+const CHINA_MS: u64 = 8 * 3_600_000;
+
+/// `POST /v1/vault/groups`.
+pub(crate) async fn seal(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answer<Json<SealedInfo>> {
+    let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
+    let asked: SealRequest = params::json(request, SEAL_BYTES_MAX).await?;
+    let request = params::digest(&asked.request, "`request`")?;
+    let package = records::find(&shared, &asked.package)?;
+    let register = records::register_of(&package, &asked.register)?;
+    let group = package.groups.get(&asked.group).ok_or(Problem::NoSuchGroup)?;
+    let holds = |kind: &FieldType| matches!(kind, FieldType::Sealed(name) if *name == asked.group);
+    if !register.fields.values().any(|field| holds(&field.kind)) {
+        return Err(Problem::GroupElsewhere.into());
+    }
+    check_steward(&shared, &caller, group).await?;
+    let bytes = encode(group, &asked, today(&shared))?;
+    let place = Place {
+        ledger: shared.ledger,
+        package: asked.package,
+        register: asked.register,
+        group: asked.group,
+    };
+    let permanent = is_permanent(register);
+    blocking(move || {
+        let bytes = &bytes;
+        let sealing = Sealing { request, place: &place, bytes, terms: &[], permanent };
+        let commitment = vault.seal(&sealing).map_err(|error| failure(&error))?;
+        Ok(Json(SealedInfo { commitment: commitment.to_string() }))
+    })
+    .await
+}
+
+/// `GET /v1/vault/envelopes/{access}`.
+pub(crate) async fn envelope(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Parameters(access): Parameters<String>,
+) -> Answer<Response> {
+    let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
+    let reader = operator_of(&shared, &caller).await?;
+    let key = LogicalKey::Record {
+        package: chaincity_release::PACKAGE.to_owned(),
+        register: chaincity_release::ACCESS.to_owned(),
+        key: access.clone(),
+    };
+    let (_, version) = shared.node.record(key).await?.ok_or(Problem::NotReleased)?;
+    let text = |name: &str| version.fields.get(name).and_then(Value::as_text);
+    if text("reader") != Some(&reader.member) {
+        return Err(Problem::NotReader.into());
+    }
+    if text("state") != Some("released") {
+        return Err(Problem::NotReleased.into());
+    }
+    let Some(Value::Bytes(released)) = version.fields.get("envelope") else {
+        return Err(Problem::NotReleased.into());
+    };
+    let released: [u8; 32] =
+        released.as_slice().try_into().map_err(|_length| fault("a release without a digest"))?;
+    let kept = blocking(move || vault.envelope(&access).map_err(|error| failure(&error))).await?;
+    let kept = kept.ok_or(Problem::EnvelopeGone)?;
+    // What the ledger does not name is not handed over.
+    if kept.digest() == Digest(released) {
+        Ok(blocks::cbor(&kept))
+    } else {
+        Err(Problem::NotReleased.into())
+    }
+}
+
+/// The caller must act for the member whose node this is, with the role of the group's steward.
+async fn check_steward(shared: &Shared, caller: &Caller, group: &Group) -> Answer<()> {
+    let key = shared.node.status().node_key;
+    let key = PublicKey::from_slice(&key).ok_or_else(|| fault("the node's own key is none"))?;
+    let own = operator::find(&*shared.node, &key).await?;
+    let officer = operator_of(shared, caller).await?;
+    let is_own = own.is_some_and(|own| own.member == officer.member);
+    if is_own && officer.roles.contains(&group.steward) {
+        Ok(())
+    } else {
+        Err(Problem::NotSteward.into())
+    }
+}
+
+async fn operator_of(shared: &Shared, caller: &Caller) -> Answer<Operator> {
+    let found = operator::find(&*shared.node, &caller.key).await?;
+    Ok(found.ok_or(Problem::OperatorInactive)?)
+}
+
+/// Checks the values against the group's fields and encodes them. No value is told in an error.
+fn encode(group: &Group, asked: &SealRequest, today: i32) -> Answer<Zeroizing<Vec<u8>>> {
+    let invalid = |place: String| Failure::because(Problem::GroupInvalid, place);
+    let given = json::to_fields(&group.fields, &asked.values)
+        .map_err(|problem| invalid(problem.to_string()))?;
+    let checked = value::check_fields(&group.fields, &given, today)
+        .map_err(|problem| invalid(problem.to_string()))?;
+    Ok(Zeroizing::new(cbor::encode(&Value::Map(checked))))
+}
+
+fn is_permanent(register: &Register) -> bool {
+    register.retention == Retention::Permanent
+}
+
+/// The day of block time in China, days since 1970.
+fn today(shared: &Shared) -> i32 {
+    let ms = shared.node.status().time.0.saturating_add(CHINA_MS);
+    i32::try_from(ms / DAY_MS).unwrap_or(i32::MAX)
+}
+
+fn failure(error: &VaultError) -> Failure {
+    match error {
+        VaultError::RequestDiffers | VaultError::Erased(_) => Problem::RequestDiffers.into(),
+        VaultError::Group(_) => Problem::GroupInvalid.into(),
+        VaultError::ErasuresPending => Problem::VaultClosed.into(),
+        _ => fault(error.code()),
+    }
+}

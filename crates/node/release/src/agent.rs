@@ -1,0 +1,314 @@
+//! The agent's rounds: which accesses wait, what is answered, and what came of it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use chaincity_crypto::cipher::Secret;
+use chaincity_crypto::suite::SecretKey;
+use chaincity_package::model::Package;
+use chaincity_pipeline::{NodeApi, NodeError};
+use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
+use chaincity_types::wire::{LogicalKey, Outcome, Version};
+use chaincity_types::{Digest, Height, Timestamp, Value};
+use chaincity_vault::{Vault, VaultError};
+use futures::executor::block_on;
+use rand::TryRng as _;
+use rand::rngs::SysRng;
+use zeroize::Zeroizing;
+
+use crate::answer::Refusal;
+use crate::opening::{self, Asked};
+use crate::{ACCESS, PACKAGE, call};
+
+/// Most accesses answered in one round: their transactions are submitted together.
+const ROUND_MAX: usize = 200;
+/// How long a round waits for its receipts, in milliseconds. What has none by then is looked at
+/// again in the next round; a second release of the same access is refused.
+const RECEIPT_MS: u64 = 10_000;
+/// Blocks for which an access that was tried is left alone: the read model may still show it as
+/// asked, and an answer that is refused for a lasting reason must not be repeated at every block.
+const TRY_AGAIN_BLOCKS: u64 = 30;
+/// How long a round waits for the read model, and how often it looks.
+const MODEL_WAIT: Duration = Duration::from_secs(2);
+const MODEL_POLL: Duration = Duration::from_millis(5);
+/// How long an envelope is kept for its reader, in milliseconds.
+const KEEP_MS: u64 = 7 * 24 * 3_600_000;
+
+/// Why a round ended early. What it did not answer is asked again in the next.
+#[derive(Debug, thiserror::Error)]
+pub enum AgentError {
+    /// The vault failed.
+    #[error("the vault")]
+    Vault(#[from] VaultError),
+    /// The read model failed.
+    #[error("the read model")]
+    Query(#[from] QueryError),
+    /// The node could not answer.
+    #[error("the node")]
+    Node(#[from] NodeError),
+    /// The operating system gave no random bytes.
+    #[error("no random bytes from the operating system")]
+    Random,
+}
+
+/// The release agent of one steward.
+pub struct Agent {
+    node: Arc<dyn NodeApi>,
+    model: Arc<ReadModel>,
+    vault: Arc<Vault>,
+    key: SecretKey,
+    member: String,
+    /// When each access was tried that still stood as asked a while ago.
+    tried: Mutex<BTreeMap<String, Height>>,
+}
+
+impl std::fmt::Debug for Agent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agent").field("member", &self.member).finish_non_exhaustive()
+    }
+}
+
+/// An answer that was submitted.
+struct Submitted {
+    asked: Asked,
+    subjects: Vec<Value>,
+    id: Digest,
+    released: bool,
+}
+
+impl Agent {
+    /// An agent that answers for `member` with its operator's `key`, which has the role
+    /// `steward.agent`.
+    #[must_use]
+    pub fn new(
+        node: Arc<dyn NodeApi>,
+        model: Arc<ReadModel>,
+        vault: Arc<Vault>,
+        key: SecretKey,
+        member: String,
+    ) -> Self {
+        Self { node, model, vault, key, member, tried: Mutex::default() }
+    }
+
+    /// Answers accesses until the process ends; blocks its thread.
+    pub fn run(&self) {
+        let mut dropped = Timestamp::default();
+        loop {
+            let status = self.node.status();
+            let height = status.height;
+            let before = Timestamp(status.time.0.saturating_sub(KEEP_MS));
+            if before.0 > dropped.0.saturating_add(KEEP_MS / 64) {
+                dropped = before;
+                if let Err(error) = self.vault.drop_envelopes(before) {
+                    tracing::warn!(%error, "old envelopes stay");
+                }
+            }
+            match self.round() {
+                // As many as fit into a round: more may wait.
+                Ok(answered) if answered >= ROUND_MAX => continue,
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the release agent asks again"),
+            }
+            let height = block_on(self.node.wait_above(height));
+            self.await_model(height);
+        }
+    }
+
+    /// Waits until the read model has followed up to `height`, at most [`MODEL_WAIT`].
+    fn await_model(&self, height: Height) {
+        let begun = Instant::now();
+        while begun.elapsed() < MODEL_WAIT {
+            match self.model.height() {
+                Ok(followed) if followed.unwrap_or_default() < height => {
+                    std::thread::sleep(MODEL_POLL);
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Answers what waits now, and gives how many accesses were answered.
+    ///
+    /// # Errors
+    /// See [`AgentError`]; some may have been answered nevertheless.
+    pub fn round(&self) -> Result<usize, AgentError> {
+        let mut submitted = Vec::new();
+        let mut transactions = Vec::new();
+        for version in self.asked()? {
+            let LogicalKey::Record { key, .. } = &version.key else { continue };
+            let Some(asked) = Asked::read(key, &version).filter(|asked| self.is_due(&asked.key))
+            else {
+                continue;
+            };
+            let (answer, bytes) = self.answer(asked)?;
+            submitted.push(answer);
+            transactions.push(Bytes::from(bytes));
+        }
+        self.submit(&submitted, transactions)?;
+        let mut refusals = Vec::new();
+        let mut refused = Vec::new();
+        for answer in &submitted {
+            if let Some(code) = self.rejection(answer)? {
+                let (id, bytes) = self.refuse(&answer.asked.key, &code, answer.subjects.clone());
+                refusals.push(Bytes::from(bytes));
+                let (asked, subjects) = (answer.asked.clone(), answer.subjects.clone());
+                refused.push(Submitted { asked, subjects, id, released: false });
+            }
+        }
+        self.submit(&refused, refusals)?;
+        for answer in &refused {
+            self.rejection(answer)?;
+        }
+        Ok(submitted.len())
+    }
+
+    /// Whether an access was not tried lately; notes that it is tried now.
+    fn is_due(&self, access: &str) -> bool {
+        let height = self.node.status().height;
+        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
+        tried.retain(|_, at| at.0.saturating_add(TRY_AGAIN_BLOCKS) > height.0);
+        tried.insert(access.to_owned(), height).is_none()
+    }
+
+    /// Accesses of this steward that wait for a policy's answer.
+    fn asked(&self) -> Result<Vec<Version>, AgentError> {
+        let equal = |field: &str, value: Value| Filter { field: field.into(), op: Op::Eq, value };
+        if !self.node.packages().iter().any(|package| package.id == PACKAGE) {
+            return Ok(Vec::new());
+        }
+        let page = self.model.select(&Select {
+            package: PACKAGE.to_owned(),
+            register: ACCESS.to_owned(),
+            filters: vec![
+                equal("steward", Value::from(self.member.as_str())),
+                equal("state", Value::from("asked")),
+                equal("needs_person", Value::Bool(false)),
+            ],
+            status: StatusFilter::Live,
+            sort: Vec::new(),
+            limit: ROUND_MAX,
+            cursor: None,
+        })?;
+        Ok(page.items)
+    }
+
+    /// What answers an access: a release whose envelope is kept, or a refusal.
+    fn answer(&self, asked: Asked) -> Result<(Submitted, Vec<u8>), AgentError> {
+        let key = LogicalKey::Record {
+            package: asked.package.clone(),
+            register: asked.register.clone(),
+            key: asked.record.clone(),
+        };
+        let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
+        let found = match block_on(self.node.record(key))? {
+            Some((head, version)) => package.map(|package| (package, head, version)),
+            None => None,
+        };
+        let Some((package, head, version)) = found else {
+            return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
+        };
+        let subjects = package
+            .registers
+            .get(&asked.register)
+            .map(|register| opening::subjects(&register.fields, &version.fields))
+            .unwrap_or_default();
+        if asked.claims {
+            return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
+        }
+        // Sealed anew, an envelope has other bytes: what was kept before a crash is released.
+        let digest = if let Some(kept) = self.vault.envelope(&asked.key)? {
+            kept.digest()
+        } else {
+            match self.seal(&package, &asked, head.version, &version)? {
+                Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
+                Ok(digest) => digest,
+            }
+        };
+        let input = call::release(&asked, head.version, digest, subjects.clone());
+        let (id, bytes) = call::signed(&self.node.status(), &self.key, "release", input);
+        Ok((Submitted { asked, subjects, id, released: true }, bytes))
+    }
+
+    /// Seals what is asked for and keeps the envelope; gives its digest.
+    fn seal(
+        &self,
+        package: &Package,
+        asked: &Asked,
+        number: u64,
+        version: &Version,
+    ) -> Result<Result<Digest, Refusal>, AgentError> {
+        let commitments = opening::commitments(package, asked, version);
+        if commitments.is_empty() {
+            return Ok(Err(Refusal::GroupAbsent));
+        }
+        let status = self.node.status();
+        match opening::seal(&self.vault, status.ledger, asked, number, commitments)? {
+            Err(refusal) => Ok(Err(refusal)),
+            Ok(envelope) => {
+                self.vault.keep_envelope(&asked.key, &envelope, status.time)?;
+                Ok(Ok(envelope.digest()))
+            }
+        }
+    }
+
+    fn refusal(
+        &self,
+        asked: Asked,
+        refusal: Refusal,
+        subjects: Vec<Value>,
+    ) -> (Submitted, Vec<u8>) {
+        let input = call::refuse(&asked.key, refusal.texts(), subjects.clone());
+        let (id, bytes) = call::signed(&self.node.status(), &self.key, "refuse", input);
+        (Submitted { asked, subjects, id, released: false }, bytes)
+    }
+
+    /// A refusal with the code and the texts of the guard that stopped the release.
+    fn refuse(&self, access: &str, code: &str, subjects: Vec<Value>) -> (Digest, Vec<u8>) {
+        let packages = self.node.packages();
+        let release =
+            packages.iter().find(|p| p.id == PACKAGE).and_then(|p| p.actions.get("release"));
+        let guard =
+            release.and_then(|action| action.guards.iter().find(|guard| guard.code == code));
+        let (zh, en) = guard.map_or(("释放被驳回", "the release was rejected"), |guard| {
+            (guard.text.zh.as_str(), guard.text.en.as_str())
+        });
+        let input = call::refuse(access, (code, zh, en), subjects);
+        call::signed(&self.node.status(), &self.key, "refuse", input)
+    }
+
+    fn submit(&self, answers: &[Submitted], transactions: Vec<Bytes>) -> Result<(), AgentError> {
+        if transactions.is_empty() {
+            return Ok(());
+        }
+        let outcomes = block_on(self.node.submit_many(transactions));
+        for (answer, outcome) in answers.iter().zip(outcomes) {
+            if let Err(refusal) = outcome {
+                let access = &answer.asked.key;
+                tracing::warn!(%access, code = refusal.code.code(), "an answer was not admitted");
+            }
+        }
+        Ok(())
+    }
+
+    /// The code with which a release was rejected, to be recorded as a refusal; `None` when it was
+    /// applied, is not final yet, or the access was answered already.
+    fn rejection(&self, answer: &Submitted) -> Result<Option<String>, AgentError> {
+        let receipt = block_on(self.node.wait_receipt(answer.id, RECEIPT_MS))?;
+        let entry = receipt.as_ref().and_then(|receipt| receipt.entries.first());
+        let Some(Outcome::Rejected { code, .. }) = entry.map(|entry| &entry.outcome) else {
+            return Ok(None);
+        };
+        tracing::info!(access = %answer.asked.key, code, "an answer was rejected");
+        let settled = ["access-settled", "deadline-past"].contains(&code.as_str());
+        Ok(Some(code.clone()).filter(|_| answer.released && !settled))
+    }
+}
+
+/// A new secret.
+pub(crate) fn secret() -> Result<Secret, AgentError> {
+    let mut bytes = Zeroizing::new([0; 32]);
+    SysRng.try_fill_bytes(&mut *bytes).map_err(|_nothing_to_tell| AgentError::Random)?;
+    Ok(Secret::from_bytes(*bytes))
+}

@@ -1,0 +1,23 @@
+//! The steward's release agent: it answers the accesses that the ledger records, out of the vault.
+//!
+//! An access comes to rest on the ledger as a record of the package `disclosure`, in the state
+//! `asked`. The [`Agent`] of the steward's node sees it there, opens what it asks for, seals that for
+//! the reader's one-time key, keeps the envelope in the vault and submits a *release* that names the
+//! envelope's digest. Grant and consent are judged again where the release is executed, so one that
+//! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
+//! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
+//!
+//! The agent holds no state of its own: what it has not answered still stands on the ledger as asked,
+//! and an envelope that was kept before a crash is the one that is released after it.
+
+mod agent;
+mod answer;
+mod call;
+mod opening;
+
+pub use agent::{Agent, AgentError};
+
+/// The package whose records and actions the protocol consists of.
+pub const PACKAGE: &str = "disclosure";
+/// Its register of accesses.
+pub const ACCESS: &str = "access";

@@ -1,0 +1,41 @@
+//! The steward's own encrypted store of field groups: the one place where the values are that the
+//! ledger holds as commitments.
+//!
+//! A [`Vault`] is one SQLite file in a folder named `vault`. Each group is sealed under a *data
+//! key* of its own, each data key under the key of an *epoch*, the epochs' keys under the vault's
+//! *master key*, and that under a key encryption from outside ([`KeyEncryption`]: a [`Passphrase`]
+//! now). [`Vault::rotate`] begins a new epoch and [`Vault::rewrap`] moves the data keys over, after
+//! which the old epoch's key is gone. A group is found again by its *terms*, which the file holds
+//! as keyed digests alone. Erasing a group destroys its data key, and with it salt, values and
+//! terms.
+//!
+//! Durability: what returned is on the disk, and each call is one transaction. A backup is two
+//! files, content and keys, and neither opens without the other; a restored vault answers nothing
+//! until the ledger's erasures are applied again. `docs/storage.md` describes every table, and what
+//! the files show to whoever has them without keys.
+//!
+//! This crate knows nothing of who may read what: its caller asks only for what an access on the
+//! ledger allows. It has no clock either; times are arguments.
+
+mod backup;
+mod envelopes;
+mod erase;
+mod error;
+mod escrow;
+mod file;
+mod groups;
+mod passphrase;
+mod random;
+mod ring;
+mod rotate;
+mod terms;
+mod vault;
+
+pub use erase::{Erasure, Reapplied};
+pub use error::VaultError;
+pub use escrow::{Recovered, Share};
+pub use groups::{Opened, Place, Sealing};
+pub use passphrase::{Cost, PASSPHRASE_CHARS_MIN, Passphrase};
+pub use ring::{KeyEncryption, Unlock};
+pub use terms::{SEARCH_MAX, TERM_CHARS_MAX, TERMS_MAX, Term};
+pub use vault::{FOLDER, Summary, Vault};
