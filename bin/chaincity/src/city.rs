@@ -267,7 +267,7 @@ impl City {
             (dir.join(chaincity_vault::FOLDER), dir.join("vault.passphrase"));
         let mut text = zeroize::Zeroizing::new([0; 24]);
         rand::rng().fill_bytes(text.as_mut());
-        write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(&*text)))?;
+        write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(*text)))?;
         let refused = |error| crate::keeping::refused(&folder, &error);
         let key = chaincity_vault::Passphrase::from_file(&passphrase).map_err(refused)?;
         chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)?;

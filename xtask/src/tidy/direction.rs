@@ -1,4 +1,5 @@
-//! Dependencies run one way: `bin → server → query → pipeline → {engine, history} → core`.
+//! Dependencies run one way: `bin → server → release → {query, vault} → pipeline → {engine,
+//! history} → core`; `vault` sees only `core`.
 //!
 //! [`CRATES`] is the one place that says which crate may know which. A new crate gets a row; a
 //! new edge is a decision (`docs/adr/`).
@@ -47,6 +48,17 @@ const CRATES: &[Allowed] = &[
             "chaincity-pipeline",
         ],
     },
+    Allowed {
+        name: "chaincity-release",
+        may_name: &[
+            "chaincity-types",
+            "chaincity-crypto",
+            "chaincity-package",
+            "chaincity-pipeline",
+            "chaincity-query",
+            "chaincity-vault",
+        ],
+    },
     // edge
     Allowed { name: "chaincity-api", may_name: CORE },
     Allowed {
@@ -59,6 +71,8 @@ const CRATES: &[Allowed] = &[
             "chaincity-history",
             "chaincity-pipeline",
             "chaincity-query",
+            "chaincity-vault",
+            "chaincity-release",
             "chaincity-api",
         ],
     },
@@ -94,6 +108,7 @@ const ALL: &[&str] = &[
     "chaincity-vault",
     "chaincity-pipeline",
     "chaincity-query",
+    "chaincity-release",
     "chaincity-api",
     "chaincity-server",
     "chaincity-client",

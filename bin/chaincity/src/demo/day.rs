@@ -99,7 +99,7 @@ impl Day {
     }
 
     /// Seals a group in the registry's vault, and notes what of it must not be found elsewhere.
-    fn sealed(&self, group: &str, values: Json) -> Result<Value, Fault> {
+    fn sealed(&self, group: &str, values: &Json) -> Result<Value, Fault> {
         let values = values.as_object().cloned().unwrap_or_default();
         let mut request = [0; 32];
         rand::rng().fill_bytes(&mut request);
@@ -127,7 +127,7 @@ impl Day {
             report.private_values.extend([name, id_number, phone].map(str::to_owned));
             let sealed = |room: &str, number: &str| -> Result<_, Fault> {
                 let mut flat = flat(number, room);
-                let identity = self.sealed("holder-identity", identity(SELLER_IS))?;
+                let identity = self.sealed("holder-identity", &identity(SELLER_IS))?;
                 flat.insert("identity".to_owned(), identity);
                 Ok(flat)
             };
@@ -167,10 +167,12 @@ impl Day {
             report.private_values.extend([name, id_number, phone, CONTRACT].map(str::to_owned));
             report.private_values.push(PRICE_FEN.to_string());
             let mut input = sale(FLAT_A);
-            input
-                .insert("identity".to_owned(), self.sealed("holder-identity", identity(BUYER_IS))?);
+            input.insert(
+                "identity".to_owned(),
+                self.sealed("holder-identity", &identity(BUYER_IS))?,
+            );
             let deal = json!({"price": PRICE_FEN, "contract": CONTRACT});
-            input.insert("deal".to_owned(), self.sealed("deal", deal)?);
+            input.insert("deal".to_owned(), self.sealed("deal", &deal)?);
             match self.transfer(&input)? {
                 Done::Applied(events) => self.sold = key_of(&events, "right")?,
                 Done::Refused(code) => return Err(refused("sale", &code)),

@@ -99,28 +99,30 @@ impl Disclosure {
                 ),
             ))
         })?;
-        timeline.step("read-price", |_| match self.read(day, &grant, "deal")? {
-            Read::Opened { access, groups, .. } => {
-                let price = groups.first().and_then(|(_, fields)| fields.get("price")?.as_int());
-                price.ok_or_else(|| Fault::other("没有价格", "no price was read"))?;
-                Ok((
-                    format!("甲银行读得成交价：调用 {access}，先放行入账，再交密封数据，本地打开"),
-                    format!("bank A reads the price: access {access}, released on the ledger, opened at the bank"),
-                ))
-            }
-            other => Err(unexpected(&other)),
+        timeline.step("read-price", |_| {
+            let read = self.read(day, &grant, "deal")?;
+            let Read::Opened { access, groups, .. } = read else { return Err(unexpected(&read)) };
+            let price = groups.first().and_then(|(_, fields)| fields.get("price")?.as_int());
+            price.ok_or_else(|| Fault::other("没有价格", "no price was read"))?;
+            Ok((
+                format!("甲银行读得成交价：调用 {access}，先放行入账，再交密封数据，本地打开"),
+                format!(
+                    "bank A reads the price: access {access}, released on the ledger, opened at \
+                     the bank"
+                ),
+            ))
         })?;
         timeline.expect("read-beyond-grant", |_| {
-            match self.read(day, &grant, "holder-identity")? {
-                Read::Refused { access, code, .. } if code == "groups-exceed-grant" => Ok((
-                    Some(code),
-                    (
-                        format!("拒绝：授权不含身份信息（groups-exceed-grant），调用 {access} 仍记录在案"),
-                        format!("refused: the grant does not cover identity; access {access} is on the record"),
-                    ),
-                )),
-                other => Err(unexpected(&other)),
+            let read = self.read(day, &grant, "holder-identity")?;
+            let Read::Refused { access, code, .. } = &read else { return Err(unexpected(&read)) };
+            if code != "groups-exceed-grant" {
+                return Err(unexpected(&read));
             }
+            let zh = format!("拒绝：授权不含身份信息（{code}），调用 {access} 仍记录在案");
+            let en = format!(
+                "refused: the grant does not cover identity; access {access} is on the record"
+            );
+            Ok((Some(code.clone()), (zh, en)))
         })
     }
 

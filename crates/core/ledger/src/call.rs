@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chaincity_package::model::{Action, Guard, Package};
 use chaincity_package::rule::{Environment, Fuel};
 use chaincity_types::wire::{Call, Event, LogicalKey, Provenance};
-use chaincity_types::{Digest, Reject, Timestamp, Value};
+use chaincity_types::{Digest, Reject, Value};
 
 use crate::authority::Caller;
 use crate::draft::Draft;
@@ -101,7 +101,7 @@ pub(crate) fn run(
     let Some(action) = known.actions.get(&frame.call.action) else {
         return reject(Reject::UnknownAction, "no action with this name");
     };
-    let today = today(session.context.time);
+    let today = session.context.time.china_day();
     let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
     let mut run = CallRun::new(session, frame, package, *fuel);
     run.booking(&known, action)?;
@@ -149,14 +149,6 @@ fn call_others(
     }
     applied.layer = session.calling.pop().unwrap_or_default();
     result.map(|()| applied)
-}
-
-/// The calendar date in UTC+8, which has no daylight saving.
-pub(crate) fn today(now: Timestamp) -> i32 {
-    const OFFSET_MS: u64 = 8 * 3_600_000;
-    const DAY_MS: u64 = 86_400_000;
-    let days = now.plus_ms(OFFSET_MS).0.checked_div(DAY_MS).unwrap_or(0);
-    i32::try_from(days).unwrap_or(i32::MAX)
 }
 
 impl<'s, 'v> CallRun<'s, 'v> {

@@ -8,7 +8,7 @@ use chaincity_package::model::{Numbered, SequencePart};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Reject, Value};
 
-use crate::call::{CallRun, today};
+use crate::call::CallRun;
 use crate::fuel;
 use crate::halt::{Halt, reject};
 use crate::session::{Layer, draw};
@@ -30,7 +30,7 @@ impl CallRun<'_, '_> {
         let Some(sequence) = package.sequences.get(&number.sequence) else {
             return reject(Reject::RuleError, format!("no sequence `{}`", number.sequence));
         };
-        let year = literal::civil(today(self.session.context.time)).map(|date| date.year());
+        let year = literal::civil(self.session.context.time.china_day()).map(|date| date.year());
         let year = year.and_then(|year| u32::try_from(year).ok()).unwrap_or(0);
         let key = LogicalKey::Counter {
             package: package.id.clone(),

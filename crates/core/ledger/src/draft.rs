@@ -11,7 +11,7 @@ use chaincity_package::model::{INDEX_ENTRY_MAX, Index, KeyRule, OnClose, Package
 use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Reject, Value, cbor};
 
-use crate::call::{CallRun, today};
+use crate::call::CallRun;
 use crate::halt::{Halt, reject};
 use crate::session::{Layer, WrittenVersion, draw, field_texts, write_fuel};
 use crate::view::Record;
@@ -48,7 +48,7 @@ impl CallRun<'_, '_> {
         given: &BTreeMap<String, Value>,
     ) -> Result<String, Halt> {
         let declared = self.register(package, register)?;
-        let today = today(self.session.context.time);
+        let today = self.session.context.time.china_day();
         let fields = fields::check_all(&declared.fields, given, Reject::InvalidField, today)?;
         let key = match &declared.key {
             KeyRule::Auto => {
@@ -115,7 +115,7 @@ impl CallRun<'_, '_> {
         all.extend(set.clone());
         // The whole record is copied and checked anew, however little of it changes.
         self.fuel.draw_fields(&all)?;
-        let today = today(self.session.context.time);
+        let today = self.session.context.time.china_day();
         let all = fields::check_all(&declared.fields, &all, Reject::InvalidField, today)?;
         self.check_references(package, declared, set)?;
         if let Some(draft) = self.drafts.get_mut(&logical) {

@@ -12,7 +12,6 @@ use chaincity_types::wire::{Call, Entry, Mode, Outcome};
 
 use crate::authority::Caller;
 use crate::block::BlockRun;
-use crate::call::today;
 use crate::halt::{Halt, Rejection, reject};
 use crate::order::priority;
 use crate::session::{Layer, Session};
@@ -96,7 +95,7 @@ fn governs(session: &mut Session<'_>, caller: Option<&Caller>, call: &Call) -> R
         return Ok(true);
     }
     let Some(caller) = caller else { return Ok(false) };
-    let today = today(session.context.time);
+    let today = session.context.time.china_day();
     fields::check_all(&action.input, &call.input, Reject::InvalidInput, today)?;
     if !may_report(&package, action, caller) {
         caller.check_roles(&action.by)?;

@@ -40,6 +40,15 @@ impl Timestamp {
     pub const fn since_ms(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
+
+    /// The calendar date in China (UTC+8, no daylight saving), in days since 1970-01-01.
+    #[must_use]
+    pub fn china_day(self) -> i32 {
+        const OFFSET_MS: u64 = 8 * 3_600_000;
+        const DAY_MS: u64 = 86_400_000;
+        let days = self.plus_ms(OFFSET_MS).0.checked_div(DAY_MS).unwrap_or(0);
+        i32::try_from(days).unwrap_or(i32::MAX)
+    }
 }
 
 impl fmt::Display for Timestamp {

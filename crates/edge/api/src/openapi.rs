@@ -293,26 +293,8 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::ListPackages => (Vec::new(), None, json::<package::PackageList>(), &[][..]),
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
         Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
-        Endpoint::CreateChallenge => {
-            let request = Some((JSON, refers::<session::ChallengeRequest>()));
-            (Vec::new(), request, json::<session::Challenge>(), &["413", "415"][..])
-        }
-        Endpoint::CreateSession => {
-            let problems = &["401", "403", "413", "415"][..];
-            (Vec::new(), Some((COSE, binary())), json::<session::Session>(), problems)
-        }
-        Endpoint::SealGroup => {
-            let request = Some((JSON, refers::<vault::SealRequest>()));
-            (
-                Vec::new(),
-                request,
-                json::<vault::SealedInfo>(),
-                &["403", "404", "409", "413", "415"][..],
-            )
-        }
-        Endpoint::GetEnvelope => {
-            (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"][..])
-        }
+        Endpoint::CreateChallenge | Endpoint::CreateSession => of_session(endpoint),
+        Endpoint::SealGroup | Endpoint::GetEnvelope => of_vault(endpoint),
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));
             (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])
@@ -327,6 +309,34 @@ fn shape(endpoint: Endpoint) -> Shape {
         }
     };
     Shape { query, request, answers, problems }
+}
+
+/// What an endpoint takes and answers: query, request, answers, statuses of its problems.
+type Parts = (
+    Vec<Parameter>,
+    Option<(&'static str, RefOr<Schema>)>,
+    Vec<(&'static str, &'static str, RefOr<Schema>)>,
+    &'static [&'static str],
+);
+
+fn of_session(endpoint: Endpoint) -> Parts {
+    if endpoint == Endpoint::CreateChallenge {
+        let request = Some((JSON, refers::<session::ChallengeRequest>()));
+        (Vec::new(), request, json::<session::Challenge>(), &["413", "415"])
+    } else {
+        let problems = &["401", "403", "413", "415"];
+        (Vec::new(), Some((COSE, binary())), json::<session::Session>(), problems)
+    }
+}
+
+fn of_vault(endpoint: Endpoint) -> Parts {
+    if endpoint == Endpoint::SealGroup {
+        let request = Some((JSON, refers::<vault::SealRequest>()));
+        let problems = &["403", "404", "409", "413", "415"];
+        (Vec::new(), request, json::<vault::SealedInfo>(), problems)
+    } else {
+        (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"])
+    }
 }
 
 fn following() -> Vec<Parameter> {

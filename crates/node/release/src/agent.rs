@@ -35,6 +35,8 @@ const MODEL_WAIT: Duration = Duration::from_secs(2);
 const MODEL_POLL: Duration = Duration::from_millis(5);
 /// How long an envelope is kept for its reader, in milliseconds.
 const KEEP_MS: u64 = 7 * 24 * 3_600_000;
+/// How often old envelopes are dropped, in milliseconds of block time.
+const DROP_EVERY_MS: u64 = 3_600_000;
 
 /// Why a round ended early. What it did not answer is asked again in the next.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +101,7 @@ impl Agent {
             let status = self.node.status();
             let height = status.height;
             let before = Timestamp(status.time.0.saturating_sub(KEEP_MS));
-            if before.0 > dropped.0.saturating_add(KEEP_MS / 64) {
+            if before.0 > dropped.0.saturating_add(DROP_EVERY_MS) {
                 dropped = before;
                 if let Err(error) = self.vault.drop_envelopes(before) {
                     tracing::warn!(%error, "old envelopes stay");

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::VaultError;
 
@@ -83,18 +83,17 @@ pub(crate) fn connect(path: &Path) -> Result<Connection, VaultError> {
 /// Opens a file, and checks that it is one of these and whole.
 pub(crate) fn open(path: &Path) -> Result<Connection, VaultError> {
     let connection = connect(path)?;
-    check(&connection).map_err(|error| match error {
-        VaultError::Storage(rusqlite::Error::SqliteFailure(code, _))
-            if matches!(
-                code.code,
-                rusqlite::ErrorCode::DatabaseCorrupt | rusqlite::ErrorCode::NotADatabase
-            ) =>
-        {
-            VaultError::Damaged("the file is not whole")
+    match check(&connection) {
+        Err(VaultError::Storage(error)) if is_corrupt(&error) => {
+            Err(VaultError::Damaged("the file is not whole"))
         }
-        other => other,
-    })?;
-    Ok(connection)
+        other => other.map(|()| connection),
+    }
+}
+
+fn is_corrupt(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    code == Some(ErrorCode::DatabaseCorrupt) || code == Some(ErrorCode::NotADatabase)
 }
 
 fn check(connection: &Connection) -> Result<(), VaultError> {

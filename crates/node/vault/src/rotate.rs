@@ -42,8 +42,11 @@ impl Vault {
     }
 }
 
+/// Commitment, epoch, data key and terms of a group to move.
+type Behind = ([u8; 32], u32, Vec<u8>, Vec<u8>);
+
 fn rewrap(transaction: &Transaction<'_>, ring: &KeyRing, max: u32) -> Result<u64, VaultError> {
-    let rows: Vec<([u8; 32], u32, Vec<u8>, Vec<u8>)> = transaction
+    let rows: Vec<Behind> = transaction
         .prepare_cached(
             "SELECT commitment, epoch, data_key, terms FROM field_group WHERE epoch < ?1 LIMIT ?2",
         )?

@@ -107,7 +107,7 @@ fn a_backup_is_of_one_moment_while_others_write() {
             while !done.load(Ordering::Relaxed) && steps < 100 {
                 let number = 50 + u8::try_from(steps).unwrap();
                 let sealed = seal(&vault, number, b"\xa0", &term).unwrap();
-                if steps % 4 == 0 {
+                if steps.is_multiple_of(4) {
                     vault.rotate(Timestamp(2 + steps)).unwrap();
                 }
                 vault.rewrap(15).unwrap();

@@ -11,7 +11,7 @@ use chaincity_types::{Reject, Value};
 
 use super::schema::{action, field, optional, register as schema_register, title};
 use super::{DISCREPANCY, Input, MODE, key};
-use crate::call::{CallRun, today};
+use crate::call::CallRun;
 use crate::fuel;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{draw, field_text};
@@ -167,7 +167,7 @@ impl CallRun<'_, '_> {
                 ("transaction", Value::Bytes(self.frame.transaction.as_bytes().to_vec())),
                 ("call", Value::Int(i64::from(self.frame.index))),
                 ("owner", self.frame.caller.member.as_str().into()),
-                ("since", Value::Date(today(self.session.context.time))),
+                ("since", Value::Date(self.session.context.time.china_day())),
                 ("days", Value::Int(DAYS)),
             ]);
             self.insert(&governance, DISCREPANCY, &fields)?;

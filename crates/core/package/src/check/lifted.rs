@@ -69,6 +69,7 @@ fn is_record(kind: &FieldType) -> bool {
         | FieldType::Date
         | FieldType::Time
         | FieldType::Enum(_)
+        | FieldType::Sealed(_)
         | FieldType::Subject
         | FieldType::Identifier(_)
         | FieldType::Share

@@ -23,9 +23,6 @@ use crate::routes::{blocks, records};
 use crate::session::Caller;
 use crate::state::{Shared, blocking};
 
-const DAY_MS: u64 = 86_400_000;
-const CHINA_MS: u64 = 8 * 3_600_000;
-
 /// `POST /v1/vault/groups`.
 pub(crate) async fn seal(
     State(shared): State<Arc<Shared>>,
@@ -43,7 +40,7 @@ pub(crate) async fn seal(
         return Err(Problem::GroupElsewhere.into());
     }
     check_steward(&shared, &caller, group).await?;
-    let bytes = encode(group, &asked, today(&shared))?;
+    let bytes = encode(group, &asked, shared.node.status().time.china_day())?;
     let place = Place {
         ledger: shared.ledger,
         package: asked.package,
@@ -129,17 +126,14 @@ fn is_permanent(register: &Register) -> bool {
     register.retention == Retention::Permanent
 }
 
-/// The day of block time in China, days since 1970.
-fn today(shared: &Shared) -> i32 {
-    let ms = shared.node.status().time.0.saturating_add(CHINA_MS);
-    i32::try_from(ms / DAY_MS).unwrap_or(i32::MAX)
-}
-
 fn failure(error: &VaultError) -> Failure {
-    match error {
-        VaultError::RequestDiffers | VaultError::Erased(_) => Problem::RequestDiffers.into(),
-        VaultError::Group(_) => Problem::GroupInvalid.into(),
-        VaultError::ErasuresPending => Problem::VaultClosed.into(),
-        _ => fault(error.code()),
+    if let VaultError::RequestDiffers | VaultError::Erased(_) = error {
+        Problem::RequestDiffers.into()
+    } else if let VaultError::Group(_) = error {
+        Problem::GroupInvalid.into()
+    } else if let VaultError::ErasuresPending = error {
+        Problem::VaultClosed.into()
+    } else {
+        fault(error.code())
     }
 }

@@ -1,3 +1,5 @@
+#![allow(clippy::arithmetic_side_effects, clippy::string_slice, reason = "tests")]
+
 use super::*;
 use crate::{Cost, Passphrase};
 use chaincity_types::Timestamp;
