@@ -230,6 +230,7 @@ fn check_holders(case: &Case<'_>) -> Ruling {
     demand(case.number_is(number), "unit-number-invalid")?;
     let (flags, new) = (texts(case.given, "quality"), holders(case.given));
     let marked = |flag: &str| flags.iter().any(|f| f == flag);
+    demand(marked("holders-unverified") || !new.is_empty(), "holders-missing")?;
     let kind = case.text("co_ownership");
     let uneven = kind == "joint" || marked("shares-not-whole") || marked("two-owners");
     demand(uneven || make_a_whole(&new), "shares-not-whole")?;

@@ -59,6 +59,8 @@ impl Model {
         demand(case.number_is(&number), "unit-number-invalid")?;
         // 存量数据: a fault that is marked is taken in as it is.
         let marked = texts(case.given, "quality");
+        let unsure = marked.iter().any(|flag| flag == "holders-unverified");
+        demand(unsure || !holders.is_empty(), "holders-missing")?;
         let marked = marked.iter().any(|flag| flag == "shares-not-whole" || flag == "two-owners");
         demand(marked || make_a_whole(&holders), "shares-not-whole")?;
         demand(are_different(&holders), "holder-twice")?;
