@@ -160,7 +160,7 @@ fn what_a_rule_builds_is_copied_once_however_often_it_is_used() {
 fn real_estate() -> Package {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages/real-estate");
     let mut files = Vec::new();
-    for folder in ["", "registers", "guards", "actions"] {
+    for folder in [""].into_iter().chain(chaincity_package::source::FOLDERS) {
         for entry in std::fs::read_dir(root.join(folder)).unwrap().map(Result::unwrap) {
             let path = Path::new(folder).join(entry.file_name());
             if path.extension().is_some_and(|ext| ext == "yaml") {
