@@ -105,14 +105,14 @@ impl Client {
         steward: &Self,
         wait: Duration,
     ) -> Result<Read, ClientError> {
+        let begun = Instant::now();
         let key = one_time_key()?;
         let access = match self.ask(reading, &key)? {
             Ok(access) => access,
             Err(code) => return Ok(Read::Rejected { code }),
         };
-        let Some(answered) = self.await_answer(&access, wait)? else {
-            return Ok(Read::Unanswered { access });
-        };
+        let answered = until(begun, wait, || self.answered(&access))?;
+        let Some(answered) = answered else { return Ok(Read::Unanswered { access }) };
         let text = |name: &str| answered.fields.get(name).and_then(serde_json::Value::as_str);
         match text("state") {
             Some("released") => {}
@@ -129,8 +129,9 @@ impl Client {
         }
         let number = answered.fields.get("version").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| answer("a release without a version"))?;
-        let sealed = steward.envelope(&access)?;
-        let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
+        // The steward's node may learn a moment later than ours that its release is final.
+        let sealed = until(begun, wait, || steward.envelope(&access))?;
+        let Some(sealed) = sealed else { return Ok(Read::Unanswered { access }) };
         let expected = self.expected(reading, &access, number)?;
         let opened = open_envelope(&key, &sealed, &expected)?;
         let names = expected.into_iter().map(|context| context.group);
@@ -175,20 +176,10 @@ impl Client {
         Ok(Ok(event.key.clone()))
     }
 
-    /// The access once it is answered; `None` when the time is over.
-    fn await_answer(&self, access: &str, wait: Duration) -> Result<Option<Record>, ClientError> {
-        let begun = Instant::now();
-        loop {
-            let found = self.record(DISCLOSURE, "access", access)?;
-            let state = |record: &Record| record.fields.get("state") != Some(&"asked".into());
-            if let Some(record) = found.filter(state) {
-                return Ok(Some(record));
-            }
-            if begun.elapsed() >= wait {
-                return Ok(None);
-            }
-            std::thread::sleep(POLL);
-        }
+    /// The access, if it is answered.
+    fn answered(&self, access: &str) -> Result<Option<Record>, ClientError> {
+        let found = self.record(DISCLOSURE, "access", access)?;
+        Ok(found.filter(|record| record.fields.get("state") != Some(&"asked".into())))
     }
 
     /// What the envelope must hold, from the record's version on the ledger, proved.
@@ -224,6 +215,21 @@ impl Client {
             });
         }
         Ok(expected)
+    }
+}
+
+/// Looks until there is something, or `wait` is over since `begun`.
+fn until<T>(
+    begun: Instant,
+    wait: Duration,
+    look: impl Fn() -> Result<Option<T>, ClientError>,
+) -> Result<Option<T>, ClientError> {
+    loop {
+        let found = look()?;
+        if found.is_some() || begun.elapsed() >= wait {
+            return Ok(found);
+        }
+        std::thread::sleep(POLL);
     }
 }
 
