@@ -171,7 +171,11 @@ impl Agent {
         let height = self.node.status().height;
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         tried.retain(|_, at| at.0.saturating_add(TRY_AGAIN_BLOCKS) > height.0);
-        tried.insert(access.to_owned(), height).is_none()
+        let is_due = !tried.contains_key(access);
+        if is_due {
+            tried.insert(access.to_owned(), height);
+        }
+        is_due
     }
 
     /// Accesses of this steward that wait for a policy's answer.

@@ -150,6 +150,25 @@ fn an_agent_that_forgot_its_answer_cannot_answer_twice() {
 }
 
 #[test]
+fn what_was_lost_on_the_way_is_tried_again_some_blocks_later() {
+    let (city, _, grant) = City::with_file();
+    let access = city.ask(&Ask::of("f-1", &grant));
+    let agent = city.agent();
+    city.counter.lose(true);
+    assert_eq!(city.round(&agent), 1);
+    city.counter.lose(false);
+    let mut blocks = 0;
+    while city.round(&agent) == 0 {
+        assert_eq!(city.state(&access), "asked");
+        assert!(blocks < 100, "never tried again");
+        blocks += 1;
+        city.counter.desk().step();
+    }
+    assert_eq!(blocks, 30);
+    released(&city, &access);
+}
+
+#[test]
 fn a_grant_suspended_before_the_release_is_a_recorded_refusal() {
     let (city, _, grant) = City::with_file();
     let access = city.ask(&Ask::of("f-1", &grant));
