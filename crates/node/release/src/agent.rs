@@ -223,16 +223,18 @@ impl Agent {
         if asked.claims {
             return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
         }
-        // Sealed anew, an envelope has other bytes: what was kept before a crash is released.
-        let digest = if let Some(kept) = self.vault.envelope(&asked.key)? {
-            kept.digest()
+        // Sealed anew, an envelope has other bytes: what was kept before a crash is released, of the
+        // version that it was sealed from, although the record may have moved on.
+        let (number, digest) = if let Some(kept) = self.vault.envelope(&asked.key)? {
+            let number = kept.groups.first().map_or(head.version, |group| group.context.version);
+            (number, kept.digest())
         } else {
             match self.seal(&package, &asked, head.version, &version)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
-                Ok(digest) => digest,
+                Ok(digest) => (head.version, digest),
             }
         };
-        let input = call::release(&asked, head.version, digest, subjects.clone());
+        let input = call::release(&asked, number, digest, subjects.clone());
         let (id, bytes) = call::signed(&self.node.status(), &self.key, "release", input);
         Ok((Submitted { asked, subjects, id, released: true }, bytes))
     }

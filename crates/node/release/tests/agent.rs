@@ -215,6 +215,19 @@ fn the_envelope_kept_before_a_crash_is_the_one_released_after_it() {
 }
 
 #[test]
+fn a_kept_envelope_is_released_with_the_version_that_it_holds() {
+    let (city, commitment, grant) = City::with_file();
+    let (access, kept) = crashed(&city, &grant);
+    city.change_identity("f-1", city.seal(2, REGISTER));
+    assert_eq!(city.round(&city.agent()), 1);
+    let envelope = released(&city, &access);
+    assert_eq!(envelope, kept);
+    assert_eq!(city.access(&access)["version"], Value::Int(1));
+    let expected = context(&city, &access, commitment, 1);
+    assert!(envelope::open(&reader_key(), &envelope.groups[0], &expected).is_ok());
+}
+
+#[test]
 fn without_a_kept_envelope_the_current_version_is_released() {
     let (city, _, grant) = City::with_file();
     let access = city.ask(&Ask::of("f-1", &grant));
