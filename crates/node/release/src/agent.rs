@@ -301,7 +301,7 @@ impl Agent {
     }
 
     /// The code with which a release was rejected, to be recorded as a refusal; `None` when it was
-    /// applied, is not final yet, or the access was answered already.
+    /// applied, is not final yet, or the access is not the agent's to answer any more.
     fn rejection(&self, answer: &Submitted) -> Result<Option<String>, AgentError> {
         let receipt = block_on(self.node.wait_receipt(answer.id, RECEIPT_MS))?;
         let entry = receipt.as_ref().and_then(|receipt| receipt.entries.first());
@@ -309,8 +309,8 @@ impl Agent {
             return Ok(None);
         };
         tracing::info!(access = %answer.asked.key, code, "an answer was rejected");
-        let settled = ["access-settled", "deadline-past"].contains(&code.as_str());
-        Ok(Some(code.clone()).filter(|_| answer.released && !settled))
+        let over = ["access-settled", "deadline-past", "person-must-decide"];
+        Ok(Some(code.clone()).filter(|code| answer.released && !over.contains(&code.as_str())))
     }
 }
 

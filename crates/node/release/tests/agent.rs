@@ -352,3 +352,14 @@ fn an_access_that_needs_a_person_is_left_alone() {
     assert_eq!(city.state(&access), "asked");
     assert_eq!(city.vault.envelope(&access).unwrap(), None);
 }
+
+#[test]
+fn an_access_queued_for_a_person_before_the_read_model_shows_it_is_not_answered() {
+    let (city, _, grant) = City::with_file();
+    let access = city.ask(&Ask::of("f-1", &grant));
+    city.follow();
+    city.queue_for_person(&access);
+    city.agent().round().unwrap();
+    assert_eq!(city.state(&access), "asked");
+    assert_eq!(city.access(&access)["needs_person"], Value::Bool(true));
+}
