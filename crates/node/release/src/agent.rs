@@ -138,15 +138,24 @@ impl Agent {
     pub fn round(&self) -> Result<usize, AgentError> {
         let mut submitted = Vec::new();
         let mut transactions = Vec::new();
+        let mut fault = None;
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
             let Some(asked) = Asked::read(key, &version).filter(|asked| self.is_due(&asked.key))
             else {
                 continue;
             };
-            let (answer, bytes) = self.answer(asked)?;
-            submitted.push(answer);
-            transactions.push(Bytes::from(bytes));
+            match self.answer(asked) {
+                Ok((answer, bytes)) => {
+                    submitted.push(answer);
+                    transactions.push(Bytes::from(bytes));
+                }
+                // What is at fault for one access keeps no other from its answer.
+                Err(error) => {
+                    tracing::warn!(access = %key, ?error, "an access could not be answered");
+                    fault = Some(error);
+                }
+            }
         }
         self.submit(&submitted, transactions)?;
         let mut refusals = Vec::new();
@@ -163,7 +172,7 @@ impl Agent {
         for answer in &refused {
             self.rejection(answer)?;
         }
-        Ok(submitted.len())
+        fault.map_or(Ok(submitted.len()), Err)
     }
 
     /// Whether an access was not tried lately; notes that it is tried now.

@@ -13,12 +13,15 @@
 
 mod common;
 
+use std::io;
+use std::sync::{Arc, Mutex};
+
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_pipeline::NodeApi as _;
 use chaincity_types::{Digest, Value};
 use chaincity_vault::Erasure;
 use common::package::{GROUP, PACKAGE, REGISTER};
-use common::{Ask, City, OTHER_STEWARD, person, reader_key};
+use common::{Ask, City, ID_NUMBER, NAME, OTHER_STEWARD, SUBJECT, person, reader_key};
 
 /// What the reader expects of a group, from its access and from the ledger.
 fn context(city: &City, access: &str, commitment: Digest, version: u64) -> ReleaseContext {
@@ -362,4 +365,84 @@ fn an_access_queued_for_a_person_before_the_read_model_shows_it_is_not_answered(
     city.agent().round().unwrap();
     assert_eq!(city.state(&access), "asked");
     assert_eq!(city.access(&access)["needs_person"], Value::Bool(true));
+}
+
+#[test]
+fn a_damaged_group_keeps_no_other_access_from_its_answer() {
+    let (city, _, grant) = City::with_file();
+    let damaged = city.seal(2, REGISTER);
+    city.open_file("f-2", Some(damaged));
+    let before = city.ask(&Ask::of("f-1", &grant));
+    let access = city.ask(&Ask::of("f-2", &grant));
+    let after = city.ask(&Ask::of("f-1", &grant));
+    let file = rusqlite::Connection::open(city.vault_file()).unwrap();
+    let sql = "UPDATE field_group SET content = zeroblob(99) WHERE commitment = ?1";
+    assert_eq!(file.execute(sql, [damaged.as_bytes()]).unwrap(), 1);
+    city.follow();
+    let agent = city.agent();
+    assert!(agent.round().is_err(), "the damage is told");
+    released(&city, &before);
+    released(&city, &after);
+    // Damage is no reason to refuse: a person restores the vault, or the deadline passes.
+    assert_eq!(city.state(&access), "asked");
+}
+
+/// Where log lines go.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn nothing_of_the_values_stands_in_log_lines_or_debug_output() {
+    let (city, _, grant) = City::with_file();
+    let damaged = city.seal(2, REGISTER);
+    city.open_file("f-2", Some(damaged));
+    let file = rusqlite::Connection::open(city.vault_file()).unwrap();
+    let sql = "UPDATE field_group SET content = zeroblob(99) WHERE commitment = ?1";
+    assert_eq!(file.execute(sql, [damaged.as_bytes()]).unwrap(), 1);
+    let access = city.ask(&Ask::of("f-1", &grant));
+    let other = city.ask(&Ask::of("f-2", &grant));
+
+    let lines = Lines::default();
+    let sink = lines.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_ansi(false)
+        .with_writer(move || sink.clone())
+        .finish();
+    let mut printed = tracing::subscriber::with_default(subscriber, || {
+        let agent = city.agent();
+        city.follow();
+        // Rejected, not admitted, and failed: what the agent has lines for.
+        drop(city.agent_with("nobody").round());
+        city.suspend(&grant);
+        let error = agent.round().unwrap_err();
+        format!("{agent:?} {error} {error:?} {:?}", std::error::Error::source(&error))
+    });
+    let lines = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+    for told in ["an answer was rejected", "an answer was not admitted", &access, &other] {
+        assert!(lines.contains(told), "{told}: {lines}");
+    }
+    printed.push_str(&lines);
+    let opened = city.vault.envelope(&access).unwrap().unwrap();
+    assert!(!opened.groups.is_empty());
+    for secret in [NAME, ID_NUMBER, SUBJECT, "planted"] {
+        assert!(!printed.contains(secret), "{printed}");
+        assert!(!printed.contains(&hex(secret.as_bytes())), "{printed}");
+        let bytes = format!("{:?}", secret.as_bytes());
+        assert!(!printed.contains(bytes.trim_matches(['[', ']'])), "{printed}");
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
