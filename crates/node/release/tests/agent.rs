@@ -368,6 +368,18 @@ fn an_access_queued_for_a_person_before_the_read_model_shows_it_is_not_answered(
 }
 
 #[test]
+fn an_answer_that_is_not_admitted_is_not_waited_for() {
+    let (city, _, grant) = City::with_file();
+    let access = city.ask(&Ask::of("f-1", &grant));
+    assert_eq!(city.round(&city.agent_with("nobody")), 1);
+    assert_eq!(city.counter.waited(), []);
+    assert_eq!(city.state(&access), "asked");
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_eq!(city.counter.waited().len(), 1);
+    released(&city, &access);
+}
+
+#[test]
 fn a_damaged_group_keeps_no_other_access_from_its_answer() {
     let (city, _, grant) = City::with_file();
     let damaged = city.seal(2, REGISTER);
