@@ -10,10 +10,11 @@ use chaincity_crypto::suite::SecretKey;
 use chaincity_package::model::Package;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
-use chaincity_types::wire::{LogicalKey, Outcome, Version};
-use chaincity_types::{Digest, Height, Timestamp, Value};
+use chaincity_types::wire::{LogicalKey, Outcome, Receipt, Version};
+use chaincity_types::{Digest, Height, Reject, Timestamp, Value};
 use chaincity_vault::{Vault, VaultError};
 use futures::executor::block_on;
+use futures::future::join_all;
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 use zeroize::Zeroizing;
@@ -136,34 +137,31 @@ impl Agent {
     /// # Errors
     /// See [`AgentError`]; some may have been answered nevertheless.
     pub fn round(&self) -> Result<usize, AgentError> {
-        let mut submitted = Vec::new();
-        let mut transactions = Vec::new();
+        let mut answers = Vec::new();
+        let mut fault = None;
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
             let Some(asked) = Asked::read(key, &version).filter(|asked| self.is_due(&asked.key))
             else {
                 continue;
             };
-            let (answer, bytes) = self.answer(asked)?;
-            submitted.push(answer);
-            transactions.push(Bytes::from(bytes));
-        }
-        self.submit(&submitted, transactions)?;
-        let mut refusals = Vec::new();
-        let mut refused = Vec::new();
-        for answer in &submitted {
-            if let Some(code) = self.rejection(answer)? {
-                let (id, bytes) = self.refuse(&answer.asked.key, &code, answer.subjects.clone());
-                refusals.push(Bytes::from(bytes));
-                let (asked, subjects) = (answer.asked.clone(), answer.subjects.clone());
-                refused.push(Submitted { asked, subjects, id, released: false });
+            match self.answer(asked) {
+                Ok(answer) => answers.push(answer),
+                // What is at fault for one access keeps no other from its answer.
+                Err(error) => {
+                    tracing::warn!(access = %key, ?error, "an access could not be answered");
+                    fault = Some(error);
+                }
             }
         }
-        self.submit(&refused, refusals)?;
-        for answer in &refused {
-            self.rejection(answer)?;
+        let answered = answers.len();
+        let mut refusals = Vec::new();
+        for (answer, code) in self.submit(answers)? {
+            let (id, bytes) = self.refuse(&answer.asked.key, &code, answer.subjects.clone());
+            refusals.push((Submitted { id, released: false, ..answer }, bytes));
         }
-        Ok(submitted.len())
+        self.submit(refusals)?;
+        fault.map_or(Ok(answered), Err)
     }
 
     /// Whether an access was not tried lately; notes that it is tried now.
@@ -171,7 +169,11 @@ impl Agent {
         let height = self.node.status().height;
         let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
         tried.retain(|_, at| at.0.saturating_add(TRY_AGAIN_BLOCKS) > height.0);
-        tried.insert(access.to_owned(), height).is_none()
+        let is_due = !tried.contains_key(access);
+        if is_due {
+            tried.insert(access.to_owned(), height);
+        }
+        is_due
     }
 
     /// Accesses of this steward that wait for a policy's answer.
@@ -219,16 +221,18 @@ impl Agent {
         if asked.claims {
             return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
         }
-        // Sealed anew, an envelope has other bytes: what was kept before a crash is released.
-        let digest = if let Some(kept) = self.vault.envelope(&asked.key)? {
-            kept.digest()
+        // Sealed anew, an envelope has other bytes: what was kept before a crash is released, of the
+        // version that it was sealed from, although the record may have moved on.
+        let (number, digest) = if let Some(kept) = self.vault.envelope(&asked.key)? {
+            let number = kept.groups.first().map_or(head.version, |group| group.context.version);
+            (number, kept.digest())
         } else {
             match self.seal(&package, &asked, head.version, &version)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
-                Ok(digest) => digest,
+                Ok(digest) => (head.version, digest),
             }
         };
-        let input = call::release(&asked, head.version, digest, subjects.clone());
+        let input = call::release(&asked, number, digest, subjects.clone());
         let (id, bytes) = call::signed(&self.node.status(), &self.key, "release", input);
         Ok((Submitted { asked, subjects, id, released: true }, bytes))
     }
@@ -280,32 +284,48 @@ impl Agent {
         call::signed(&self.node.status(), &self.key, "refuse", input)
     }
 
-    fn submit(&self, answers: &[Submitted], transactions: Vec<Bytes>) -> Result<(), AgentError> {
-        if transactions.is_empty() {
-            return Ok(());
+    /// Submits answers, waits for their receipts together, and gives the releases that were rejected
+    /// with the code that is to be recorded as a refusal.
+    fn submit(
+        &self,
+        answers: Vec<(Submitted, Vec<u8>)>,
+    ) -> Result<Vec<(Submitted, String)>, AgentError> {
+        if answers.is_empty() {
+            return Ok(Vec::new());
         }
+        let (answers, transactions): (Vec<_>, Vec<_>) =
+            answers.into_iter().map(|(answer, bytes)| (answer, Bytes::from(bytes))).unzip();
         let outcomes = block_on(self.node.submit_many(transactions));
-        for (answer, outcome) in answers.iter().zip(outcomes) {
-            if let Err(refusal) = outcome {
-                let access = &answer.asked.key;
-                tracing::warn!(%access, code = refusal.code.code(), "an answer was not admitted");
+        let mut admitted = Vec::with_capacity(answers.len());
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            match outcome {
+                Ok(_) => admitted.push(answer),
+                // Submitted just so before: that one's receipt is this one's.
+                Err(refused) if refused.code == Reject::Duplicate => admitted.push(answer),
+                Err(refused) => {
+                    let access = &answer.asked.key;
+                    tracing::warn!(%access, code = refused.code.code(), "an answer was not admitted");
+                }
             }
         }
-        Ok(())
+        let receipts = admitted.iter().map(|answer| self.node.wait_receipt(answer.id, RECEIPT_MS));
+        let receipts = block_on(join_all(receipts));
+        let mut rejected = Vec::new();
+        for (answer, receipt) in admitted.into_iter().zip(receipts) {
+            let code = rejection(&answer, receipt?.as_ref());
+            rejected.extend(code.map(|code| (answer, code)));
+        }
+        Ok(rejected)
     }
+}
 
-    /// The code with which a release was rejected, to be recorded as a refusal; `None` when it was
-    /// applied, is not final yet, or the access was answered already.
-    fn rejection(&self, answer: &Submitted) -> Result<Option<String>, AgentError> {
-        let receipt = block_on(self.node.wait_receipt(answer.id, RECEIPT_MS))?;
-        let entry = receipt.as_ref().and_then(|receipt| receipt.entries.first());
-        let Some(Outcome::Rejected { code, .. }) = entry.map(|entry| &entry.outcome) else {
-            return Ok(None);
-        };
-        tracing::info!(access = %answer.asked.key, code, "an answer was rejected");
-        let settled = ["access-settled", "deadline-past"].contains(&code.as_str());
-        Ok(Some(code.clone()).filter(|_| answer.released && !settled))
-    }
+/// The code with which a release was rejected, to be recorded as a refusal; `None` when it was
+/// applied, is not final yet, or the access is not the agent's to answer any more.
+fn rejection(answer: &Submitted, receipt: Option<&Receipt>) -> Option<String> {
+    let Outcome::Rejected { code, .. } = &receipt?.entries.first()?.outcome else { return None };
+    tracing::info!(access = %answer.asked.key, code, "an answer was rejected");
+    let over = ["access-settled", "deadline-past", "person-must-decide"].contains(&code.as_str());
+    Some(code.clone()).filter(|_| answer.released && !over)
 }
 
 /// A new secret.

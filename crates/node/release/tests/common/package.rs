@@ -1,0 +1,82 @@
+//! The packages of the city: the protocol as the repository has it, and a register of files with one
+//! field group.
+
+use chaincity_package::source;
+use chaincity_testing::city;
+
+pub const PACKAGE: &str = "test-files";
+pub const REGISTER: &str = "file";
+pub const GROUP: &str = "person";
+
+const FILES: [(&str, &str); 5] = [
+    (
+        "package.yaml",
+        "package: test-files
+version: 1
+title: {zh: 测试档案, en: Test files}
+roles:
+  files.clerk: {zh: 档案员, en: Clerk of the files}
+",
+    ),
+    (
+        "groups/person.yaml",
+        "group: person
+title: {zh: 身份, en: Identity}
+steward: files.clerk
+fields:
+  name: {type: text(100), zh: 姓名, en: Name}
+  id_number: {type: text(40), zh: 证件号码, en: Number of the identity document}
+",
+    ),
+    (
+        "registers/file.yaml",
+        "register: file
+title: {zh: 档案, en: File}
+steward: files.clerk
+key: number
+fields:
+  number: {type: text(40), zh: 编号, en: Number}
+  subject: {type: subject, zh: 主体, en: Subject}
+  identity: {type: sealed(person)?, zh: 身份（加密）, en: Identity}
+",
+    ),
+    (
+        "actions/open-file.yaml",
+        "action: open-file
+title: {zh: 建档, en: Open a file}
+law: [个人信息保护法 13]
+by: files.clerk
+input:
+  number: {type: text(40), zh: 编号, en: Number}
+  subject: {type: subject, zh: 主体, en: Subject}
+  identity: {type: sealed(person)?, zh: 身份（加密）, en: Identity}
+do:
+  - insert:
+      register: file
+      fields: {number: input.number, subject: input.subject, identity: input.identity}
+",
+    ),
+    (
+        "actions/change-identity.yaml",
+        "action: change-identity
+title: {zh: 变更身份, en: Change the identity}
+law: [个人信息保护法 46]
+by: files.clerk
+input:
+  file: {type: ref(file), zh: 档案, en: File}
+  identity: {type: sealed(person), zh: 身份（加密）, en: Identity}
+let:
+  entry: get(file, input.file)
+do:
+  - update: {record: entry, set: {identity: input.identity}}
+",
+    ),
+];
+
+/// The documents of both.
+pub fn documents() -> Vec<Vec<u8>> {
+    let disclosure = city::package("disclosure").unwrap().doc.to_bytes();
+    let files = source::parse(&FILES).unwrap();
+    files.compile().unwrap();
+    vec![disclosure, files.doc.to_bytes()]
+}
