@@ -22,6 +22,8 @@ use crate::vault::open_envelope;
 const DISCLOSURE: &str = "disclosure";
 /// How often an access is looked at until it is answered.
 const POLL: Duration = Duration::from_millis(40);
+/// How long the steward's node may take to see the release that another node has seen.
+const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
 const VERSIONS: usize = 16;
 
@@ -129,7 +131,7 @@ impl Client {
         }
         let number = answered.fields.get("version").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| answer("a release without a version"))?;
-        let sealed = steward.envelope(&access)?;
+        let sealed = steward.await_envelope(&access, LAG)?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
         let expected = self.expected(reading, &access, number)?;
         let opened = open_envelope(&key, &sealed, &expected)?;

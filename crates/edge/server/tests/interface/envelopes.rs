@@ -1,5 +1,7 @@
 //! `GET /v1/vault/envelopes/{access}`: handed over to the reader, after the release, as released.
 
+use std::time::{Duration, Instant};
+
 use chaincity_client::{ClientError, open_envelope};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
@@ -13,6 +15,8 @@ use crate::vaults::{Keeping, client_of, officer, passphrase, token_of};
 
 /// Keys of accesses have colons, and may have any letters.
 const ACCESS: &str = "registry:real-estate:right:00000001";
+
+const SOON: Duration = Duration::from_secs(20);
 
 fn reader_key() -> ReaderKey {
     ReaderKey::from_seed(&Secret::from_bytes([31; 32]))
@@ -108,6 +112,35 @@ fn nothing_is_handed_over_before_the_release() {
     assert_eq!(refusal(city), is(404, "not-released"));
     record(city, "registry", "released", Some(envelope.digest()));
     assert!(city.client().envelope(ACCESS).unwrap().is_some());
+}
+
+#[test]
+fn a_reader_waits_for_a_steward_whose_node_is_a_block_behind() {
+    let (keeping, envelope) = keeping();
+    let city = &keeping.city;
+    record(city, "registry", "asked", None);
+    let client = city.client();
+    assert_eq!(client.await_envelope(ACCESS, Duration::ZERO).unwrap(), None);
+    std::thread::scope(|scope| {
+        let waits = scope.spawn(|| client.await_envelope(ACCESS, SOON));
+        // Refused twice at least: once above, once while it waits.
+        let begun = Instant::now();
+        while refused_so_far(city) < 2 {
+            assert!(begun.elapsed() < SOON);
+            std::thread::yield_now();
+        }
+        record(city, "registry", "released", Some(envelope.digest()));
+        assert_eq!(waits.join().unwrap().unwrap().as_ref(), Some(&envelope));
+    });
+}
+
+/// How many requests for envelopes were answered with 404.
+fn refused_so_far(city: &City) -> u64 {
+    let text = get(&format!("{}/metrics", city.url())).text;
+    let route =
+        "chaincity_http_requests_total{route=\"/v1/vault/envelopes/{access}\",status=\"404\"} ";
+    let count = text.lines().find_map(|line| line.strip_prefix(route));
+    count.map_or(0, |count| count.parse().unwrap())
 }
 
 #[test]
