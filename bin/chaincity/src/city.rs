@@ -49,7 +49,7 @@ const MEMBERS: &[Member] = &[
         id: "bank-b",
         name: ("乙银行", "Bank B"),
         validator: false,
-        operators: &[("bank-b", &["bank.officer"]), ("bank-b-admin", ADMIN)],
+        operators: &[("bank-b", &["bank.officer", "reader.officer"]), ("bank-b-admin", ADMIN)],
     },
     Member {
         id: "court",

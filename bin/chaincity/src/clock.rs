@@ -24,7 +24,25 @@ impl Clock for SystemClock {
     }
 
     fn sleep_ms(&self, ms: u64) -> BoxFuture<'static, ()> {
-        let slept = self.0.spawn(tokio::time::sleep(Duration::from_millis(ms)));
+        // Made inside the task: a timer made here would need this thread to have a runtime.
+        let slept =
+            self.0.spawn(async move { tokio::time::sleep(Duration::from_millis(ms)).await });
         slept.map(|_ended| ()).boxed()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_without_a_runtime_of_its_own_may_wait_for_it() {
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_time().build().unwrap();
+        let clock = SystemClock(runtime.handle().clone());
+        let begun = std::time::Instant::now();
+        futures::executor::block_on(clock.sleep_ms(20));
+        assert!(begun.elapsed() >= Duration::from_millis(20));
     }
 }

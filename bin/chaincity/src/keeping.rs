@@ -1,5 +1,7 @@
 //! The vault that a node keeps for its member, and the agent that answers accesses out of it.
 
+use std::error::Error as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use chaincity_pipeline::NodeApi;
@@ -11,6 +13,7 @@ use chaincity_vault::{Passphrase, Vault, VaultError};
 use futures::executor::block_on;
 
 use crate::city::read_key;
+use crate::failure::chain;
 use crate::fault::Fault;
 use crate::node_config::Keeping;
 
@@ -25,13 +28,41 @@ pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
 }
 
 /// A vault that cannot be used, as a person is told.
-pub(crate) fn refused(folder: &std::path::Path, error: &VaultError) -> Fault {
+pub(crate) fn refused(folder: &Path, error: &VaultError) -> Fault {
     let folder = folder.display();
     Fault::Refused {
         code: error.code(),
-        zh: format!("保险库 `{folder}` 不可用"),
-        en: format!("the vault `{folder}` cannot be used"),
-        detail: Some(error.to_string()),
+        zh: format!("保险库 `{folder}` 不可用：{}", in_chinese(error)),
+        en: format!("the vault `{folder}` cannot be used: {error}"),
+        detail: error.source().map(chain),
+    }
+}
+
+/// The reason in Chinese. What no command and no start of a node can meet has no text of its own.
+const fn in_chinese(error: &VaultError) -> &'static str {
+    match error {
+        VaultError::Folder => "目录须名为 vault",
+        VaultError::Exists => "目录已被占用",
+        VaultError::Missing => "目录中没有保险库或备份",
+        VaultError::InUse => "已由另一进程打开",
+        VaultError::KeyWrong => "口令不符",
+        VaultError::PassphraseShort { .. } => "口令过短",
+        VaultError::EpochGone { .. } => "备份所需的密钥届已不存在",
+        VaultError::ErasuresPending => "由备份恢复，须先重新执行账本上的销毁",
+        VaultError::Damaged(_) | VaultError::Group(_) => "内容损坏",
+        VaultError::Random | VaultError::Derivation => "本机故障",
+        VaultError::Storage(_) | VaultError::File(_) => "文件无法读写",
+        VaultError::Unknown(_)
+        | VaultError::Erased(_)
+        | VaultError::Permanent(_)
+        | VaultError::BasisMissing
+        | VaultError::RequestDiffers
+        | VaultError::EnvelopeDiffers
+        | VaultError::Terms { .. }
+        | VaultError::EscrowShape
+        | VaultError::ShareDamaged
+        | VaultError::SharesDiffer
+        | VaultError::SharesTooFew { .. } => "操作被拒绝",
     }
 }
 

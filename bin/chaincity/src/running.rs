@@ -68,6 +68,8 @@ impl Running {
     pub(crate) fn start(config: &NodeConfig) -> Result<Self, Fault> {
         let genesis = Arc::new(config.read_genesis()?);
         let key = config.read_key()?;
+        // First of all: a passphrase that does not fit must not cut the engine off in its work.
+        let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
         let timers = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("chaincity-timers")
@@ -106,7 +108,6 @@ impl Running {
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
         let model = following::follow(config, &api, &history)?;
-        let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
         if let (Some(keeping), Some(vault)) = (&config.vault, &vault) {
             crate::keeping::start_agent(keeping, &api, &model, vault)?;
         }

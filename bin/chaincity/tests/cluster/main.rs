@@ -8,6 +8,7 @@
 
 mod availability;
 mod city;
+mod disclosure;
 mod explain;
 mod generations;
 mod importing;

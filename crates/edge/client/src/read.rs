@@ -22,6 +22,8 @@ use crate::vault::open_envelope;
 const DISCLOSURE: &str = "disclosure";
 /// How often an access is looked at until it is answered.
 const POLL: Duration = Duration::from_millis(40);
+/// How long the steward's node may take to see the release that another node has seen.
+const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
 const VERSIONS: usize = 16;
 
@@ -105,13 +107,12 @@ impl Client {
         steward: &Self,
         wait: Duration,
     ) -> Result<Read, ClientError> {
-        let begun = Instant::now();
         let key = one_time_key()?;
         let access = match self.ask(reading, &key)? {
             Ok(access) => access,
             Err(code) => return Ok(Read::Rejected { code }),
         };
-        let answered = until(begun, wait, || self.answered(&access))?;
+        let answered = until(wait, || self.answered(&access))?;
         let Some(answered) = answered else { return Ok(Read::Unanswered { access }) };
         let text = |name: &str| answered.fields.get(name).and_then(serde_json::Value::as_str);
         match text("state") {
@@ -130,8 +131,8 @@ impl Client {
         let number = answered.fields.get("version").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| answer("a release without a version"))?;
         // The steward's node may learn a moment later than ours that its release is final.
-        let sealed = until(begun, wait, || steward.envelope(&access))?;
-        let Some(sealed) = sealed else { return Ok(Read::Unanswered { access }) };
+        let sealed = until(LAG, || steward.envelope(&access))?;
+        let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
         let expected = self.expected(reading, &access, number)?;
         let opened = open_envelope(&key, &sealed, &expected)?;
         let names = expected.into_iter().map(|context| context.group);
@@ -218,12 +219,12 @@ impl Client {
     }
 }
 
-/// Looks until there is something, or `wait` is over since `begun`.
+/// Looks until there is something, or `wait` is over.
 fn until<T>(
-    begun: Instant,
     wait: Duration,
     look: impl Fn() -> Result<Option<T>, ClientError>,
 ) -> Result<Option<T>, ClientError> {
+    let begun = Instant::now();
     loop {
         let found = look()?;
         if found.is_some() || begun.elapsed() >= wait {

@@ -1,6 +1,7 @@
 //! Field groups: sealing them before a transaction names them, and opening what was released.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use chaincity_api::vault::{SealRequest, SealedInfo};
 use chaincity_api::{Endpoint, Problem};
@@ -11,6 +12,9 @@ use chaincity_types::{Digest, Value, cbor};
 use crate::client::{Client, absent};
 use crate::error::ClientError;
 use crate::transport::Ask;
+
+/// How often an envelope is asked for until it is there.
+const POLL: Duration = Duration::from_millis(40);
 
 impl Client {
     /// Seals a field group in the vault of the member whose node is asked, and gives the commitment
@@ -36,6 +40,26 @@ impl Client {
         let Some(reply) = absent(reply, Problem::NotReleased)? else { return Ok(None) };
         let unreadable = |_| ClientError::answer(&reply.url, "an envelope that is none");
         Envelope::from_bytes(&reply.bytes).map(Some).map_err(unreadable)
+    }
+
+    /// The envelope of an access whose release is final elsewhere: asks again until the steward's
+    /// node has seen it as well, at most for `wait`.
+    ///
+    /// # Errors
+    /// As [`Client::envelope`].
+    pub fn await_envelope(
+        &self,
+        access: &str,
+        wait: Duration,
+    ) -> Result<Option<Envelope>, ClientError> {
+        let begun = Instant::now();
+        loop {
+            let found = self.envelope(access)?;
+            if found.is_some() || begun.elapsed() >= wait {
+                return Ok(found);
+            }
+            std::thread::sleep(POLL);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use axum::response::Response;
 use chaincity_api::Problem;
 use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest, SealedInfo};
 use chaincity_crypto::PublicKey;
+use chaincity_crypto::groups::GroupError;
 use chaincity_package::model::{FieldType, Group, Register, Retention};
 use chaincity_package::{json, value};
 use chaincity_types::wire::LogicalKey;
@@ -129,7 +130,7 @@ fn is_permanent(register: &Register) -> bool {
 fn failure(error: &VaultError) -> Failure {
     if let VaultError::RequestDiffers | VaultError::Erased(_) = error {
         Problem::RequestDiffers.into()
-    } else if let VaultError::Group(_) = error {
+    } else if let VaultError::Group(GroupError::TooLong) = error {
         Problem::GroupInvalid.into()
     } else if let VaultError::ErasuresPending = error {
         Problem::VaultClosed.into()

@@ -19,11 +19,14 @@
 
 mod access;
 mod city;
+mod envelopes;
 mod events;
 mod explaining;
 mod fake;
 mod limits;
 mod proofs;
 mod reading;
+mod sealing;
 mod submitting;
 mod tls;
+mod vaults;

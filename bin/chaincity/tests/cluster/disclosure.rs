@@ -1,0 +1,235 @@
+//! Sharing on a running city, by the command line alone: a steward keeps a vault, a bank reads a
+//! price under a grant, another one is refused, and the vault's node is killed in between.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use crate::city::{City, NODES, Ran, SOON, chaincity, text};
+use crate::load::register;
+
+const UNIT: &str = "PRICED-1";
+const RESOURCE: &str = "431300-0001";
+const PURPOSE: &str = "核实抵押物成交价";
+/// A price that stands nowhere else, in fen.
+const PRICE: i64 = 98_765_432_100;
+/// The node that keeps the vault.
+const STEWARD: &str = "registry";
+/// The node that everyone else asks.
+const DESK: &str = "court";
+
+fn done(ran: &Ran) -> Value {
+    assert_eq!(ran.code, 0, "{ran:?}");
+    ran.json().remove(0)
+}
+
+/// Makes the registry's vault and has its node keep it and answer by itself. Gives the options of
+/// the vault commands.
+fn keep_a_vault(city: &City) -> [String; 4] {
+    let config = city.config(STEWARD);
+    let dir = Path::new(&config).parent().unwrap();
+    let (folder, passphrase) = (dir.join("vault"), dir.join("vault.passphrase"));
+    fs::write(&passphrase, "correct horse battery\n").unwrap();
+    let options = ["--vault", text(&folder), "--passphrase-file", text(&passphrase)];
+    let options = options.map(str::to_owned);
+    assert_eq!(done(&vault("create", &options, &[]))["groups"], 0);
+    let section = "[vault]\nfolder = \"vault\"\npassphrase = \"vault.passphrase\"\n\
+                   agent = \"../../keys/release-agent.key\"\n";
+    let before = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{before}\n{section}")).unwrap();
+    options
+}
+
+fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
+    let options = options.each_ref().map(String::as_str);
+    chaincity(&[&["vault", action], &options[..], more].concat())
+}
+
+/// Calls an action; gives its events.
+fn call(
+    city: &City,
+    operator: &str,
+    act: (&str, &str),
+    input: &Value,
+    more: &[&str],
+) -> Vec<Value> {
+    let input = input.to_string();
+    let call = ["call", act.0, act.1, "--input", &input];
+    let called = done(&city.run_as(operator, DESK, &[&call[..], more].concat()));
+    called["receipt"]["entries"][0]["events"].as_array().unwrap().clone()
+}
+
+/// Key of the record that an event of this kind names.
+fn key_of(events: &[Value], kind: &str, register: &str) -> String {
+    let found = events.iter().find(|event| event["kind"] == kind && event["register"] == register);
+    found.unwrap_or_else(|| panic!("{events:#?}"))["key"].as_str().unwrap().to_owned()
+}
+
+/// A flat is sold by order of the court; its price is sealed at the registry. Gives the new title.
+fn sell(city: &City) -> String {
+    register(&city.client(&[DESK], "registrar"), UNIT);
+    let deal = city.file("deal.json");
+    fs::write(&deal, json!({"price": PRICE, "contract": "示例合同1"}).to_string()).unwrap();
+    let seal = ["seal", "real-estate", "right", "deal", "--values", &format!("@{deal}")];
+    let commitment = done(&city.run_as("registrar", STEWARD, &seal))["commitment"].clone();
+    let sale = json!({
+        "unit": UNIT, "to": [{"subject": "测试乙", "n": 1, "d": 1}], "court": "court",
+        "document": "（2026）湘1302执123号裁定", "document_digest": "00".repeat(32),
+        "served": "2026-09-01T08:00:00+08:00", "deal": commitment,
+    });
+    let input = sale.to_string();
+    let give = ["mandate", "give", "real-estate", "transfer-by-judgment", "--input", &input];
+    let given = done(&city.run_as("court", DESK, &[&give[..], &["--for", "execute"]].concat()));
+    let mandate = ["--mandate", given["mandate"].as_str().unwrap()];
+    let act = ("real-estate", "transfer-by-judgment");
+    key_of(&call(city, "registrar", act, &sale, &mandate), "inserted", "right")
+}
+
+/// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
+fn grant(city: &City) -> String {
+    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/disclosure");
+    let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
+    let publish = ["package", "publish", package, "--approve", &court, "--approve", &bank];
+    done(&city.run_as("registry-admin", DESK, &publish));
+
+    let resource = json!({
+        "code": RESOURCE, "in_package": "real-estate", "register": "right",
+        "groups": ["deal", "holder-identity"], "claims": [], "title_zh": "不动产交易信息",
+        "title_en": "Terms of deals", "sharing": "conditional", "conditions": "办理抵押贷款所必需",
+        "update_cycle": "at-once", "standards": [], "personal": true, "assessment": "评估1号",
+    });
+    call(city, "keeper", ("disclosure", "publish-resource"), &resource, &[]);
+    let listed = json!({"resource": RESOURCE});
+    call(city, "catalogue", ("disclosure", "list-resource"), &listed, &[]);
+    let application = json!({
+        "resource": RESOURCE, "groups": ["deal"], "claims": [], "purpose": PURPOSE,
+        "item": "1143130000TEXT021M3430715001000", "basis": "商业银行法 36",
+        "from": "2020-01-01", "to": "2099-12-31", "records_max": 10,
+    });
+    let applied = call(city, "bank-a", ("disclosure", "apply-use"), &application, &[]);
+    let decision = json!({
+        "application": key_of(&applied, "use-applied", "application"),
+        "reason": {"zh": "符合共享条件", "en": "the conditions are met"},
+    });
+    let granted = call(city, "keeper", ("disclosure", "grant-use"), &decision, &[]);
+    key_of(&granted, "use-granted", "grant")
+}
+
+/// An operator asks for the price of the title.
+fn read(city: &City, operator: &str, (title, grant): (&str, &str), more: &[&str]) -> Ran {
+    let what = ["read", "real-estate", "right", title, "--groups", "deal", "--steward", STEWARD];
+    let why = ["--purpose", PURPOSE, "--case", "贷1号", "--grant", grant];
+    city.run_as(operator, DESK, &[&what[..], &why, more].concat())
+}
+
+fn opens(city: &City, asked: (&str, &str)) -> String {
+    let read = read(city, "bank-a", asked, &["--steward-node", city.url(STEWARD)]);
+    assert_eq!(read.code, 0, "{read:?}{}", city.logs());
+    let opened = read.json().remove(0);
+    assert_eq!(opened["state"], "released");
+    assert_eq!(opened["groups"]["deal"][0]["price"], PRICE);
+    opened["access"].as_str().unwrap().to_owned()
+}
+
+/// The accesses on the ledger: reader, state, code.
+fn accesses(city: &City) -> Vec<[Value; 3]> {
+    let query = ["query", "disclosure", "access", "--where", &format!("steward={STEWARD}")];
+    let ran = city.run_as("court", DESK, &query);
+    assert!(ran.code == 0 && !ran.out.contains(&PRICE.to_string()), "{ran:?}");
+    let records = ran.json().into_iter().filter(|line| line.get("reader").is_some());
+    records.map(|mut line| ["reader", "state", "code"].map(|field| line[field].take())).collect()
+}
+
+fn state(city: &City, access: &str) -> Value {
+    let client = city.client(&[DESK], "court");
+    let record = client.record("disclosure", "access", access).unwrap().unwrap();
+    record.fields["state"].clone()
+}
+
+#[test]
+fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_vaults_node_loses_nothing()
+ {
+    let mut city = City::found(1_000);
+    let options = keep_a_vault(&city);
+    city.start(&NODES);
+    let title = sell(&city);
+    let grant = grant(&city);
+    let asked = (&*title, &*grant);
+
+    let first = opens(&city, asked);
+    let refused = read(&city, "bank-b", asked, &["--steward-node", city.url(STEWARD)]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    let told = refused.json().remove(0);
+    assert_eq!((&told["state"], &told["code"]), (&json!("refused"), &json!("not-grantee")));
+    assert!(!told["zh"].as_str().unwrap().is_ascii() && told["en"].as_str().unwrap().is_ascii());
+    assert!(!refused.out.contains(&PRICE.to_string()), "{refused:?}");
+    // Both are on the record.
+    let both = [
+        [json!("bank-a"), json!("released"), Value::Null],
+        [json!("bank-b"), json!("refused"), json!("not-grantee")],
+    ];
+    city.wait("both accesses stand in the register", SOON, |city| {
+        let mut found = accesses(city);
+        found.sort_by_key(|entry| entry[0].to_string());
+        found == both
+    });
+
+    // Asked while the vault is down; answered once it is back, and so is what comes after.
+    city.kill(&[STEWARD]);
+    let waiting = read(&city, "bank-a", asked, &["--wait", "0"]);
+    assert_eq!(waiting.code, 1, "{waiting:?}");
+    let waiting = waiting.json()[0]["access"].as_str().unwrap().to_owned();
+    assert_eq!(state(&city, &waiting), "asked");
+    city.start(&[STEWARD]);
+    city.wait("the access is answered", SOON, |city| state(city, &waiting) == "released");
+    opens(&city, asked);
+    let at_steward = |operator: &str| city.client(&[STEWARD], operator).envelope(&first);
+    assert!(at_steward("bank-a").unwrap().is_some());
+    assert_eq!(at_steward("bank-b").unwrap_err().code(), Some("not-reader"));
+
+    the_vault_stays_closed_without_its_passphrase(&mut city, &options);
+}
+
+/// A failure with this code, said in both languages.
+fn refuses(code: &str, ran: &Ran) {
+    assert_eq!(ran.code, 6, "{ran:?}");
+    let told = ran.json().remove(0);
+    assert_eq!(told["code"], code, "{told}");
+    assert!(!told["zh"].as_str().unwrap().is_ascii() && told["en"].as_str().unwrap().is_ascii());
+}
+
+fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[String; 4]) {
+    refuses("vault-in-use", &vault("status", options, &[]));
+    city.stop(STEWARD);
+    let status = done(&vault("status", options, &[]));
+    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(1), &json!(3)));
+
+    let file = |name: &str| PathBuf::from(city.file(name));
+    let (wrong, backup) = (file("wrong.passphrase"), file("backup"));
+    fs::write(&wrong, "incorrect horse battery\n").unwrap();
+    let mut guess = options.clone();
+    text(&wrong).clone_into(&mut guess[3]);
+    refuses("vault-key-wrong", &vault("status", &guess, &[]));
+    refuses("vault-key-wrong", &vault("backup", &guess, &["--to", text(&backup)]));
+    assert!(!backup.exists());
+    done(&vault("backup", options, &["--to", text(&backup)]));
+
+    let again = file("again");
+    fs::create_dir(&again).unwrap();
+    let from = ["--from", text(&backup)];
+    text(&again.join("vault")).clone_into(&mut guess[1]);
+    refuses("vault-key-wrong", &vault("restore", &guess, &from));
+    let mut right = guess.clone();
+    right[3].clone_from(&options[3]);
+    // What was refused left nothing in the way.
+    let restored = done(&vault("restore", &right, &from));
+    assert_eq!((&restored["groups"], &restored["erasures_pending"]), (&json!(1), &json!(true)));
+
+    // Nor does the node start without its vault, and nothing that it stores is touched.
+    fs::copy(&wrong, &options[3]).unwrap();
+    let config = city.config(STEWARD);
+    refuses("vault-key-wrong", &chaincity(&["node", "--config", &config]));
+    let checked = done(&chaincity(&["fsck", "--config", &config]));
+    assert_eq!(checked["engine"]["condition"], "stopped");
+}

@@ -1,0 +1,202 @@
+//! `POST /v1/vault/groups`: who may seal what, and that no value comes back.
+
+use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest};
+use chaincity_client::ClientError;
+use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_types::{Digest, Value, cbor};
+use chaincity_vault::Vault;
+use serde_json::{Value as Json, json};
+
+use crate::city::{City, clerk, post};
+use crate::vaults::{Keeping, client_of, officer, passphrase, post_group, token_of};
+
+const REGISTRAR: &str = "registry.registrar";
+/// A price that stands nowhere else.
+const PRICE: i64 = 98_765_432_100;
+
+fn request(number: u8, group: &str, values: Json) -> SealRequest {
+    SealRequest {
+        package: "real-estate".into(),
+        register: "right".into(),
+        group: group.into(),
+        request: hex::encode([number; 32]),
+        values: values.as_object().unwrap().clone(),
+    }
+}
+
+fn deal(number: u8) -> SealRequest {
+    request(number, "deal", json!({"price": PRICE, "contract": "合同1"}))
+}
+
+/// Status and code of a refusal.
+fn refusal(sealed: Result<Digest, ClientError>) -> (u16, String) {
+    let error = sealed.unwrap_err();
+    let ClientError::Refused { status, body } = error else { panic!("{error}") };
+    assert!(!body.zh.is_ascii() && body.en.is_ascii(), "{body:?}");
+    (status, body.code)
+}
+
+fn is(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+#[test]
+fn a_sealed_group_opens_in_the_vault_by_its_commitment() {
+    let keeping = Keeping::open();
+    let commitment = keeping.city.client().seal_group(&deal(1)).unwrap();
+    let opened = keeping.vault.open_group(&commitment).unwrap();
+    assert_eq!(opened.group.commitment(), commitment);
+    let place = &opened.context;
+    assert_eq!(
+        (place.ledger, &*place.package, &*place.register, &*place.group),
+        (keeping.city.node.ledger(), "real-estate", "right", "deal")
+    );
+    let Value::Map(fields) = cbor::decode(opened.group.bytes(), GROUP_BYTES_MAX).unwrap() else {
+        panic!("a group is a map")
+    };
+    let expected =
+        [("contract".to_owned(), "合同1".into()), ("price".to_owned(), Value::Int(PRICE))];
+    assert_eq!(fields, expected.into());
+}
+
+#[test]
+fn a_request_made_twice_gives_the_same_commitment_and_never_seals_other_values() {
+    let keeping = Keeping::open();
+    let client = keeping.city.client();
+    let first = client.seal_group(&deal(1)).unwrap();
+    assert_eq!(client.seal_group(&deal(1)).unwrap(), first);
+    assert_eq!(keeping.vault.summary().unwrap().groups, 1);
+
+    let other = request(1, "deal", json!({"price": PRICE - 1, "contract": "合同1"}));
+    assert_eq!(refusal(client.seal_group(&other)), is(409, "request-differs"));
+    let identity = request(1, "holder-identity", json!({"holders": []}));
+    assert_eq!(refusal(client.seal_group(&identity)), is(409, "request-differs"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 1);
+
+    // The same values under another request: nobody sees that they are the same.
+    assert_ne!(client.seal_group(&deal(2)).unwrap(), first);
+}
+
+#[test]
+fn only_officers_of_the_nodes_member_with_the_stewards_role_seal() {
+    let keeping = Keeping::open();
+    let city = &keeping.city;
+    let other_member = client_of(city, officer(city, 21, "bank", REGISTRAR));
+    assert_eq!(refusal(other_member.seal_group(&deal(1))), is(403, "not-steward"));
+    let without_role = client_of(city, officer(city, 22, "registry", "registry.withdrawn"));
+    assert_eq!(refusal(without_role.seal_group(&deal(1))), is(403, "not-steward"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 0);
+    let colleague = client_of(city, officer(city, 23, "registry", REGISTRAR));
+    colleague.seal_group(&deal(1)).unwrap();
+}
+
+#[test]
+fn a_node_that_keeps_no_vault_seals_nothing() {
+    let city = City::open();
+    assert_eq!(refusal(city.client().seal_group(&deal(1))), is(404, "no-vault"));
+}
+
+#[test]
+fn sealing_wants_a_token() {
+    let keeping = Keeping::open();
+    let body = serde_json::to_vec(&deal(1)).unwrap();
+    let url = format!("{}/v1/vault/groups", keeping.city.url());
+    let answer = post(&url, "application/json", &body);
+    assert_eq!((answer.status, answer.code()), is(401, "token-required"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 0);
+}
+
+#[test]
+fn a_group_is_named_by_package_register_and_name() {
+    let keeping = Keeping::open();
+    let client = keeping.city.client();
+    let refused = |change: &dyn Fn(&mut SealRequest)| {
+        let mut asked = deal(1);
+        change(&mut asked);
+        refusal(client.seal_group(&asked))
+    };
+    assert_eq!(refused(&|asked| asked.package = "other".into()), is(404, "no-such-package"));
+    assert_eq!(refused(&|asked| asked.register = "other".into()), is(404, "no-such-register"));
+    assert_eq!(refused(&|asked| asked.group = "other".into()), is(404, "no-such-group"));
+    // It is a register of the package, and holds no such group.
+    assert_eq!(refused(&|asked| asked.register = "unit".into()), is(400, "group-elsewhere"));
+    assert_eq!(refused(&|asked| asked.request = "00".into()), is(400, "bad-request"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 0);
+}
+
+#[test]
+fn values_that_do_not_fit_are_refused_and_do_not_come_back() {
+    let keeping = Keeping::open();
+    let token = token_of(&keeping.city, clerk());
+    let long = "秘".repeat(101);
+    for (values, place) in [
+        (json!({"price": "secret-98765"}), "price"),
+        (json!({"price": PRICE, "colour": "secret-98765"}), "colour"),
+        (json!({"price": PRICE, "contract": long}), "contract"),
+        (json!({"contract": "secret-98765"}), "price"),
+        (json!({"price": {"secret-98765": PRICE}}), "price"),
+    ] {
+        let body = serde_json::to_vec(&request(1, "deal", values)).unwrap();
+        let answer = post_group(&keeping.city, &token, "application/json", &body);
+        assert_eq!((answer.status, answer.code()), is(400, "group-invalid"), "{place}");
+        let detail = answer.json()["detail"].as_str().unwrap_or_default().to_owned();
+        assert!(detail.contains(place), "{detail}");
+        for value in ["secret", "98765", "秘"] {
+            assert!(!answer.text.contains(value), "{}", answer.text);
+        }
+    }
+    // Each field fits, all together are more than a group holds.
+    let holder = |n: usize| {
+        json!({
+            "subject": format!("subject-{n}"), "name": "名".repeat(100), "id_kind": "类".repeat(40),
+            "id_number": "号".repeat(40), "address": "址".repeat(300),
+        })
+    };
+    let holders: Vec<Json> = (0..50).map(holder).collect();
+    let whole = request(1, "holder-identity", json!({"holders": &holders}));
+    let client = keeping.city.client();
+    assert_eq!(refusal(client.seal_group(&whole)), is(400, "group-invalid"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 0);
+    let part = request(1, "holder-identity", json!({"holders": &holders[..40]}));
+    client.seal_group(&part).unwrap();
+}
+
+#[test]
+fn bodies_that_are_too_large_of_another_type_or_no_request_are_refused() {
+    let keeping = Keeping::open();
+    let token = token_of(&keeping.city, clerk());
+    let json = "application/json";
+    let seal = |media: &str, body: &[u8]| {
+        let answer = post_group(&keeping.city, &token, media, body);
+        (answer.status, answer.code())
+    };
+    let mut body = serde_json::to_vec(&deal(1)).unwrap();
+    assert_eq!(seal("text/plain", &body), is(415, "media-type"));
+    let unknown_field = [&body[..body.len() - 1], br#","more":1}"#].concat();
+    for malformed in [b"".as_slice(), b"{", b"[]", b"{}", &unknown_field] {
+        assert_eq!(seal(json, malformed), is(400, "bad-request"));
+    }
+    // Blanks after the request count as well.
+    body.resize(SEAL_BYTES_MAX + 1, b' ');
+    assert_eq!(seal(json, &body), is(413, "request-too-large"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 0);
+    body.truncate(SEAL_BYTES_MAX);
+    assert_eq!(seal(json, &body).0, 200);
+}
+
+#[test]
+fn a_restored_vault_seals_nothing_until_the_erasures_are_applied_again() {
+    let Keeping { city, vault, dir } = Keeping::open();
+    city.client().seal_group(&deal(1)).unwrap();
+    vault.backup(&dir.path().join("backup")).unwrap();
+    drop((city, vault));
+
+    let folder = dir.path().join("again").join("vault");
+    std::fs::create_dir(folder.parent().unwrap()).unwrap();
+    let restored = Vault::restore(&dir.path().join("backup"), &folder, &passphrase()).unwrap();
+    let keeping = Keeping::with(dir, restored);
+    let client = keeping.city.client();
+    assert_eq!(refusal(client.seal_group(&deal(2))), is(503, "vault-closed"));
+    keeping.vault.reapply_erasures([]).unwrap();
+    client.seal_group(&deal(2)).unwrap();
+}
