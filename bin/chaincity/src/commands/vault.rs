@@ -38,7 +38,7 @@ enum Action {
     Status(Place),
     /// 启用新的密钥届，将各组的密钥移入 · begin a new key epoch and move every group's key into it
     Rotate(Place),
-    /// 在线备份：内容和密钥分为两个文件 · back up into two files, content and keys
+    /// 备份为两个文件：内容和密钥；须在节点停止时 · back up into two files, content and keys, while its node is stopped
     Backup {
         #[command(flatten)]
         place: Place,
@@ -46,7 +46,7 @@ enum Action {
         #[arg(long, value_name = "DIR")]
         to: PathBuf,
     },
-    /// 由备份恢复；账本上的销毁须先重新执行，此前不作任何答复 · restore a backup; it answers nothing until the ledger's erasures are applied again
+    /// 由备份恢复；节点启动后先执行账本上的销毁，然后才作答复 · restore a backup; it answers once its node has carried out the ledger's erasures
     Restore {
         #[command(flatten)]
         place: Place,
@@ -134,7 +134,8 @@ fn show(place: &Place, summary: &Summary, output: &mut Output) -> io::Result<()>
         ];
         if shown.erasures_pending {
             lines.push(
-                "  须先重新执行账本上的销毁 · the ledger's erasures are to be applied first".into(),
+                "  节点启动后先执行账本上的销毁 · its node carries out the ledger's erasures first"
+                    .into(),
             );
         }
         lines

@@ -2,7 +2,7 @@
 //! here and checked against what the ledger holds.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use chaincity_api::package::FieldKind;
 use chaincity_api::record::Record;
@@ -16,12 +16,10 @@ use rand::rngs::SysRng;
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::submit::call;
-use crate::vault::open_envelope;
+use crate::vault::{open_envelope, until};
 
 /// The package of the disclosure protocol.
 const DISCLOSURE: &str = "disclosure";
-/// How often an access is looked at until it is answered.
-const POLL: Duration = Duration::from_millis(40);
 /// How long the steward's node may take to see the release that another node has seen.
 const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
@@ -130,8 +128,7 @@ impl Client {
         }
         let number = answered.fields.get("version").and_then(serde_json::Value::as_u64);
         let number = number.ok_or_else(|| answer("a release without a version"))?;
-        // The steward's node may learn a moment later than ours that its release is final.
-        let sealed = until(LAG, || steward.envelope(&access))?;
+        let sealed = steward.await_envelope(&access, LAG)?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
         let expected = self.expected(reading, &access, number)?;
         let opened = open_envelope(&key, &sealed, &expected)?;
@@ -216,21 +213,6 @@ impl Client {
             });
         }
         Ok(expected)
-    }
-}
-
-/// Looks until there is something, or `wait` is over.
-fn until<T>(
-    wait: Duration,
-    look: impl Fn() -> Result<Option<T>, ClientError>,
-) -> Result<Option<T>, ClientError> {
-    let begun = Instant::now();
-    loop {
-        let found = look()?;
-        if found.is_some() || begun.elapsed() >= wait {
-            return Ok(found);
-        }
-        std::thread::sleep(POLL);
     }
 }
 

@@ -52,14 +52,22 @@ impl Client {
         access: &str,
         wait: Duration,
     ) -> Result<Option<Envelope>, ClientError> {
-        let begun = Instant::now();
-        loop {
-            let found = self.envelope(access)?;
-            if found.is_some() || begun.elapsed() >= wait {
-                return Ok(found);
-            }
-            std::thread::sleep(POLL);
+        until(wait, || self.envelope(access))
+    }
+}
+
+/// Looks until there is something, or `wait` is over.
+pub(crate) fn until<T>(
+    wait: Duration,
+    look: impl Fn() -> Result<Option<T>, ClientError>,
+) -> Result<Option<T>, ClientError> {
+    let begun = Instant::now();
+    loop {
+        let found = look()?;
+        if found.is_some() || begun.elapsed() >= wait {
+            return Ok(found);
         }
+        std::thread::sleep(POLL);
     }
 }
 

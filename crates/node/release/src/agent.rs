@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite::SecretKey;
-use chaincity_package::model::Package;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
 use chaincity_types::wire::{LogicalKey, Outcome, Receipt, Version};
@@ -59,10 +58,10 @@ pub enum AgentError {
 /// The release agent of one steward.
 pub struct Agent {
     node: Arc<dyn NodeApi>,
-    model: Arc<ReadModel>,
-    vault: Arc<Vault>,
+    pub(crate) model: Arc<ReadModel>,
+    pub(crate) vault: Arc<Vault>,
     key: SecretKey,
-    member: String,
+    pub(crate) member: String,
     /// When each access was tried that still stood as asked a while ago.
     tried: Mutex<BTreeMap<String, Height>>,
 }
@@ -104,8 +103,9 @@ impl Agent {
             let before = Timestamp(status.time.0.saturating_sub(KEEP_MS));
             if before.0 > dropped.0.saturating_add(DROP_EVERY_MS) {
                 dropped = before;
-                if let Err(error) = self.vault.drop_envelopes(before) {
-                    tracing::warn!(%error, "old envelopes stay");
+                self.await_model(height);
+                if let Err(error) = self.tidy(before) {
+                    tracing::warn!(%error, "the vault is not tidied");
                 }
             }
             match self.round() {
@@ -117,6 +117,17 @@ impl Agent {
             let height = block_on(self.node.wait_above(height));
             self.await_model(height);
         }
+    }
+
+    /// Carries out erasures, which a restored vault waits for, and drops what nobody fetched.
+    fn tidy(&self, before: Timestamp) -> Result<(), AgentError> {
+        let reapplied = self.apply_erasures()?;
+        if reapplied.erased > 0 || !reapplied.permanent.is_empty() {
+            let (erased, kept) = (reapplied.erased, reapplied.permanent.len());
+            tracing::info!(erased, kept, "erasures were carried out");
+        }
+        self.vault.drop_envelopes(before)?;
+        Ok(())
     }
 
     /// Waits until the read model has followed up to `height`, at most [`MODEL_WAIT`].
@@ -176,10 +187,15 @@ impl Agent {
         is_due
     }
 
+    /// Whether the package of the protocol is in force.
+    pub(crate) fn is_in_force(&self) -> bool {
+        self.node.packages().iter().any(|package| package.id == PACKAGE)
+    }
+
     /// Accesses of this steward that wait for a policy's answer.
     fn asked(&self) -> Result<Vec<Version>, AgentError> {
         let equal = |field: &str, value: Value| Filter { field: field.into(), op: Op::Eq, value };
-        if !self.node.packages().iter().any(|package| package.id == PACKAGE) {
+        if !self.is_in_force() {
             return Ok(Vec::new());
         }
         let page = self.model.select(&Select {
@@ -221,13 +237,17 @@ impl Agent {
         if asked.claims {
             return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
         }
+        let commitments = opening::commitments(&package, &asked, &version);
+        let kept = self.vault.envelope(&asked.key)?;
+        let kept = kept.iter().flat_map(|kept| kept.groups.iter().map(|g| g.context.commitment));
+        self.erase_recorded(commitments.iter().map(|(_, commitment)| *commitment).chain(kept))?;
         // Sealed anew, an envelope has other bytes: what was kept before a crash is released, of the
         // version that it was sealed from, although the record may have moved on.
         let (number, digest) = if let Some(kept) = self.vault.envelope(&asked.key)? {
             let number = kept.groups.first().map_or(head.version, |group| group.context.version);
             (number, kept.digest())
         } else {
-            match self.seal(&package, &asked, head.version, &version)? {
+            match self.seal(&asked, head.version, commitments)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
                 Ok(digest) => (head.version, digest),
             }
@@ -240,12 +260,10 @@ impl Agent {
     /// Seals what is asked for and keeps the envelope; gives its digest.
     fn seal(
         &self,
-        package: &Package,
         asked: &Asked,
         number: u64,
-        version: &Version,
+        commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
-        let commitments = opening::commitments(package, asked, version);
         if commitments.is_empty() {
             return Ok(Err(Refusal::GroupAbsent));
         }

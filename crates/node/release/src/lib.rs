@@ -13,6 +13,7 @@
 mod agent;
 mod answer;
 mod call;
+mod erasing;
 mod opening;
 
 pub use agent::{Agent, AgentError};

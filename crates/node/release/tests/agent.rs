@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_pipeline::NodeApi as _;
+use chaincity_release::AgentError;
 use chaincity_types::{Digest, Value};
-use chaincity_vault::Erasure;
+use chaincity_vault::{Erasure, VaultError};
 use common::package::{GROUP, PACKAGE, REGISTER};
 use common::{Ask, City, ID_NUMBER, NAME, OTHER_STEWARD, SUBJECT, person, reader_key};
 
@@ -257,6 +258,33 @@ fn an_erased_group_is_refused() {
     assert_eq!(city.round(&city.agent()), 1);
     assert_refused(&city, &access, ERASED);
     assert_eq!(city.vault.envelope(&access).unwrap(), None);
+}
+
+#[test]
+fn what_the_ledger_erased_is_erased_before_it_could_be_released() {
+    let (city, commitment, grant) = City::with_file();
+    let access = city.ask(&Ask::of("f-1", &grant));
+    city.erase(commitment);
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_refused(&city, &access, ERASED);
+    assert!(matches!(city.vault.open_group(&commitment), Err(VaultError::Erased(_))));
+}
+
+#[test]
+fn a_restored_vault_answers_once_the_ledgers_erasures_are_carried_out() {
+    let (mut city, erased, grant) = City::with_file();
+    let kept = city.seal(2, REGISTER);
+    city.open_file("f-2", Some(kept));
+    city.restore_from_backup(|city| city.erase(erased));
+    let access = city.ask(&Ask::of("f-2", &grant));
+    city.follow();
+    let agent = city.agent();
+    assert!(matches!(agent.round(), Err(AgentError::Vault(VaultError::ErasuresPending))));
+    assert_eq!(agent.apply_erasures().unwrap().erased, 1);
+    assert!(matches!(city.vault.open_group(&erased), Err(VaultError::Erased(_))));
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_eq!(city.state(&access), "released");
+    assert_eq!(agent.apply_erasures().unwrap().erased, 0, "carried out once");
 }
 
 #[test]

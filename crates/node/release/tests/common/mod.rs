@@ -135,6 +135,11 @@ pub fn reader_key() -> ReaderKey {
     ReaderKey::from_seed(&Secret::from_bytes([5; 32]))
 }
 
+fn passphrase() -> Passphrase {
+    let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+    Passphrase::with_cost("a passphrase of the tests", cheap).unwrap()
+}
+
 impl City {
     pub fn open() -> Self {
         let mut desk = Desk::before(genesis());
@@ -143,9 +148,7 @@ impl City {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("read.sqlite");
         let model = ReadModel::open(&path, counter.history(), &counter.packages()).unwrap();
-        let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
-        let passphrase = Passphrase::with_cost("a passphrase of the tests", cheap).unwrap();
-        let vault = Vault::create(&folder.path().join("vault"), &passphrase, BEGIN).unwrap();
+        let vault = Vault::create(&folder.path().join("vault"), &passphrase(), BEGIN).unwrap();
         Self { counter, model: Arc::new(model), vault: Arc::new(vault), folder }
     }
 
@@ -219,6 +222,30 @@ impl City {
 
     fn disclose(&self, by: &str, action: &str, input: Fields) -> Receipt {
         self.apply(by, "disclosure", action, input)
+    }
+
+    /// The ledger erases a group; the vault is not told.
+    pub fn erase(&self, commitment: Digest) {
+        let input = fields([
+            ("in_package", package::PACKAGE.into()),
+            ("register", package::REGISTER.into()),
+            ("record", "f-1".into()),
+            ("group", package::GROUP.into()),
+            ("commitment", Value::Bytes(commitment.as_bytes().to_vec())),
+            ("basis", "个人信息保护法 47".into()),
+            ("backups_end", Value::Date(self.today() + 30)),
+        ]);
+        self.disclose("keeper", "erase", input);
+    }
+
+    /// The vault is lost and comes back from a backup that was made before `happened`.
+    pub fn restore_from_backup(&mut self, happened: impl FnOnce(&Self)) {
+        let backup = self.folder.path().join("backup");
+        self.vault.backup(&backup).unwrap();
+        happened(self);
+        let restored = self.folder.path().join("restored/vault");
+        std::fs::create_dir_all(restored.parent().unwrap()).unwrap();
+        self.vault = Arc::new(Vault::restore(&backup, &restored, &passphrase()).unwrap());
     }
 
     /// Current fields of a record, and its version's number.
