@@ -70,6 +70,7 @@ impl Clock for AnyClock {
 
 /// [`Machine`] without type parameters.
 trait Erased: Send + Sync {
+    fn wait_for_work(&self, parent: Header, clock: AnyClock) -> BoxFuture<'_, ()>;
     fn propose(
         &self,
         parent: Header,
@@ -106,6 +107,10 @@ trait Erased: Send + Sync {
 }
 
 impl<M: Machine> Erased for M {
+    fn wait_for_work(&self, parent: Header, clock: AnyClock) -> BoxFuture<'_, ()> {
+        Box::pin(Machine::wait_for_work(self, parent, clock))
+    }
+
     fn propose(
         &self,
         parent: Header,
@@ -190,6 +195,10 @@ impl AnyMachine {
 }
 
 impl Machine for AnyMachine {
+    async fn wait_for_work<C: Clock>(&self, parent: Header, clock: C) {
+        self.0.wait_for_work(parent, AnyClock(Arc::new(clock))).await;
+    }
+
     async fn propose<S: StateReader, C: Clock>(
         &self,
         parent: Header,

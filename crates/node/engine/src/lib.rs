@@ -23,7 +23,7 @@
 //! it voted starts from a snapshot, and a node that did signs nothing in the snapshot's epoch.
 //!
 //! # What is concurrent
-//! [`Machine::propose`] and [`Machine::process`] run side by side on competing blocks, each on its
+//! [`Machine::wait_for_work`] holds up nothing. [`Machine::propose`] and [`Machine::process`] run side by side on competing blocks, each on its
 //! own batch of writes, and may be cancelled at any await. `persist` and `finalized` run one block
 //! at a time and hold up the application of the next. Certificates, gossip and content come on
 //! tasks of their own.
@@ -53,6 +53,7 @@ mod standin;
 mod state;
 mod status;
 mod tcp;
+mod waiting;
 mod watch;
 
 pub use check::{

@@ -62,16 +62,24 @@ pub enum Finality {
 pub enum ContentKey {
     /// A version body, by body digest.
     Body(Digest),
-    /// A block with its receipts and writes, by block digest.
+    /// A block with its receipts, its writes and what they wrote, by block digest.
     Block(Digest),
 }
 
 /// The replicated ledger, driven by an orderer: consensus, or the stand-in.
 ///
-/// `propose` and `process` may run concurrently on forks and may be cancelled at any await.
+/// `propose` and `process` may run concurrently on forks and may be cancelled at any await, as may
+/// `wait_for_work`.
 pub trait Machine: Clone + Send + Sync + 'static {
-    /// Builds a block on `parent` in `epoch`. May wait up to a second for transactions when there
-    /// are none, then proposes a heartbeat without any. `None`: nothing can be proposed.
+    /// Waits until there is something to put into a block on `parent`, or for a second. Unlike
+    /// [`Machine::propose`] it holds up nothing: final blocks are applied meanwhile.
+    fn wait_for_work<C: Clock>(&self, parent: Header, clock: C) -> impl Future<Output = ()> + Send {
+        let _ = (parent, clock);
+        async {}
+    }
+
+    /// Builds a block on `parent` in `epoch` of what there is: a heartbeat when there is nothing.
+    /// No final block is applied before it returns. `None`: nothing can be proposed.
     fn propose<S: StateReader, C: Clock>(
         &self,
         parent: Header,

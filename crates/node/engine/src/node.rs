@@ -49,6 +49,7 @@ use crate::handle::{EngineError, Request, StateProofs};
 use crate::machine::Machine;
 use crate::state::{self, Databases, Operation, database_config};
 use crate::status::StatusCell;
+use crate::waiting::Waiting;
 use crate::watch::{block_watch, collect_certificates};
 
 /// Largest gossip message, in bytes.
@@ -319,7 +320,7 @@ impl<M: Machine> Node<M> {
         );
         let automaton = Deferred::new(
             context.child("deferred"),
-            state.clone(),
+            Waiting::new(machine.clone(), state.clone()),
             marshal.clone(),
             epocher.clone(),
         );

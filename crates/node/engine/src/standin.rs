@@ -129,6 +129,7 @@ impl<M: Machine> StandIn<M> {
     pub async fn step(&mut self) -> Result<Arc<Block>, StandInError> {
         let height = self.tip.height.next();
         let epoch = height.0.checked_div(self.epoch_length.get()).unwrap_or_default();
+        self.machine.wait_for_work(self.tip.clone(), self.clock()).await;
         let draft = self
             .machine
             .propose(self.tip.clone(), epoch, MapReader(Arc::clone(&self.state)), self.clock())

@@ -5,7 +5,6 @@
 
 use chaincity_crypto::hash;
 use chaincity_engine::{Clock, ContentKey};
-use chaincity_history::StoredBlock;
 use chaincity_ledger::governance;
 use chaincity_package::doc::PackageDoc;
 use chaincity_types::{Digest, Height};
@@ -13,7 +12,7 @@ use futures::stream::{self, StreamExt as _};
 
 use crate::api::NodeError;
 use crate::chain;
-use crate::machine::checked_block;
+use crate::parcel::Parcel;
 use crate::pipeline::Pipeline;
 
 /// How long to wait when no peer could give what is missing.
@@ -98,10 +97,11 @@ impl Pipeline {
         let Some(bytes) = orderer.fetch(ContentKey::Block(digest)).await else {
             return Ok(Progress::Waiting);
         };
-        let Some(stored) = checked_block(digest, &bytes) else { return Ok(Progress::Waiting) };
-        let Some(bodies) = self.fetch_bodies(&stored).await? else {
+        let Some(parcel) = Parcel::open(digest, &bytes) else { return Ok(Progress::Waiting) };
+        let Some(bodies) = self.fetch_bodies(&parcel).await? else {
             return Ok(Progress::Waiting);
         };
+        let stored = parcel.stored;
         inner.store.backfill(Some(&stored), &bodies).map_err(fault)?;
         self.extend_window(&above.block.header, &stored);
         let writes: Vec<_> = stored.writes.iter().map(|write| write.body).collect();
@@ -109,14 +109,18 @@ impl Pipeline {
         Ok(Progress::Moved)
     }
 
+    /// The bodies that are not held: most come with the block, those that did not fit are asked
+    /// for one by one.
     async fn fetch_bodies(
         &self,
-        stored: &StoredBlock,
+        parcel: &Parcel,
     ) -> Result<Option<Vec<(Digest, Vec<u8>)>>, NodeError> {
         let inner = &*self.inner;
         let Some(orderer) = inner.orderer.get() else { return Ok(None) };
+        let mut bodies: Vec<_> =
+            parcel.bodies().map(|(digest, bytes)| (digest, bytes.to_vec())).collect();
         let mut missing = Vec::new();
-        for write in &stored.writes {
+        for write in parcel.stored.writes.iter().skip(bodies.len()) {
             let held = inner.store.body(&write.body).map_err(|e| NodeError::Fault(chain(&e)))?;
             missing.extend(held.is_none().then_some(write.body));
         }
@@ -126,7 +130,11 @@ impl Pipeline {
             matches.then(|| (body, bytes.to_vec()))
         };
         let fetched = stream::iter(missing).map(fetch).buffered(FETCHES).collect::<Vec<_>>();
-        Ok(fetched.await.into_iter().collect())
+        let fetched: Option<Vec<_>> = fetched.await.into_iter().collect();
+        Ok(fetched.map(|fetched| {
+            bodies.extend(fetched);
+            bodies
+        }))
     }
 }
 

@@ -19,6 +19,7 @@ mod machine;
 mod node;
 mod orderer;
 mod pace;
+mod parcel;
 mod pipeline;
 mod pool;
 mod records;

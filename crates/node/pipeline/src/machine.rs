@@ -7,17 +7,17 @@ use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
-use chaincity_history::StoredBlock;
 use chaincity_ledger::{BlockContext, Step, WrittenVersion, order};
 use chaincity_types::wire::{
     BLOCK_BYTES_MAX, Block, Committee, EXPIRY_AHEAD_MAX_MS, Head, Header, PROTOCOL,
 };
-use chaincity_types::{Digest, Height, Timestamp, cbor};
+use chaincity_types::{Digest, Height, Timestamp};
 use futures::future::{Either, select};
 use minicbor::bytes::ByteVec;
 
 use crate::api::NodeError;
 use crate::execute::{Outcome, execute, members_of};
+use crate::parcel::Parcel;
 use crate::pipeline::{Ancestors, ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
 use crate::pool::Pooled;
 use crate::records::Known;
@@ -40,8 +40,8 @@ fn block_time(parent: Timestamp, now: Timestamp) -> Timestamp {
 }
 
 impl Pipeline {
-    /// Waits until there is something to propose, or a heartbeat is due.
-    async fn wait_for_work<C: Clock>(&self, parent: &Header, clock: &C, skip: &BTreeSet<Digest>) {
+    /// Waits until there is something to propose that `skip` does not name, or a heartbeat is due.
+    async fn wait_for<C: Clock>(&self, parent: &Header, clock: &C, skip: &BTreeSet<Digest>) {
         // The first block writes genesis, and a ledger that stood still catches up: no waiting.
         if parent.height == Height(0) || clock.now().since_ms(parent.time) > STEP_MS_MAX {
             return;
@@ -316,6 +316,16 @@ impl Opened {
 }
 
 impl Machine for Pipeline {
+    async fn wait_for_work<C: Clock>(&self, parent: Header, clock: C) {
+        let Ancestors { ids: skip, whole } = self.ancestors(&parent);
+        if whole {
+            self.wait_for(&parent, &clock, &skip).await;
+        } else {
+            // Not knowing what is final already, this node only keeps the chain going.
+            clock.sleep_ms(HEARTBEAT_MS).await;
+        }
+    }
+
     async fn propose<S: StateReader, C: Clock>(
         &self,
         parent: Header,
@@ -324,12 +334,6 @@ impl Machine for Pipeline {
         clock: C,
     ) -> Option<Draft> {
         let Ancestors { ids: skip, whole } = self.ancestors(&parent);
-        if whole {
-            self.wait_for_work(&parent, &clock, &skip).await;
-        } else {
-            // Not knowing what is final already, this node only keeps the chain going.
-            clock.sleep_ms(HEARTBEAT_MS).await;
-        }
         let height = parent.height.next();
         let time = block_time(parent.time, clock.now());
         let context = self.context(&parent, time, epoch);
@@ -491,7 +495,8 @@ impl Machine for Pipeline {
             ContentKey::Block(digest) => {
                 let height = store.height_of(&digest).ok().flatten()?;
                 let stored = store.block(height).ok().flatten()?;
-                Some(Bytes::from(cbor::encode(&stored)))
+                let body = |digest: &Digest| store.body(digest).ok().flatten();
+                Some(Bytes::from(Parcel::pack(stored, body)))
             }
         }
     }
@@ -499,7 +504,7 @@ impl Machine for Pipeline {
     fn check(&self, key: ContentKey, bytes: &Bytes) -> bool {
         match key {
             ContentKey::Body(digest) => hash::body_digest(bytes) == digest,
-            ContentKey::Block(digest) => checked_block(digest, bytes).is_some(),
+            ContentKey::Block(digest) => Parcel::open(digest, bytes).is_some(),
         }
     }
 
@@ -509,20 +514,8 @@ impl Machine for Pipeline {
 }
 
 /// The leaves of the transactions tree.
-fn leaves(transactions: &[ByteVec]) -> Vec<&[u8]> {
+pub(crate) fn leaves(transactions: &[ByteVec]) -> Vec<&[u8]> {
     transactions.iter().map(|bytes| bytes.as_slice()).collect()
-}
-
-/// A block with its effects as a peer sent it, if everything in it is what the digest commits to.
-pub(crate) fn checked_block(digest: Digest, bytes: &[u8]) -> Option<StoredBlock> {
-    const STORED_BYTES_MAX: usize = 8 * BLOCK_BYTES_MAX;
-    let stored: StoredBlock = cbor::decode(bytes, STORED_BYTES_MAX).ok()?;
-    let header = &stored.block.header;
-    let effects = chaincity_ledger::effects_root(&stored.receipts, &stored.writes);
-    let whole = hash::header_digest(header) == digest
-        && tree::root(&leaves(&stored.block.transactions)) == header.transactions_root
-        && effects == header.effects_root;
-    whole.then_some(stored)
 }
 
 /// Stops the node: it can no longer keep what is final, so it must not go on (STYLE: a fault
