@@ -83,6 +83,8 @@ EFFECTS = [
     {"event": {"kind": "k", "register": "r", "key": "x._key"}},
     {"when": {"that": "true", "do": [{"each": {"as": "i", "at": "n", "in": "l", "of": "r", "do": []}}]}},
     {"call": {"package": "p", "action": "a", "input": {"b": "1"}, "mandates": "[]"}},
+    {"count": {"counter": "c", "scope": "s", "by": 2, "limit": {"max": 3, "code": "full", **TITLE}}},
+    {"append": {"register": "r", "key": "k", "field": "f", "items": "[1]"}},
 ]
 GOOD = {
     "package": {
@@ -93,6 +95,7 @@ GOOD = {
         "roles": {"a.b": TITLE},
         "parameters": {"n": {"type": "int", "value": 1, **TITLE}},
         "sequences": {"s": "{year}{scope}{n:5}"},
+        "counters": {"c": TITLE},
     },
     "group": {
         "group": "g",
@@ -215,6 +218,9 @@ SPOILED = [
     ("action", ["do", 4, "when", "do", 0, "each", "in"], GONE),
     ("action", ["do", 4, "when", "do", 0, "each", "do"], [{"insert": {"register": "r"}}]),
     ("action", ["do", 5, "call", "action"], GONE),
+    ("action", ["do", 6, "count", "counter"], GONE),
+    ("action", ["do", 6, "count", "limit", "code"], GONE),
+    ("action", ["do", 7, "append", "field"], GONE),
     ("scenarios", ["scenario"], "s"),
     ("scenarios", ["people", "p", "member"], GONE),
     ("scenarios", ["given", 0, "action"], GONE),

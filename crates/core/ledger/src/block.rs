@@ -13,6 +13,7 @@ use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
 use crate::session::{Layer, Mark, Session, WrittenVersion, mark};
+use crate::transaction::Tried;
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
 use crate::{timers, transaction};
 
@@ -30,20 +31,13 @@ pub struct BlockRun {
 /// [`BlockRun::accept`].
 #[derive(Debug)]
 pub struct Attempt {
-    receipt: Receipt,
+    /// Nothing once it was accepted.
+    tried: Option<Tried>,
     layer: Layer,
     /// What it looked at.
     reads: Vec<Mark>,
     /// How many transactions were done.
     after: usize,
-}
-
-impl Attempt {
-    /// What the transaction's receipt would be.
-    #[must_use]
-    pub const fn receipt(&self) -> &Receipt {
-        &self.receipt
-    }
 }
 
 /// What a block did.
@@ -106,10 +100,10 @@ impl BlockRun {
         packages: &dyn Packages,
     ) -> Step<()> {
         match self.attempt(signed, view, packages) {
-            Step::Done(attempt) => {
-                self.take(attempt);
-                Step::Done(())
-            }
+            Step::Done(mut attempt) => match self.accept(&mut attempt, signed, view, packages) {
+                Step::Done(_) => Step::Done(()),
+                Step::Need(keys) => Step::Need(keys),
+            },
             Step::Need(keys) => Step::Need(keys),
         }
     }
@@ -124,29 +118,47 @@ impl BlockRun {
     ) -> Step<Attempt> {
         let mut session = Session::new(&self.context, &self.layer, view, packages);
         let after = self.receipts.len();
-        let index = u32::try_from(after).unwrap_or(u32::MAX);
-        match transaction::run(&mut session, signed, index) {
-            Some(receipt) => {
+        match transaction::attempt(&mut session, signed) {
+            Some(tried) => {
                 let Session { layer, reads, .. } = session;
-                Step::Done(Attempt { receipt, layer, reads, after })
+                Step::Done(Attempt { tried: Some(tried), layer, reads, after })
             }
             None => Step::Need(session.missing.into_iter().collect()),
         }
     }
 
     /// Does what was tried, as the next transaction, if that is what [`BlockRun::run`] would do:
-    /// if nothing that it looked at was written since. Gives whether it was done.
-    pub fn accept(&mut self, attempt: Attempt) -> bool {
+    /// if nothing that it looked at was written since. What a call does blindly (its numbers,
+    /// counters, lists, index entries) it does now, on what those before it left. Gives whether it
+    /// was done; [`Step::Need`] leaves block and attempt as they were.
+    pub fn accept(
+        &mut self,
+        attempt: &mut Attempt,
+        signed: &SignedCall<'_>,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<bool> {
         let since = |mark: &Mark| self.written.get(mark).is_some_and(|at| *at >= attempt.after);
-        let stands = !attempt.reads.iter().any(since);
-        if stands {
-            self.take(attempt);
+        if attempt.reads.iter().any(since) {
+            return Step::Done(false);
         }
-        stands
+        match attempt.tried.take() {
+            None => return Step::Done(false),
+            Some(Tried::Done(receipt)) => self.take(receipt, std::mem::take(&mut attempt.layer)),
+            Some(Tried::Open(mut open)) => {
+                let mut session = Session::new(&self.context, &self.layer, view, packages);
+                let Some(receipt) = transaction::settle(&mut session, signed, &mut open) else {
+                    attempt.tried = Some(Tried::Open(open));
+                    return Step::Need(session.missing.into_iter().collect());
+                };
+                let Session { layer, .. } = session;
+                self.take(receipt, layer);
+            }
+        }
+        Step::Done(true)
     }
 
-    fn take(&mut self, attempt: Attempt) {
-        let Attempt { mut receipt, layer, .. } = attempt;
+    fn take(&mut self, mut receipt: Receipt, layer: Layer) {
         let at = self.receipts.len();
         receipt.index = u32::try_from(at).unwrap_or(u32::MAX);
         self.written.extend(layer.records.keys().map(|key| (mark(key), at)));

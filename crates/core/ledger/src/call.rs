@@ -12,11 +12,14 @@ use chaincity_package::rule::{Environment, Fuel};
 use chaincity_types::wire::{Call, Event, LogicalKey, Provenance};
 use chaincity_types::{Digest, Reject, Value};
 
+use crate::append::Append;
 use crate::authority::Caller;
+use crate::counters::{Count, Last, Late};
 use crate::draft::Draft;
 use crate::governance::Booking;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session, draw};
+use crate::timers::Due;
 use crate::{fields, fuel, governance};
 
 /// The records that a name of a read or an insertion stands for.
@@ -61,8 +64,16 @@ pub(crate) struct CallRun<'s, 'v> {
     /// Keys of `drafts` in the order of their first change.
     pub(crate) order: Vec<LogicalKey>,
     pub(crate) events: Vec<Event>,
-    /// Last numbers given by running numbers in this call.
+    /// Last numbers given so far by running numbers in this call.
     pub(crate) counters: BTreeMap<LogicalKey, i64>,
+    /// Numbers to be given when the call is settled.
+    pub(crate) numbers: Vec<Late>,
+    /// Counters to be moved when the call is settled.
+    pub(crate) counts: Vec<Count>,
+    /// What is to be added to lists when the call is settled.
+    pub(crate) appends: Vec<Append>,
+    /// Timers that the drafts set.
+    pub(crate) timers: Vec<Due>,
     /// Actions of other packages to be called once the drafts are versions.
     pub(crate) calls: Vec<Call>,
     pub(crate) fuel: Fuel,
@@ -73,6 +84,30 @@ pub(crate) struct CallRun<'s, 'v> {
     pub(crate) booking: Booking,
     /// Codes of the rules that a report breaks.
     pub(crate) discrepancies: Vec<String>,
+}
+
+/// A call that nothing stands against, as long as what it read stands: what is left is done
+/// blindly, on what the calls before it left.
+#[derive(Debug, Default)]
+pub(crate) struct Decided {
+    package: Arc<Package>,
+    drafts: BTreeMap<LogicalKey, Draft>,
+    order: Vec<LogicalKey>,
+    events: Vec<Event>,
+    counters: Last,
+    numbers: Vec<Late>,
+    counts: Vec<Count>,
+    appends: Vec<Append>,
+    timers: Vec<Due>,
+    calls: Vec<Call>,
+    ordinal: u32,
+}
+
+impl Decided {
+    /// Whether it calls actions of other packages.
+    pub(crate) const fn calls_others(&self) -> bool {
+        !self.calls.is_empty()
+    }
 }
 
 /// What an applied call leaves.
@@ -89,6 +124,16 @@ pub(crate) fn run(
     frame: Frame<'_>,
     fuel: &mut Fuel,
 ) -> Result<Applied, Halt> {
+    let mut decided = decide(session, frame, fuel)?;
+    settle(session, frame, &mut decided, fuel)
+}
+
+/// Decides one call: everything but what is done blindly. Reads nothing that only that needs.
+pub(crate) fn decide(
+    session: &mut Session<'_>,
+    frame: Frame<'_>,
+    fuel: &mut Fuel,
+) -> Result<Decided, Halt> {
     if frame.depth > DEPTH_MAX {
         return reject(Reject::CallDepth, format!("more than {DEPTH_MAX}"));
     }
@@ -113,8 +158,25 @@ pub(crate) fn run(
     run.see(action, &input);
     let result = run.execute(action, &input);
     *fuel = run.fuel;
-    let calls = std::mem::take(&mut run.calls);
-    let applied = result?;
+    result.map(|()| run.suspend())
+}
+
+/// Does what a decided call does. A missing key leaves `decided` and `fuel` as they were.
+pub(crate) fn settle(
+    session: &mut Session<'_>,
+    frame: Frame<'_>,
+    decided: &mut Decided,
+    fuel: &mut Fuel,
+) -> Result<Applied, Halt> {
+    let mut run = CallRun::resume(session, frame, std::mem::take(decided), *fuel);
+    let result = run.settle();
+    if matches!(result, Err(Halt::Missing)) {
+        *decided = run.suspend();
+        return Err(Halt::Missing);
+    }
+    *fuel = run.fuel;
+    let Decided { events, calls, ordinal, .. } = run.suspend();
+    let applied = Applied { layer: result?, events, ordinal };
     if calls.is_empty() { Ok(applied) } else { call_others(session, frame, applied, &calls, fuel) }
 }
 
@@ -169,12 +231,57 @@ impl<'s, 'v> CallRun<'s, 'v> {
             order: Vec::new(),
             events: Vec::new(),
             counters: BTreeMap::new(),
+            numbers: Vec::new(),
+            counts: Vec::new(),
+            appends: Vec::new(),
+            timers: Vec::new(),
             calls: Vec::new(),
             fuel,
             ordinal: frame.ordinal,
             missing: false,
             booking: Booking::Own,
             discrepancies: Vec::new(),
+        }
+    }
+}
+
+impl<'s, 'v> CallRun<'s, 'v> {
+    /// A decided call, about to be settled.
+    fn resume(
+        session: &'s mut Session<'v>,
+        frame: Frame<'s>,
+        decided: Decided,
+        fuel: Fuel,
+    ) -> Self {
+        Self {
+            drafts: decided.drafts,
+            order: decided.order,
+            events: decided.events,
+            counters: decided.counters,
+            numbers: decided.numbers,
+            counts: decided.counts,
+            appends: decided.appends,
+            timers: decided.timers,
+            calls: decided.calls,
+            ordinal: decided.ordinal,
+            ..Self::new(session, frame, decided.package, fuel)
+        }
+    }
+
+    /// What is left to do.
+    fn suspend(self) -> Decided {
+        Decided {
+            package: self.package,
+            drafts: self.drafts,
+            order: self.order,
+            events: self.events,
+            counters: self.counters,
+            numbers: self.numbers,
+            counts: self.counts,
+            appends: self.appends,
+            timers: self.timers,
+            calls: self.calls,
+            ordinal: self.ordinal,
         }
     }
 }
@@ -193,11 +300,7 @@ impl CallRun<'_, '_> {
         ]);
     }
 
-    fn execute(
-        &mut self,
-        action: &Action,
-        input: &BTreeMap<String, Value>,
-    ) -> Result<Applied, Halt> {
+    fn execute(&mut self, action: &Action, input: &BTreeMap<String, Value>) -> Result<(), Halt> {
         self.check_input_refs(action, input)?;
         if self.package.id == governance::ID {
             governance::apply(self, action, input)?;
@@ -209,8 +312,7 @@ impl CallRun<'_, '_> {
             self.check_guards(action)?;
             self.apply_effects(&action.effects)?;
         }
-        let layer = self.settle()?;
-        Ok(Applied { layer, events: std::mem::take(&mut self.events), ordinal: self.ordinal })
+        self.decide()
     }
 
     /// Continues after a missing key, to name further keys in the same round; anything else

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use chaincity_crypto::hash;
 use chaincity_package::model::{INDEX_ENTRY_MAX, Index, KeyRule, OnClose, Package, Register};
+use chaincity_package::value::check_fields_but;
 use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
 use chaincity_types::{Digest, Reject, Value, cbor};
 
 use crate::call::CallRun;
-use crate::halt::{Halt, reject};
+use crate::halt::{Halt, reject, rejected};
 use crate::session::{Layer, WrittenVersion, draw, field_texts, write_fuel};
 use crate::view::Record;
 use crate::{digests, fields, fuel};
@@ -47,9 +48,21 @@ impl CallRun<'_, '_> {
         register: &str,
         given: &BTreeMap<String, Value>,
     ) -> Result<String, Halt> {
+        self.insert_but(&[], package, register, given)
+    }
+
+    /// The same, where the fields of `later` get their values when the call is settled.
+    pub(crate) fn insert_but(
+        &mut self,
+        later: &[&str],
+        package: &Arc<Package>,
+        register: &str,
+        given: &BTreeMap<String, Value>,
+    ) -> Result<String, Halt> {
         let declared = self.register(package, register)?;
         let today = self.session.context.time.china_day();
-        let fields = fields::check_all(&declared.fields, given, Reject::InvalidField, today)?;
+        let fields = check_fields_but(later, &declared.fields, given, today)
+            .map_err(|problem| rejected(Reject::InvalidField, problem.to_string()))?;
         let key = match &declared.key {
             KeyRule::Auto => {
                 let key =
@@ -184,7 +197,7 @@ impl CallRun<'_, '_> {
     }
 
     /// The record's draft, begun from its current version.
-    fn draft(
+    pub(crate) fn draft(
         &mut self,
         package: &Arc<Package>,
         register: &str,
@@ -237,15 +250,31 @@ impl CallRun<'_, '_> {
         Ok(())
     }
 
-    /// Turns the drafts into versions, in the order of their first change, then brings the
-    /// index entries up to date, in the order of their keys.
-    pub(crate) fn settle(&mut self) -> Result<Layer, Halt> {
+    /// What is left to decide once all effects are drafted. What settling will look at is asked
+    /// for along with the rest.
+    pub(crate) fn decide(&mut self) -> Result<(), Halt> {
         self.check_invariants()?;
         self.record_discrepancies()?;
-        let entries = self.changed_entries()?;
-        let timers = self.changed_timers()?;
+        for key in self.entry_changes().keys() {
+            self.session.probe(key);
+        }
+        self.timers = self.changed_timers()?;
         self.halt_if_missing()?;
-        let mut layer = Layer { timers, ..Layer::default() };
+        if self.session.missing.is_empty() { Ok(()) } else { Err(Halt::Missing) }
+    }
+
+    /// Does what is done blindly (numbers, counters, lists, index entries) on what the calls before
+    /// left, and turns the drafts into versions, in the order of their first change, then the index
+    /// entries, in the order of their keys. A missing key leaves the call as it was.
+    pub(crate) fn settle(&mut self) -> Result<Layer, Halt> {
+        let mut counters = self.counters.clone();
+        self.look_up_counters()?;
+        self.look_up_lists()?;
+        self.give_numbers(&mut counters)?;
+        let entries = self.changed_entries()?;
+        self.move_counters(&mut counters)?;
+        self.add_to_lists()?;
+        let mut layer = Layer { timers: std::mem::take(&mut self.timers), ..Layer::default() };
         for key in std::mem::take(&mut self.order) {
             if let Some(draft) = self.drafts.remove(&key) {
                 let mut version = self.next_version(&key, draft.base.as_deref());
@@ -260,7 +289,7 @@ impl CallRun<'_, '_> {
         for (key, base, change) in entries {
             self.settle_entry(&key, base.as_deref(), &change, &mut layer)?;
         }
-        self.settle_counters(&mut layer)?;
+        self.write_counters(counters, &mut layer)?;
         self.settle_intent(&mut layer)?;
         Ok(layer)
     }
@@ -270,12 +299,7 @@ impl CallRun<'_, '_> {
     fn changed_entries(
         &mut self,
     ) -> Result<Vec<(LogicalKey, Option<Arc<Record>>, EntryChange)>, Halt> {
-        let mut changes: BTreeMap<LogicalKey, EntryChange> = BTreeMap::new();
-        for key in &self.order {
-            if let Some(draft) = self.drafts.get(key) {
-                draft.entries(key, &mut changes);
-            }
-        }
+        let changes = self.entry_changes();
         let keys: Vec<LogicalKey> = changes.keys().cloned().collect();
         let reads = u64::try_from(keys.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
@@ -285,6 +309,16 @@ impl CallRun<'_, '_> {
             .zip(bases)
             .map(|((key, change), base)| (key, base, change))
             .collect())
+    }
+
+    fn entry_changes(&self) -> BTreeMap<LogicalKey, EntryChange> {
+        let mut changes = BTreeMap::new();
+        for key in &self.order {
+            if let Some(draft) = self.drafts.get(key) {
+                draft.entries(key, &mut changes);
+            }
+        }
+        changes
     }
 
     fn settle_entry(

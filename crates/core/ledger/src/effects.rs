@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chaincity_package::model::{Corrects, EACH_MAX, Effect};
+use chaincity_package::model::{Corrects, EACH_MAX, Effect, Numbered};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{Call, Correction};
 use chaincity_types::{Reject, Value};
@@ -11,7 +11,7 @@ use chaincity_types::{Reject, Value};
 use crate::call::{Binding, CallRun};
 use crate::halt::{Halt, reject};
 use crate::session::draw;
-use crate::{fields, fuel};
+use crate::{counters, fields, fuel};
 
 impl CallRun<'_, '_> {
     /// Drafts the effects in order.
@@ -27,19 +27,7 @@ impl CallRun<'_, '_> {
         let package = Arc::clone(&self.package);
         match effect {
             Effect::Insert { register, name, fields, numbers } => {
-                let mut fields = self.evaluate(fields)?;
-                for number in numbers {
-                    let text = self.next_number(number)?;
-                    fields.insert(number.field.clone(), Value::Text(text));
-                }
-                let key = self.insert(&package, register, &fields)?;
-                if let Some(name) = name {
-                    let seen = BTreeMap::from([("_key".to_owned(), Value::Text(key.clone()))]);
-                    self.environment.insert(name.clone(), Value::Map(seen));
-                    let binding = Binding { register: register.clone(), keys: vec![key] };
-                    self.bindings.insert(name.clone(), binding);
-                }
-                Ok(())
+                self.insert_record(register, name.as_deref(), fields, numbers)
             }
             Effect::Update { record, set, corrects } => {
                 let set = self.evaluate(set)?;
@@ -72,7 +60,47 @@ impl CallRun<'_, '_> {
             Effect::Call { package, action, input, mandates } => {
                 self.plan_call((package, action), input, mandates.as_ref())
             }
+            Effect::Count { counter, scope, by, limit } => {
+                self.count(counter, (scope, by), limit.as_ref())
+            }
+            Effect::Append { register, key, field, items } => {
+                self.append((register, field), (key, items))
+            }
         }
+    }
+
+    /// Drafts a new record; its numbers come when the call is settled, where they may.
+    fn insert_record(
+        &mut self,
+        register: &str,
+        name: Option<&str>,
+        fields: &BTreeMap<String, Program>,
+        numbers: &[Numbered],
+    ) -> Result<(), Halt> {
+        let package = Arc::clone(&self.package);
+        let mut fields = self.evaluate(fields)?;
+        let late = package.registers.get(register).is_some_and(|register| {
+            numbers.iter().all(|number| counters::comes_late(register, &number.field))
+        });
+        let key = if late {
+            let later: Vec<&str> = numbers.iter().map(|n| n.field.as_str()).collect();
+            let key = self.insert_but(&later, &package, register, &fields)?;
+            self.number_late(numbers, register, &key)?;
+            key
+        } else {
+            for number in numbers {
+                let text = self.next_number(number)?;
+                fields.insert(number.field.clone(), Value::Text(text));
+            }
+            self.insert(&package, register, &fields)?
+        };
+        if let Some(name) = name {
+            let seen = BTreeMap::from([("_key".to_owned(), Value::Text(key.clone()))]);
+            self.environment.insert(name.to_owned(), Value::Map(seen));
+            let binding = Binding { register: register.to_owned(), keys: vec![key] };
+            self.bindings.insert(name.to_owned(), binding);
+        }
+        Ok(())
     }
 
     /// Raises an event, or one for each of a list of keys: as many as there are records.

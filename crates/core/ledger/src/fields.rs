@@ -38,6 +38,11 @@ fn collect(package: &str, kind: &FieldType, value: &Value, out: &mut Vec<Logical
                 collect(package, item, value, out);
             }
         }
+        (FieldType::MapOf(_, item, _), Value::Map(map)) => {
+            for value in map.values() {
+                collect(package, item, value, out);
+            }
+        }
         (FieldType::Map(declared), Value::Map(map)) => {
             for (name, value) in map {
                 if let Some(field) = declared.get(name) {

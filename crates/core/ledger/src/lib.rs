@@ -12,6 +12,7 @@
 //! It refuses to know: storage, the network, consensus, signatures (they were verified), and
 //! where compiled packages are cached.
 
+mod append;
 mod authority;
 mod block;
 mod call;

@@ -70,8 +70,9 @@ pub fn precheck(
         return Step::Need(session.missing.into_iter().collect());
     };
     let refused = if governs.contains(&Ok(true)) {
-        match BlockRun::new(*context).attempt(signed, view, packages) {
-            Step::Done(attempt) => of_entries(&attempt.receipt().entries),
+        let mut run = BlockRun::new(*context);
+        match run.run(signed, view, packages) {
+            Step::Done(()) => of_entries(run.receipts().first().map_or(&[], |r| &r.entries)),
             Step::Need(keys) => return Step::Need(keys),
         }
     } else {

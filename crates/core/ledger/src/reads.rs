@@ -47,8 +47,14 @@ impl CallRun<'_, '_> {
 
     fn read_one(&mut self, read: &Let) -> Result<(), Halt> {
         let package = Arc::clone(&self.package);
-        let Some(register) = package.registers.get(&read.register) else {
-            return reject(Reject::UnknownRegister, format!("register `{}`", read.register));
+        let name = read.register.as_deref().unwrap_or_default();
+        if let Read::Counter { counter, scope } = &read.read {
+            let value = self.counted(counter, scope)?;
+            self.environment.insert(read.name.clone(), value);
+            return Ok(());
+        }
+        let Some(register) = package.registers.get(name) else {
+            return reject(Reject::UnknownRegister, format!("register `{name}`"));
         };
         let (value, keys) = match &read.read {
             Read::Key { key, optional, closed } => {
@@ -60,9 +66,11 @@ impl CallRun<'_, '_> {
                 let found = self.read_index(register, &entries, filters)?;
                 wanted(read, *want, found)?
             }
+            Read::Counter { .. } => return Ok(()),
         };
         self.environment.insert(read.name.clone(), value);
-        self.bindings.insert(read.name.clone(), Binding { register: read.register.clone(), keys });
+        let binding = Binding { register: register.name.clone(), keys };
+        self.bindings.insert(read.name.clone(), binding);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use chaincity_types::wire::{
 };
 
 use crate::authority::Caller;
-use crate::call::{self, Applied, Frame};
+use crate::call::{self, Applied, Decided, Frame};
 use crate::draft::intent_key;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session};
@@ -21,26 +21,98 @@ use crate::{fuel, governance};
 /// Longest intent key, case or task, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 64;
 
-/// Runs a transaction. `None`: keys are missing, noted in the session; nothing was written.
-pub(crate) fn run(
-    session: &mut Session<'_>,
-    signed: &SignedCall<'_>,
-    index: u32,
-) -> Option<Receipt> {
+/// What is known of a transaction.
+#[derive(Debug)]
+pub(crate) enum Tried {
+    /// All that it does.
+    Done(Receipt),
+    /// Its one call is decided, but not settled.
+    Open(Box<Open>),
+}
+
+/// A transaction whose one call is decided, but not settled.
+#[derive(Debug)]
+pub(crate) struct Open {
+    caller: Caller,
+    decided: Decided,
+    left: Fuel,
+}
+
+/// Tries a transaction. `None`: keys are missing, noted in the session; nothing was written.
+///
+/// Of several calls each sees what those before it wrote, so only a single one stays open.
+pub(crate) fn attempt(session: &mut Session<'_>, signed: &SignedCall<'_>) -> Option<Tried> {
     let (entries, fuel) = match prepare(session, signed) {
+        Ok(caller) if signed.transaction.calls.len() == 1 => {
+            return decide_one(session, signed, caller);
+        }
         Ok(caller) => run_calls(session, signed, &caller),
         Err(Halt::Rejected(rejection)) => (refuse_all(signed, &rejection), 0),
         Err(Halt::Missing) => (Vec::new(), 0),
     };
-    session.missing.is_empty().then(|| Receipt {
+    session.missing.is_empty().then(|| Tried::Done(receipt(session, signed, entries, fuel)))
+}
+
+fn decide_one(session: &mut Session<'_>, signed: &SignedCall<'_>, caller: Caller) -> Option<Tried> {
+    let frame = single(signed, &caller)?;
+    let mut left = Fuel { left: fuel::CALL_MAX };
+    let (entry, left) = match call::decide(session, frame, &mut left) {
+        Ok(decided) => {
+            let others = decided.calls_others();
+            let mut open = Open { caller, decided, left };
+            if !others {
+                return Some(Tried::Open(Box::new(open)));
+            }
+            return settle(session, signed, &mut open).map(Tried::Done);
+        }
+        Err(Halt::Rejected(rejection)) => (refuse(0, &rejection), left),
+        Err(Halt::Missing) => return None,
+    };
+    let spent = fuel::CALL_MAX.saturating_sub(left.left);
+    session.missing.is_empty().then(|| Tried::Done(receipt(session, signed, vec![entry], spent)))
+}
+
+/// Settles an open transaction. `None`: keys are missing, noted in the session; it stays open.
+pub(crate) fn settle(
+    session: &mut Session<'_>,
+    signed: &SignedCall<'_>,
+    open: &mut Open,
+) -> Option<Receipt> {
+    let frame = single(signed, &open.caller)?;
+    let mut left = open.left;
+    let entry = match call::settle(session, frame, &mut open.decided, &mut left) {
+        Ok(applied) => apply(session, applied),
+        Err(Halt::Rejected(rejection)) => refuse(0, &rejection),
+        Err(Halt::Missing) => return None,
+    };
+    let spent = fuel::CALL_MAX.saturating_sub(left.left);
+    session.missing.is_empty().then(|| receipt(session, signed, vec![entry], spent))
+}
+
+/// The frame of a transaction's one call.
+fn single<'a>(signed: &SignedCall<'a>, caller: &'a Caller) -> Option<Frame<'a>> {
+    let call = signed.transaction.calls.first()?;
+    let intent = signed.transaction.intent.as_deref();
+    let transaction = signed.id;
+    Some(Frame { transaction, index: 0, call, caller, intent, depth: 0, ordinal: 0 })
+}
+
+/// The receipt, but for the transaction's place in its block.
+fn receipt(
+    session: &Session<'_>,
+    signed: &SignedCall<'_>,
+    entries: Vec<Entry>,
+    fuel: u64,
+) -> Receipt {
+    Receipt {
         transaction: signed.id,
         height: session.context.height,
-        index,
+        index: 0,
         time: session.context.time,
         operator: signed.operator.to_vec(),
         entries,
         fuel,
-    })
+    }
 }
 
 /// Checks what concerns the transaction as a whole and finds the caller.

@@ -106,6 +106,9 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
     for parameter in &doc.parameters {
         text(format!("parameters.{}", parameter.name), &parameter.title);
     }
+    for counter in &doc.counters {
+        text(format!("counters.{}", counter.name), &counter.title);
+    }
     for set in &doc.guards {
         let place = format!("guards.{}", set.name);
         text(place.clone(), &set.title);
@@ -118,6 +121,9 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
         text(place.clone(), &action.title);
         for (i, guard) in action.guards.iter().enumerate() {
             text(format!("{place}.require[{i}]"), &guard.text);
+        }
+        for limit in action.limits() {
+            text(place.clone(), &limit.text);
         }
         for field in &action.input {
             text(format!("{place}.input.{}", field.name), &field.title);
@@ -135,6 +141,23 @@ fn used(doc: &PackageDoc, found: &mut Vec<Problem>) {
                     format!("roles.{}", role.name),
                     ("没有业务动作使用此角色", "no action names this role"),
                     ("删除该角色或用于业务动作", "remove it, or let an action name it"),
+                )
+                .warning(),
+            );
+        }
+    }
+    for counter in &doc.counters {
+        let counts = |effect: &EffectDoc| matches!(effect, EffectDoc::Count { counter: name, .. } if *name == counter.name);
+        let mut counted = false;
+        let effects = doc.actions.iter().flat_map(|action| &action.effects);
+        effects.for_each(|effect| effect.walk(&mut |effect| counted |= counts(effect)));
+        if !counted {
+            found.push(
+                Problem::error(
+                    "unused-counter",
+                    format!("counters.{}", counter.name),
+                    ("没有业务动作使用此计数器", "no action counts with it"),
+                    ("删除该计数器或在 count 中使用", "remove it, or use it in a `count`"),
                 )
                 .warning(),
             );
@@ -234,6 +257,7 @@ fn rules(action: &ActionDoc, doc: &PackageDoc) -> Vec<Expr> {
         match crate::read::parse(&read.read).map(|read| read.kind) {
             Ok(ReadKind::Key { key, .. }) => exprs.push(key),
             Ok(ReadKind::Keys { keys, .. }) => exprs.push(keys),
+            Ok(ReadKind::Counter { scope }) => exprs.push(scope),
             Ok(ReadKind::Where { conditions, .. }) => {
                 exprs.extend(conditions.into_iter().map(|(_, condition)| condition));
             }
@@ -321,6 +345,11 @@ fn tries(source: &Source, action: &ActionDoc, tried: &[&Step], found: &mut Vec<P
                 let place = format!("{place}.require[{i}]");
                 found.push(untested_code(place, &guard.code, Some(own)));
             }
+        }
+    }
+    for limit in action.limits() {
+        if !tried.iter().any(|step| step.code.as_ref() == Some(&limit.code)) {
+            found.push(untested_code(place.clone(), &limit.code, Some(own)));
         }
     }
     for (i, mandate) in action.mandates.iter().enumerate() {
@@ -411,7 +440,7 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
     if let Some(code) = &step.code
         && !is_kernel_code(code)
         && package.requires.is_empty()
-        && !action.guards.iter().any(|guard| guard.code == *code)
+        && !action.refusals().iter().any(|(refusal, _)| refusal == code)
         && !invariants.any(|invariant| invariant.code == *code)
     {
         unknown("拒绝代码", "reject code", code);
@@ -488,6 +517,30 @@ mod tests {
         };
         let (scenario, untested) = codes(SCENARIO);
         assert_eq!(codes(&SCENARIO.replace("no-such", "too-big")), (scenario - 1, untested - 1));
+    }
+
+    #[test]
+    fn a_limit_wants_a_scenario_and_a_counter_an_action() {
+        let package = format!("{PACKAGE}counters:\n  made: {{zh: 数, en: Made}}\n");
+        let count =
+            "  - count: {counter: made, limit: {max: 3, code: made-enough, zh: 够, en: ok}}\n";
+        let codes = |more: &str, scenario: &str| {
+            let action = ACTION.replace("BY", "a.b") + more;
+            let files = [
+                ("package.yaml", package.as_str()),
+                ("registers/item.yaml", REGISTER),
+                ("actions/make.yaml", action.as_str()),
+                ("scenarios/one.yaml", scenario),
+            ];
+            let problems = check(&crate::source::parse(&files).unwrap());
+            let count = |code| problems.iter().filter(|p| p.code == code).count();
+            (count("unused-counter"), count("scenario"), count("untested-code"))
+        };
+        let (_, unknown, untested) = codes("", SCENARIO);
+        assert_eq!(codes("", SCENARIO).0, 1);
+        assert_eq!(codes(count, SCENARIO), (0, unknown, untested + 1));
+        let met = SCENARIO.replace("no-such", "made-enough");
+        assert_eq!(codes(count, &met), (0, unknown - 1, untested));
     }
 
     #[test]

@@ -55,6 +55,21 @@ pub struct PackageDoc {
     /// Field groups, sorted by name.
     #[n(11)]
     pub groups: Vec<GroupDoc>,
+    /// Counters, as authored.
+    #[n(12)]
+    pub counters: Vec<CounterDoc>,
+}
+
+/// A counter.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct CounterDoc {
+    /// Name.
+    #[n(0)]
+    pub name: String,
+    /// Title.
+    #[n(1)]
+    pub title: TextDoc,
 }
 
 /// A field group.
@@ -472,6 +487,53 @@ pub enum EffectDoc {
         #[n(3)]
         mandates: Option<String>,
     },
+    /// A counter moves.
+    #[n(8)]
+    Count {
+        /// Counter.
+        #[n(0)]
+        counter: String,
+        /// Rule that gives the scope.
+        #[n(1)]
+        scope: String,
+        /// Rule that gives by how much.
+        #[n(2)]
+        by: String,
+        /// How far it may go.
+        #[n(3)]
+        limit: Option<LimitDoc>,
+    },
+    /// Items at the end of a record's list.
+    #[n(9)]
+    Append {
+        /// Register.
+        #[n(0)]
+        register: String,
+        /// Rule that gives the record's key.
+        #[n(1)]
+        key: String,
+        /// The list.
+        #[n(2)]
+        field: String,
+        /// Rule that gives the items.
+        #[n(3)]
+        items: String,
+    },
+}
+
+/// How far a counter may go.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct LimitDoc {
+    /// Rule that gives the most.
+    #[n(0)]
+    pub max: String,
+    /// Reject code.
+    #[n(1)]
+    pub code: String,
+    /// What a person is told when it would go further.
+    #[n(2)]
+    pub text: TextDoc,
 }
 
 /// A field that gets the next number of a sequence.
@@ -538,7 +600,28 @@ impl EffectDoc {
             Self::Call { input, mandates, .. } => {
                 of(input).into_iter().chain(mandates.as_deref()).collect()
             }
+            Self::Count { scope, by, limit, .. } => {
+                let max = limit.as_ref().map(|limit| limit.max.as_str());
+                [scope.as_str(), by].into_iter().chain(max).collect()
+            }
+            Self::Append { key, items, .. } => vec![key, items],
         }
+    }
+}
+
+impl ActionDoc {
+    /// How far its effects may move counters.
+    #[must_use]
+    pub fn limits(&self) -> Vec<&LimitDoc> {
+        let mut limits = Vec::new();
+        for effect in &self.effects {
+            effect.walk(&mut |effect| {
+                if let EffectDoc::Count { limit, .. } = effect {
+                    limits.extend(limit);
+                }
+            });
+        }
+        limits
     }
 }
 

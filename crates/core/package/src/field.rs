@@ -17,6 +17,8 @@ pub const LIST_MAX: u32 = 1_000;
 pub(crate) const WORDS_MAX: usize = 256;
 /// Longest name that rules see, in bytes: every copy of a record copies its fields' names.
 pub(crate) const NAME_BYTES_MAX: usize = 40;
+/// Longest key of a map, in characters.
+const MAP_KEY_MAX: u32 = 200;
 /// Deepest nesting of lists and maps in a field.
 const DEPTH_MAX: u32 = 5;
 
@@ -82,7 +84,7 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
             max_word(p)?;
             FieldType::List(Box::new(item), number(p, 1, LIST_MAX)?)
         }
-        "map" => FieldType::Map(fields(p, depth)?),
+        "map" => map(p, depth)?,
         _ => return Err(RuleError::new(at, "an unknown type")),
     };
     p.expect_mark(")")?;
@@ -98,6 +100,25 @@ fn attachment() -> FieldType {
         ("media".to_owned(), field(FieldType::Text(100))),
         ("size".to_owned(), field(FieldType::Int)),
     ]))
+}
+
+/// `map(text(N), type, max M)`, or `map(name: type, …)`: `text` may also be a field's name.
+fn map(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
+    let at = p.at();
+    let first = p.word()?;
+    if !p.take_mark("(") {
+        return fields(p, depth, (at, first)).map(FieldType::Map);
+    }
+    if first != "text" {
+        return Err(RuleError::new(at, "the keys of a map are texts: `text(40)`"));
+    }
+    let keys = number(p, 1, MAP_KEY_MAX)?;
+    p.expect_mark(")")?;
+    p.expect_mark(",")?;
+    let item = kind_of_item(p, depth)?;
+    p.expect_mark(",")?;
+    max_word(p)?;
+    Ok(FieldType::MapOf(keys, Box::new(item), number(p, 1, LIST_MAX)?))
 }
 
 fn kind_of_item(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
@@ -134,11 +155,19 @@ fn words(p: &mut Parser) -> Result<Vec<String>, RuleError> {
     }
 }
 
-fn fields(p: &mut Parser, depth: u32) -> Result<BTreeMap<String, Field>, RuleError> {
+/// Named fields, the first of whose names is read already.
+fn fields(
+    p: &mut Parser,
+    depth: u32,
+    first: (usize, String),
+) -> Result<BTreeMap<String, Field>, RuleError> {
     let mut fields = BTreeMap::new();
+    let mut next = Some(first);
     loop {
-        let at = p.at();
-        let name = p.word()?;
+        let (at, name) = match next.take() {
+            Some(first) => first,
+            None => (p.at(), p.word()?),
+        };
         if name.len() > NAME_BYTES_MAX {
             return Err(RuleError::new(at, "a name of more than 40 characters"));
         }
@@ -168,6 +197,9 @@ mod tests {
         let words = vec!["general".to_owned(), "maximum-amount".to_owned()];
         assert_eq!(parse("enum(general, maximum-amount)"), Ok((FieldType::Enum(words), false)));
         assert!(matches!(parse("map(a: int, b: text(5)?)"), Ok((FieldType::Map(_), false))));
+        assert!(matches!(parse("map(text: int)"), Ok((FieldType::Map(_), false))));
+        let free = FieldType::MapOf(20, Box::new(FieldType::Fen), 30);
+        assert_eq!(parse("map(text(20), fen, max 30)?"), Ok((free, true)));
     }
 
     #[test]
@@ -188,6 +220,12 @@ mod tests {
             "identifier(x)",
             "map()",
             "map(a: int, a: int)",
+            "map(text(20), fen)",
+            "map(text(20), fen?, max 3)",
+            "map(text(300), fen, max 3)",
+            "map(text(20), fen, max 2000)",
+            "map(int, fen, max 3)",
+            "map(decimal(2), fen, max 3)",
             "list(int?, max 3)",
         ] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -78,6 +78,17 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
             let map = json.as_object().ok_or_else(|| wrong("an object"))?;
             to_fields(fields, map).map(Value::Map)
         }
+        FieldType::MapOf(_, item, max) => {
+            let map = json.as_object().ok_or_else(|| wrong("an object"))?;
+            if !u32::try_from(map.len()).is_ok_and(|len| len <= *max) {
+                return Err(FieldProblem::new(format!("has more than {max} entries")));
+            }
+            let read = |(i, (key, json)): (usize, (&String, &Json))| {
+                let value = to_value(item, json).map_err(|p| p.inside(&format!("[{i}]")))?;
+                Ok((key.clone(), value))
+            };
+            map.iter().enumerate().map(read).collect::<Result<_, _>>().map(Value::Map)
+        }
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Package {
     pub parameters: BTreeMap<String, Parameter>,
     /// Running numbers by name.
     pub sequences: BTreeMap<String, Sequence>,
+    /// Counters by name.
+    pub counters: BTreeMap<String, Text>,
     /// Field groups by name.
     pub groups: BTreeMap<String, Group>,
     /// Registers by name.
@@ -262,6 +264,9 @@ pub enum FieldType {
     List(Box<FieldType>, u32),
     /// A map with these fields and no others.
     Map(BTreeMap<String, Field>),
+    /// A map with keys of its own, texts of at most so many characters, and at most so many
+    /// entries.
+    MapOf(u32, Box<FieldType>, u32),
 }
 
 /// An action: the only way to write.
@@ -291,6 +296,26 @@ pub struct Action {
     pub writes: Vec<String>,
 }
 
+impl Action {
+    /// What it can be refused for by the package's own codes, with what a person is told: its
+    /// guards, then the limits of its counters.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<(&str, &Text)> {
+        fn limits<'a>(effects: &'a [Effect], out: &mut Vec<(&'a str, &'a Text)>) {
+            for effect in effects {
+                if let Effect::Count { limit, .. } = effect {
+                    out.extend(limit.iter().map(|limit| (limit.code.as_str(), &limit.text)));
+                } else if let Effect::Each { effects, .. } | Effect::When { effects, .. } = effect {
+                    limits(effects, out);
+                }
+            }
+        }
+        let mut out = self.guards.iter().map(|g| (g.code.as_str(), &g.text)).collect();
+        limits(&self.effects, &mut out);
+        out
+    }
+}
+
 /// A demand for mandates.
 #[derive(Clone, Debug)]
 pub struct MandateRule {
@@ -305,8 +330,8 @@ pub struct MandateRule {
 pub struct Let {
     /// Name under which rules see the result.
     pub name: String,
-    /// Register read.
-    pub register: String,
+    /// Register read; none for a counter.
+    pub register: Option<String>,
     /// What is read.
     pub read: Read,
 }
@@ -345,6 +370,13 @@ pub enum Read {
         filters: Vec<(String, Program)>,
         /// How many are wanted.
         want: Want,
+    },
+    /// Where a counter stands before the call, as an integer; 0 before anything was counted.
+    Counter {
+        /// Counter.
+        counter: String,
+        /// Gives the scope.
+        scope: Program,
     },
 }
 
@@ -441,6 +473,40 @@ pub enum Effect {
         /// Gives the keys of the mandates that it names.
         mandates: Option<Program>,
     },
+    /// A counter moves, blindly: the call does not see where it stands, so that calls which move
+    /// the same counter do not wait for each other.
+    Count {
+        /// Counter.
+        counter: String,
+        /// Gives the scope, at most 64 characters; each counts for itself.
+        scope: Program,
+        /// Gives by how much; it never falls below 0.
+        by: Program,
+        /// How far it may go.
+        limit: Option<Limit>,
+    },
+    /// Items at the end of a record's list, blindly: the record is not read.
+    Append {
+        /// Register.
+        register: String,
+        /// Gives the record's key.
+        key: Program,
+        /// The list.
+        field: String,
+        /// Gives the items.
+        items: Program,
+    },
+}
+
+/// How far a counter may go: a quota.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// Gives the most; null for no limit.
+    pub max: Program,
+    /// Reject code of a call that would go further.
+    pub code: String,
+    /// What a person is told then.
+    pub text: Text,
 }
 
 /// Most items of one `each`.

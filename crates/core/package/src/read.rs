@@ -5,8 +5,8 @@ use crate::rule::{Expr, Parser, RuleError};
 /// A declared read as written.
 #[derive(Debug)]
 pub(crate) struct ReadText {
-    /// Register.
-    pub(crate) register: String,
+    /// Register; the counter, for one.
+    pub(crate) of: String,
     /// What is read.
     pub(crate) kind: ReadKind,
 }
@@ -37,6 +37,18 @@ pub(crate) enum ReadKind {
         /// How many.
         want: WantText,
     },
+    /// `count(counter, scope)`.
+    Counter {
+        /// Gives the scope.
+        scope: Expr,
+    },
+}
+
+impl ReadText {
+    /// The register that is read, if it is one.
+    pub(crate) fn register(&self) -> Option<&str> {
+        (!matches!(self.kind, ReadKind::Counter { .. })).then_some(self.of.as_str())
+    }
 }
 
 /// How many records are wanted.
@@ -66,13 +78,17 @@ pub(crate) fn parse(text: &str) -> Result<ReadText, RuleError> {
             let keys = p.expr()?;
             p.expect_mark(",")?;
             let max = bound(&mut p)?;
-            ReadText { register, kind: ReadKind::Keys { keys, max } }
+            ReadText { of: register, kind: ReadKind::Keys { keys, max } }
+        }
+        "count" => {
+            p.expect_mark(",")?;
+            ReadText { of: register, kind: ReadKind::Counter { scope: p.expr()? } }
         }
         "one" => conditions(&mut p, register, Some(WantText::One))?,
         "maybe" => conditions(&mut p, register, Some(WantText::Maybe))?,
         "all" => conditions(&mut p, register, None)?,
         _ => {
-            let cause = "a read is one, maybe, all, get, find or each";
+            let cause = "a read is one, maybe, all, get, find, each or count";
             return Err(RuleError::new(at, cause));
         }
     };
@@ -100,7 +116,7 @@ fn key_read(p: &mut Parser, register: String, optional: bool) -> Result<ReadText
             return Err(RuleError::new(at, "`closed` expected"));
         }
     }
-    Ok(ReadText { register, kind: ReadKind::Key { key, optional, closed } })
+    Ok(ReadText { of: register, kind: ReadKind::Key { key, optional, closed } })
 }
 
 fn conditions(
@@ -128,7 +144,7 @@ fn conditions(
             return Err(RuleError::new(p.at(), "only `all` has a bound"));
         }
     };
-    Ok(ReadText { register, kind: ReadKind::Where { conditions, want } })
+    Ok(ReadText { of: register, kind: ReadKind::Where { conditions, want } })
 }
 
 /// `max N`.

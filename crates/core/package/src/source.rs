@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ComputedDoc, CorrectsDoc, EffectDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc,
-    IndexDoc, InvariantDoc, LetDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc,
-    RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
+    ActionDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, GroupDoc, GuardDoc,
+    GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc, NumberedDoc, PackageDoc,
+    ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -143,6 +143,9 @@ impl Reader {
         for (name, sequence) in &file.sequences.0 {
             self.put(path, format!("sequences.{name}"), sequence);
         }
+        for (name, title) in &file.counters.0 {
+            self.put(path, format!("counters.{name}"), title);
+        }
         let doc = &mut self.source.doc;
         doc.id = file.package.value;
         doc.version = file.version;
@@ -162,6 +165,11 @@ impl Reader {
         let sequence =
             |(name, text): (String, Spanned<String>)| SequenceDoc { name, text: text.value };
         doc.sequences = file.sequences.0.into_iter().map(sequence).collect();
+        let counter = |(name, title): (String, Spanned<yaml::Title>)| CounterDoc {
+            name,
+            title: title.value.into(),
+        };
+        doc.counters = file.counters.0.into_iter().map(counter).collect();
     }
 
     fn fields(
@@ -383,6 +391,17 @@ impl Reader {
                 input: self.sets(path, place, call.input),
                 mandates: call.mandates,
             },
+            EffectText::Count(yaml::CountText { counter, scope, by, limit }) => {
+                let limit = limit.map(|yaml::LimitText { max, code, zh, en }| LimitDoc {
+                    max,
+                    code,
+                    text: TextDoc { zh, en },
+                });
+                EffectDoc::Count { counter, scope, by, limit }
+            }
+            EffectText::Append(yaml::AppendText { register, key, field, items }) => {
+                EffectDoc::Append { register, key, field, items }
+            }
             EffectText::Update(update) => EffectDoc::Update {
                 record: update.record,
                 set: self.sets(path, place, update.set),

@@ -61,13 +61,26 @@ pub fn check_fields(
     given: &BTreeMap<String, Value>,
     today: i32,
 ) -> Result<BTreeMap<String, Value>, FieldProblem> {
+    check_fields_but(&[], declared, given, today)
+}
+
+/// The same, where the fields of `later` may be missing yet.
+///
+/// # Errors
+/// As [`check_fields`].
+pub fn check_fields_but(
+    later: &[&str],
+    declared: &BTreeMap<String, Field>,
+    given: &BTreeMap<String, Value>,
+    today: i32,
+) -> Result<BTreeMap<String, Value>, FieldProblem> {
     if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
     }
     let mut out = BTreeMap::new();
     for (name, field) in declared {
         match given.get(name) {
-            None | Some(Value::Null) if field.optional => {}
+            None | Some(Value::Null) if field.optional || later.contains(&name.as_str()) => {}
             None | Some(Value::Null) => {
                 return Err(FieldProblem::new("is missing").inside(name));
             }
@@ -129,6 +142,9 @@ impl FieldType {
             (Self::Map(declared), Value::Map(map)) => {
                 check_fields(declared, map, today).map(Value::Map)
             }
+            (Self::MapOf(keys, item, max), Value::Map(map)) => {
+                map_of((*keys, item, *max), map, today)
+            }
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
             }
@@ -156,7 +172,7 @@ impl FieldType {
             Self::Identifier(_) => "identifier",
             Self::Share => "share",
             Self::List(..) => "list",
-            Self::Map(_) => "map",
+            Self::Map(_) | Self::MapOf(..) => "map",
         }
     }
 }
@@ -175,6 +191,27 @@ fn list(item: &FieldType, max: u32, items: &[Value], today: i32) -> Checked {
     }
     let check = |(i, value)| item.check(value, today).map_err(|p| p.inside(&format!("[{i}]")));
     items.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::List)
+}
+
+/// A key may be personal, so a problem names the entry's place.
+fn map_of(
+    (keys, item, max): (u32, &FieldType, u32),
+    map: &BTreeMap<String, Value>,
+    today: i32,
+) -> Checked {
+    if !u32::try_from(map.len()).is_ok_and(|len| len <= max) {
+        return Err(FieldProblem::new(format!("has more than {max} entries")));
+    }
+    let check = |(i, (key, value)): (usize, (&String, &Value))| {
+        let fits = u32::try_from(key.chars().count()).is_ok_and(|len| (1..=keys).contains(&len));
+        let checked = if fits {
+            item.check(value, today)
+        } else {
+            Err(FieldProblem::new(format!("has a key that is not 1 to {keys} characters long")))
+        };
+        Ok((key.clone(), checked.map_err(|p| p.inside(&format!("[{i}]")))?))
+    };
+    map.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::Map)
 }
 
 fn share(map: &BTreeMap<String, Value>, value: &Value) -> Checked {

@@ -30,6 +30,7 @@ use serde_json::{Value as Json, json};
 struct Maker<'b> {
     source: std::slice::Iter<'b, u8>,
     locals: usize,
+    keys: usize,
 }
 
 impl Maker<'_> {
@@ -50,7 +51,9 @@ impl Maker<'_> {
             };
         }
         let d = depth - 1;
-        match self.pick(11) {
+        match self.pick(13) {
+            11 => format!("size({})", self.map(d)),
+            12 => format!("{}[{}]", self.map(d), self.text(d)),
             0 => format!("({} + {})", self.int(d), self.int(d)),
             1 => format!("({} - {})", self.int(d), self.int(d)),
             2 => format!("({} * {})", self.int(d), self.int(d)),
@@ -75,9 +78,10 @@ impl Maker<'_> {
             };
         }
         let d = depth - 1;
-        match self.pick(3) {
+        match self.pick(4) {
             0 => format!("({} + {})", self.text(d), self.text(d)),
             1 => format!("{}.t", self.record(d)),
+            2 => self.a_key(d),
             _ => format!("({} ? {} : {})", self.bool(d), self.text(d), self.text(d)),
         }
     }
@@ -107,6 +111,38 @@ impl Maker<'_> {
             0 => format!("({} ? {} : {})", self.bool(d), self.record(d), self.record(d)),
             _ => format!("{{'n': {}, 't': {}}}", self.int(d), self.text(d)),
         }
+    }
+
+    fn map(&mut self, depth: usize) -> String {
+        if depth == 0 {
+            return "m".to_owned();
+        }
+        format!("({} ? {} : {})", self.bool(depth - 1), self.map(depth - 1), self.map(depth - 1))
+    }
+
+    /// Of the map of one entry: where there are several, CEL takes them in any order.
+    fn a_key(&mut self, depth: usize) -> String {
+        let (key, text) = self.with_key(depth, Self::text);
+        format!("o.map({key}, {key} + {text})[0]")
+    }
+
+    fn over_keys(&mut self, depth: usize, name: &str) -> String {
+        let map = self.map(depth);
+        let (key, text) = self.with_key(depth, Self::text);
+        format!("{map}.{name}({key}, {key} < {text} && m[{key}] > {})", self.int(0))
+    }
+
+    /// A macro's variable that is a key, and what stands where it is known.
+    fn with_key(
+        &mut self,
+        depth: usize,
+        body: impl Fn(&mut Self, usize) -> String,
+    ) -> (String, String) {
+        let key = format!("k{}", self.keys);
+        self.keys += 1;
+        let body = body(self, depth);
+        self.keys -= 1;
+        (key, body)
     }
 
     fn list(&mut self, depth: usize) -> String {
@@ -145,7 +181,11 @@ impl Maker<'_> {
             return if self.pick(2) == 0 { "true".to_owned() } else { "b".to_owned() };
         }
         let d = depth - 1;
-        match self.pick(17) {
+        match self.pick(21) {
+            17 => format!("({} in {})", self.text(d), self.map(d)),
+            18 => format!("({} == {})", self.map(d), self.map(d)),
+            19 => self.over_keys(d, "all"),
+            20 => self.over_keys(d, "exists_one"),
             0 => format!("({} && {})", self.bool(d), self.bool(d)),
             1 => format!("({} || {})", self.bool(d), self.bool(d)),
             2 => format!("!{}", self.bool(d)),
@@ -199,8 +239,14 @@ fn variables(i: i64, b: bool) -> Environment {
         ("s".to_owned(), Value::Text("abc".to_owned())),
         ("y".to_owned(), Value::Bytes(vec![0x61, 0xff])),
         ("r".to_owned(), record),
+        ("m".to_owned(), map(&[("ab", 1), ("中文", i), ("", 3)])),
+        ("o".to_owned(), map(&[("one", i)])),
         ("l".to_owned(), Value::List(vec![Value::Int(3), Value::Int(i), Value::Int(-1)])),
     ])
+}
+
+fn map(entries: &[(&str, i64)]) -> Value {
+    Value::Map(entries.iter().map(|(key, n)| ((*key).to_owned(), Value::Int(*n))).collect())
 }
 
 fn names() -> Names {
@@ -210,6 +256,8 @@ fn names() -> Names {
         ("s".to_owned(), Type::String),
         ("l".to_owned(), Type::list(Type::Int)),
         ("y".to_owned(), Type::Bytes),
+        ("m".to_owned(), Type::map(Type::Int)),
+        ("o".to_owned(), Type::map(Type::Int)),
         ("r".to_owned(), Type::record([("n", Type::Int), ("t", Type::String)])),
     ])
 }
@@ -222,7 +270,7 @@ struct Case {
 }
 
 fn case(source: &[u8], kind: u8, i: i64, b: bool) -> Result<Case, TestCaseError> {
-    let mut maker = Maker { source: source.iter(), locals: 0 };
+    let mut maker = Maker { source: source.iter(), locals: 0, keys: 0 };
     let text = match kind {
         0 => maker.int(4),
         1 => maker.bool(4),

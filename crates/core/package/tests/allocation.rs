@@ -19,7 +19,7 @@ use chaincity_package::source;
 use chaincity_types::{Timestamp, Value};
 
 /// True of [`environment`], each a kind of part.
-const CONDITIONS: [&str; 26] = [
+const CONDITIONS: [&str; 28] = [
     "n+1>n",
     "-n<n*2-n%3",
     "!(n/2>n)",
@@ -46,6 +46,8 @@ const CONDITIONS: [&str; 26] = [
     "sum_shares(h)==whole",
     "l.all(x,l.exists(y,x<=y))",
     "h.all(o,h.exists_one(p,p.subject==o.subject))",
+    "m['b']==2",
+    "s in m||'a' in m&&size(m)==2",
 ];
 
 fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
@@ -71,6 +73,7 @@ fn names() -> Names {
         ("r", record),
         ("l", Type::list(Type::Int)),
         ("h", Type::list(Type::share())),
+        ("m", Type::map(Type::Int)),
     ]
     .map(|(name, ty)| (name.to_owned(), ty))
     .into()
@@ -86,6 +89,7 @@ fn environment() -> Environment {
         ("r", map([("f", Value::Int(1)), ("s", Value::from("字一二三"))])),
         ("l", Value::List((1..=3).map(Value::Int).collect())),
         ("h", Value::List(vec![share("a", 1, 3), share("b", 4, 6)])),
+        ("m", map([("a", Value::Int(1)), ("b", Value::Int(2))])),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -155,6 +159,11 @@ fn what_a_rule_builds_is_copied_once_however_often_it_is_used() {
     };
     assert!(allocations(1) > 0);
     assert_eq!(allocations(1), allocations(30));
+    let keys = |uses: usize| {
+        let text = format!("m.all(k,{})", times("k<'z'", uses));
+        run(&Program::compile(&text, &names()).unwrap(), &environment).0
+    };
+    assert_eq!((keys(1), keys(30)), (2, 2), "each key is copied once");
 }
 
 fn real_estate() -> Package {

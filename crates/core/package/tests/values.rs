@@ -132,6 +132,8 @@ fn json_has_one_form_a_type() {
         (FieldType::Bytes(4), json!("0g")),
         (FieldType::Share, json!({"subject": "x", "n": 1})),
         (FieldType::Map(BTreeMap::new()), json!({"x": 1})),
+        (FieldType::MapOf(1, Box::new(FieldType::Int), 1), json!({"x": "1"})),
+        (FieldType::MapOf(1, Box::new(FieldType::Int), 1), json!({"x": 1, "y": 1})),
     ] {
         assert!(json::to_value(&kind, &json).is_err(), "{json}");
     }
@@ -154,6 +156,10 @@ fn kinds_and_values() -> impl Strategy<Value = (FieldType, Value)> {
         prop_oneof![
             inner.clone().prop_map(|(kind, value)| {
                 (FieldType::List(Box::new(kind), 3), Value::List(vec![value.clone(), value]))
+            }),
+            inner.clone().prop_map(|(kind, value)| {
+                let entries = [("x".to_owned(), value.clone()), ("中 文".to_owned(), value)];
+                (FieldType::MapOf(3, Box::new(kind), 2), Value::Map(entries.into()))
             }),
             inner.prop_map(|(kind, value)| {
                 let kind = BTreeMap::from([("x".to_owned(), field(kind, false))]);

@@ -193,6 +193,13 @@ pub fn read(kind: &FieldKind, json: &Json, path: &str) -> Result<Value, JsonErro
             let object = json.as_object().ok_or_else(|| wrong("an object"))?;
             read_map(fields, object, path).map(Value::Map)
         }
+        FieldKind::MapOf { of, .. } => {
+            let object = json.as_object().ok_or_else(|| wrong("an object"))?;
+            let read_entry = |(i, (key, value)): (usize, (&String, &Json))| {
+                Ok((key.clone(), read(of, value, &format!("{path}[{i}]"))?))
+            };
+            object.iter().enumerate().map(read_entry).collect::<Result<_, _>>().map(Value::Map)
+        }
     }
 }
 
@@ -222,7 +229,8 @@ pub fn read_text(kind: &FieldKind, text: &str, path: &str) -> Result<Value, Json
         | FieldKind::Time
         | FieldKind::Share
         | FieldKind::List { .. }
-        | FieldKind::Map { .. } => Json::from(text),
+        | FieldKind::Map { .. }
+        | FieldKind::MapOf { .. } => Json::from(text),
     };
     read(kind, &json, path)
 }
@@ -278,13 +286,18 @@ mod tests {
             ("area".to_owned(), field(FieldKind::Area)),
             ("price".to_owned(), field(FieldKind::Fen)),
             ("to".to_owned(), field(FieldKind::List { of: Box::new(FieldKind::Share), max: 20 })),
+            (
+                "meters".to_owned(),
+                field(FieldKind::MapOf { key: 20, of: Box::new(FieldKind::Area), max: 9 }),
+            ),
         ]);
         let json = json!({"unit": "u1", "area": "83.2", "price": 1_000_000,
-            "to": [{"subject": "a", "n": 1, "d": 1}]});
+            "to": [{"subject": "a", "n": 1, "d": 1}], "meters": {"east": "1.5"}});
         let object = json.as_object().unwrap();
         let read = read_fields(&declared, object).unwrap();
         assert_eq!(read["area"], Value::Decimal { mantissa: 8320, scale: 2 });
         assert_eq!(Json::Object(fields(&read))["to"], json["to"]);
+        assert_eq!(Json::Object(fields(&read))["meters"], json!({"east": "1.50"}));
 
         let fails = |change: Json| {
             let mut object = object.clone();
@@ -294,6 +307,10 @@ mod tests {
         assert_eq!(fails(json!({"area": 83.2})), "`area` must be an area such as \"83.20\"");
         assert_eq!(fails(json!({"price": null})), "`price` is missing");
         assert_eq!(fails(json!({"more": 1})), "`more` is not declared");
+        assert_eq!(
+            fails(json!({"meters": {"east": 1}})),
+            "`meters[0]` must be an area such as \"83.20\""
+        );
         assert_eq!(
             fails(json!({"to": [{"subject": "a", "n": 1}]})),
             "`to[0]` must be {subject, n, d}"

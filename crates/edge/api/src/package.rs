@@ -194,6 +194,16 @@ pub enum FieldKind {
         #[schema(no_recursion)]
         fields: BTreeMap<String, FieldInfo>,
     },
+    /// An object with keys of its own.
+    MapOf {
+        /// Most characters of a key.
+        key: u32,
+        /// Type of its values.
+        #[schema(no_recursion)]
+        of: Box<FieldKind>,
+        /// Most entries.
+        max: u32,
+    },
 }
 
 /// An action.

@@ -145,11 +145,11 @@ fn action(action: &Action) -> ActionInfo {
         urgent: action.urgent,
         mandates: action.mandates.iter().map(|rule| rule.purpose.clone()).collect(),
         input: map(&action.input, field),
-        reads: action.reads.iter().map(|read| read.register.clone()).collect(),
+        reads: action.reads.iter().filter_map(|read| read.register.clone()).collect(),
         guards: action
-            .guards
-            .iter()
-            .map(|guard| GuardInfo { code: guard.code.clone(), text: text(&guard.text) })
+            .refusals()
+            .into_iter()
+            .map(|(code, words)| GuardInfo { code: code.to_owned(), text: text(words) })
             .collect(),
     }
 }
@@ -179,5 +179,8 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Share => FieldKind::Share,
         FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },
         FieldType::Map(fields) => FieldKind::Map { fields: map(fields, field) },
+        FieldType::MapOf(key, of, max) => {
+            FieldKind::MapOf { key: *key, of: Box::new(self::kind(of)), max: *max }
+        }
     }
 }

@@ -104,7 +104,16 @@ pub(crate) async fn execute<S: StateReader>(
         parent.fetch(missing).await?;
     }
     for (transaction, attempt) in transactions.iter().zip(attempts) {
-        if attempt.is_some_and(|attempt| run.accept(attempt)) {
+        let mut stands = false;
+        if let Some(mut attempt) = attempt {
+            stands = loop {
+                match run.accept(&mut attempt, &call(transaction), parent, packages) {
+                    Step::Done(stands) => break stands,
+                    Step::Need(keys) => parent.fetch(keys).await?,
+                }
+            };
+        }
+        if stands {
             continue;
         }
         while let Step::Need(keys) = run.run(&call(transaction), parent, packages) {

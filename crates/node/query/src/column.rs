@@ -53,7 +53,7 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
                 None
             }
         }
-        FieldType::Share | FieldType::List(..) | FieldType::Map(_) => None,
+        FieldType::Share | FieldType::List(..) | FieldType::Map(_) | FieldType::MapOf(..) => None,
     }
 }
 

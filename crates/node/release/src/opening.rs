@@ -139,6 +139,9 @@ fn collect(kind: &FieldType, value: &Value, found: &mut BTreeSet<String>) {
         (FieldType::List(item, _), Value::List(items)) => {
             items.iter().for_each(|value| collect(item, value, found));
         }
+        (FieldType::MapOf(_, item, _), Value::Map(values)) => {
+            values.values().for_each(|value| collect(item, value, found));
+        }
         (FieldType::Map(fields), Value::Map(values)) => {
             for (name, field) in fields {
                 if let Some(value) = values.get(name) {

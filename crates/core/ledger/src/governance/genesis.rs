@@ -99,6 +99,7 @@ pub(crate) fn genesis(
     write_nodes(&mut run, &package, genesis)?;
     write_packages(&mut run, &package, genesis)?;
     write_parameters(&mut run, &package, genesis)?;
+    run.decide()?;
     Ok(run.settle()?)
 }
 

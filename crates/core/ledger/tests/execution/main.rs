@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod blind;
 mod calls;
 mod desk;
 mod fuzz;

@@ -107,11 +107,14 @@ fn a_transaction_has_less_fuel_than_all_its_calls_might_want() {
 fn an_attempt_is_what_would_happen_and_nothing_happens() {
     let desk = Desk::new();
     let signed = desk.sign("clerk", Mode::Atomic, vec![create("i1", "s-jia", 1)]);
-    let mut run = BlockRun::new(desk.context());
-    let attempt = run.attempt(&signed.as_call(), &desk.ledger, &desk.packages);
+    let (mut run, mut other) = (BlockRun::new(desk.context()), BlockRun::new(desk.context()));
+    let mut attempt = run.attempt(&signed.as_call(), &desk.ledger, &desk.packages).done().unwrap();
     assert_eq!(run.receipts(), []);
     assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
-    assert_eq!(attempt.done().unwrap().receipt(), &run.receipts()[0]);
+    let mut accept = || other.accept(&mut attempt, &signed.as_call(), &desk.ledger, &desk.packages);
+    assert_eq!(accept(), Step::Done(true));
+    assert_eq!(accept(), Step::Done(false), "nothing is done twice");
+    assert_eq!(other.receipts(), run.receipts());
 }
 
 #[test]

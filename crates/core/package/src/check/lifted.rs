@@ -73,7 +73,8 @@ fn is_record(kind: &FieldType) -> bool {
         | FieldType::Subject
         | FieldType::Identifier(_)
         | FieldType::Share
-        | FieldType::Map(_) => false,
+        | FieldType::Map(_)
+        | FieldType::MapOf(..) => false,
     }
 }
 

@@ -285,6 +285,12 @@ impl Compiler {
                 continue;
             }
             let Some((register, read)) = self.read(&place, doc, scope) else { continue };
+            scope.texts.insert(doc.name.clone(), doc.read.clone());
+            let Some(register) = register else {
+                scope.names.insert(doc.name.clone(), Type::Int);
+                out.push(Let { name: doc.name.clone(), register: None, read });
+                continue;
+            };
             let record = record_type(register);
             let (ty, list) = match &read {
                 Read::Key { optional: false, .. } | Read::Index { want: Want::One, .. } => {
@@ -296,11 +302,11 @@ impl Compiler {
                 Read::Keys { .. } | Read::Index { want: Want::All(_), .. } => {
                     (Type::list(record), true)
                 }
+                Read::Counter { .. } => continue,
             };
             scope.names.insert(doc.name.clone(), ty);
-            scope.texts.insert(doc.name.clone(), doc.read.clone());
             scope.records.insert(doc.name.clone(), (register, list));
-            out.push(Let { name: doc.name.clone(), register: register.name.clone(), read });
+            out.push(Let { name: doc.name.clone(), register: Some(register.name.clone()), read });
         }
         out
     }
@@ -310,25 +316,28 @@ impl Compiler {
         place: &str,
         doc: &LetDoc,
         scope: &mut Scope<'p>,
-    ) -> Option<(&'p Register, Read)> {
+    ) -> Option<(Option<&'p Register>, Read)> {
         let text = crate::read::parse(&doc.read).map_err(|e| self.rule_error(place, &e)).ok()?;
-        let Some(register) = scope.package.registers.get(&text.register) else {
-            self.unknown(place, ("登记簿", "register"), &text.register);
+        if let ReadKind::Counter { scope: of } = &text.kind {
+            if !scope.package.counters.contains_key(&text.of) {
+                self.unknown(place, ("计数器", "counter"), &text.of);
+                return None;
+            }
+            self.deepen(place, &doc.name, &[of], scope);
+            let of = self.expression(place, of, &Type::String, &scope.names)?;
+            return Some((None, Read::Counter { counter: text.of, scope: of }));
+        }
+        let Some(register) = scope.package.registers.get(&text.of) else {
+            self.unknown(place, ("登记簿", "register"), &text.of);
             return None;
         };
         let exprs: Vec<&Expr> = match &text.kind {
             ReadKind::Key { key, .. } => vec![key],
             ReadKind::Keys { keys, .. } => vec![keys],
             ReadKind::Where { conditions, .. } => conditions.iter().map(|(_, e)| e).collect(),
+            ReadKind::Counter { .. } => return None,
         };
-        let depth = exprs
-            .iter()
-            .flat_map(|expr| expr.names())
-            .filter_map(|name| scope.depths.get(name))
-            .max()
-            .map_or(1, |depth| depth.saturating_add(1));
-        self.bounded(place, depth, READ_DEPTH_MAX);
-        scope.depths.insert(doc.name.clone(), depth);
+        self.deepen(place, &doc.name, &exprs, scope);
         let read = match &text.kind {
             ReadKind::Key { key, optional, closed } => {
                 // A reference that may be absent finds nothing.
@@ -344,8 +353,18 @@ impl Compiler {
             ReadKind::Where { conditions, want } => {
                 self.index_read(place, register, conditions, *want, scope)?
             }
+            ReadKind::Counter { .. } => return None,
         };
-        Some((register, read))
+        Some((Some(register), read))
+    }
+
+    /// Notes how deep a read depends on others: one deeper than what its rules name.
+    fn deepen(&mut self, place: &str, name: &str, exprs: &[&Expr], scope: &mut Scope<'_>) {
+        let named = exprs.iter().flat_map(|expr| expr.names());
+        let deepest = named.filter_map(|name| scope.depths.get(name)).max();
+        let depth = deepest.map_or(1, |depth| depth.saturating_add(1));
+        self.bounded(place, depth, READ_DEPTH_MAX);
+        scope.depths.insert(name.to_owned(), depth);
     }
 
     fn expression(

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::action::{Scope, record_type};
-use super::{Compiler, EFFECT_DEPTH_MAX, EFFECTS_MAX};
-use crate::doc::{CorrectsDoc, EffectDoc, NumberedDoc, SetDoc};
-use crate::model::{Corrects, Effect, FieldType, Numbered, Register};
+use super::{Compiler, EFFECT_DEPTH_MAX, EFFECTS_MAX, text};
+use crate::doc::{CorrectsDoc, EffectDoc, LimitDoc, NumberedDoc, SetDoc};
+use crate::model::{Corrects, Effect, FieldType, Limit, Numbered, Register};
 use crate::problem::Problem;
 use crate::rule::{Program, Type};
 
@@ -77,10 +77,78 @@ impl Compiler {
                 let effects = self.nested(place, effects, scope, depth, &[]);
                 Some(Effect::When { that, effects })
             }
+            EffectDoc::Count { counter, scope: of, by, limit } => {
+                self.count(place, counter, (of, by), limit.as_ref(), scope)
+            }
+            EffectDoc::Append { register, key, field, items } => {
+                self.append(place, (register, field), (key, items), scope)
+            }
             EffectDoc::Call { package, action, input, mandates } => {
                 self.call_effect(place, (package, action), input, mandates.as_deref(), scope)
             }
         }
+    }
+
+    fn count(
+        &mut self,
+        place: &str,
+        counter: &str,
+        (of, by): (&str, &str),
+        limit: Option<&LimitDoc>,
+        scope: &Scope<'_>,
+    ) -> Option<Effect> {
+        if !scope.package.counters.contains_key(counter) {
+            self.unknown(place, ("计数器", "counter"), counter);
+        }
+        let of = self.typed(place, of, &Type::String, &scope.names);
+        let by = self.typed(place, by, &Type::Int, &scope.names);
+        let limit = match limit {
+            Some(doc) => {
+                self.check_code(place, &doc.code);
+                let max = self.typed(place, &doc.max, &Type::Int.optional(), &scope.names)?;
+                Some(Limit { max, code: doc.code.clone(), text: text(&doc.text) })
+            }
+            None => None,
+        };
+        Some(Effect::Count { counter: counter.to_owned(), scope: of?, by: by?, limit })
+    }
+
+    /// What is appended is not seen by any rule before it is written: so nothing may depend on it
+    /// that the ledger evaluates by itself.
+    fn append(
+        &mut self,
+        place: &str,
+        (register, field): (&str, &str),
+        (key, items): (&str, &str),
+        scope: &Scope<'_>,
+    ) -> Option<Effect> {
+        let Some(target) = scope.package.registers.get(register) else {
+            self.unknown(place, ("登记簿", "register"), register);
+            return None;
+        };
+        let kind = target.fields.get(field).map(|field| &field.kind);
+        let Some(FieldType::List(item, _)) = kind else {
+            self.unknown(place, ("列表类字段", "list field"), field);
+            return None;
+        };
+        let watched = target.indexes.values().any(|index| index.fields.iter().any(|f| f == field));
+        if watched || !target.invariants.is_empty() || !target.timers.is_empty() {
+            self.report(Problem::error(
+                "watched-list",
+                place,
+                (
+                    "该登记簿有不变式、定时器或含该字段的索引，不能不读而追加",
+                    "the register has invariants, timers or an index over the field: nothing can \
+                     be appended unseen",
+                ),
+                ("改用读取后 update", "read the record and use `update`"),
+            ));
+        }
+        let key = self.typed(place, key, &Type::String, &scope.names);
+        let wanted = Type::list(Type::of_field(item, false));
+        let items = self.typed(place, items, &wanted, &scope.names);
+        let (register, field) = (register.to_owned(), field.to_owned());
+        Some(Effect::Append { register, key: key?, field, items: items? })
     }
 
     fn update(

@@ -180,6 +180,7 @@ impl Compiler {
             roles: BTreeMap::new(),
             parameters: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            counters: BTreeMap::new(),
             groups: BTreeMap::new(),
             registers: BTreeMap::new(),
             actions: BTreeMap::new(),
@@ -203,6 +204,7 @@ impl Compiler {
             || !self.bounded("requires", doc.requires.len(), CONSTANTS_MAX)
             || !self.bounded("parameters", doc.parameters.len(), CONSTANTS_MAX)
             || !self.bounded("sequences", doc.sequences.len(), CONSTANTS_MAX)
+            || !self.bounded("counters", doc.counters.len(), CONSTANTS_MAX)
         {
             return package;
         }
@@ -291,7 +293,13 @@ impl Compiler {
     fn constants(&mut self, doc: &PackageDoc, package: &mut Package) {
         self.check_twice("requires", doc.requires.iter().map(|r| r.package.as_str()));
         self.check_twice("parameters", doc.parameters.iter().map(|p| p.name.as_str()));
-        self.check_twice("sequences", doc.sequences.iter().map(|s| s.name.as_str()));
+        // Both count under their names, so a name is the one or the other.
+        let sequences = doc.sequences.iter().map(|s| s.name.as_str());
+        self.check_twice("counters", sequences.chain(doc.counters.iter().map(|c| c.name.as_str())));
+        for counter in &doc.counters {
+            self.check_id(&format!("counters.{}", counter.name), &counter.name);
+            package.counters.insert(counter.name.clone(), text(&counter.title));
+        }
         for required in &doc.requires {
             self.check_id("requires", &required.package);
             package.requires.insert(required.package.clone(), required.version);
@@ -407,7 +415,7 @@ impl Compiler {
             if !package.groups.contains_key(group) {
                 self.unknown(place, ("字段组", "field group"), group);
             }
-        } else if let FieldType::List(item, _) = kind {
+        } else if let FieldType::List(item, _) | FieldType::MapOf(_, item, _) = kind {
             self.check_reference(place, item, package);
         } else if let FieldType::Map(fields) = kind {
             for field in fields.values() {
@@ -419,7 +427,7 @@ impl Compiler {
 
 /// Whether a type names a register or a field group.
 fn refers(kind: &FieldType) -> bool {
-    if let FieldType::List(item, _) = kind {
+    if let FieldType::List(item, _) | FieldType::MapOf(_, item, _) = kind {
         refers(item)
     } else if let FieldType::Map(fields) = kind {
         fields.values().any(|field| refers(&field.kind))

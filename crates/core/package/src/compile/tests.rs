@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::doc::{
-    ActionDoc, ComputedDoc, DocumentError, EffectDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc,
-    InvariantDoc, LetDoc, MandateDoc, PACKED_BYTES_MAX, ParameterDoc, RegisterDoc, RequireDoc,
-    RoleDoc, SequenceDoc, SetDoc,
+    ActionDoc, ComputedDoc, CounterDoc, DocumentError, EffectDoc, GroupDoc, GuardDoc, GuardSetDoc,
+    IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc, PACKED_BYTES_MAX, ParameterDoc,
+    RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc,
 };
 use crate::model::{Read, Want};
 
@@ -363,6 +363,73 @@ fn loops_and_conditions_keep_their_names_and_types() {
     assert_eq!(codes(|d| action(d).effects = two), ["unknown-name"]);
     let deep = (0..EFFECT_DEPTH_MAX + 1).fold(when("true", vec![]), |e, _| when("true", vec![e]));
     assert_eq!(found(deep), ["too-many"]);
+}
+
+#[test]
+fn a_counter_is_declared_and_its_limit_has_a_code_of_the_packages_own() {
+    let found = |counter: &str, scope: &str, max: &str, code: &str| {
+        let limit = LimitDoc { max: max.into(), code: code.into(), text: TextDoc::default() };
+        let count = EffectDoc::Count {
+            counter: counter.into(),
+            scope: scope.into(),
+            by: "1".into(),
+            limit: Some(limit),
+        };
+        codes(|d| {
+            d.counters = vec![CounterDoc { name: "uses".into(), title: TextDoc::default() }];
+            action(d).effects = vec![count];
+        })
+    };
+    assert!(found("uses", "old.owner", "old.price", "used-up").is_empty());
+    assert_eq!(found("other", "old.owner", "3", "used-up"), ["unknown-name"]);
+    assert_eq!(found("uses", "3", "3", "used-up"), ["type"]);
+    assert_eq!(found("uses", "''", "'3'", "used-up"), ["type"]);
+    assert_eq!(found("uses", "''", "3", "not-found"), ["kernel-code"]);
+    let read = |name: &str| {
+        codes(|d| {
+            d.counters = vec![CounterDoc { name: "uses".into(), title: TextDoc::default() }];
+            let read = format!("count({name}, old.owner)");
+            action(d).reads.push(LetDoc { name: "used".into(), read });
+            action(d).guards[0].that = "used < 3".into();
+        })
+    };
+    assert!(read("uses").is_empty());
+    assert_eq!(read("other"), ["unknown-name", "rule"]);
+    let counter = || CounterDoc { name: "s".into(), title: TextDoc::default() };
+    let twice = codes(|d| {
+        d.sequences = vec![SequenceDoc { name: "s".into(), text: "{n:3}".into() }];
+        d.counters = vec![counter()];
+    });
+    assert_eq!(twice, ["twice"]);
+}
+
+#[test]
+fn nothing_is_appended_unseen_where_a_rule_would_look() {
+    let found = |list: &str, items: &str, change: &dyn Fn(&mut RegisterDoc)| {
+        let append = EffectDoc::Append {
+            register: "item".into(),
+            key: "input.number".into(),
+            field: list.into(),
+            items: items.into(),
+        };
+        codes(|d| {
+            d.registers[0].fields.push(field("notes", "list(text(9), max 5)?"));
+            change(&mut d.registers[0]);
+            action(d).effects = vec![append];
+        })
+    };
+    assert!(found("notes", "['a']", &|_| {}).is_empty());
+    assert_eq!(found("owner", "['a']", &|_| {}), ["unknown-name"]);
+    assert_eq!(found("notes", "'a'", &|_| {}), ["type"]);
+    let watched = |register: &mut RegisterDoc| {
+        register.invariants = vec![InvariantDoc {
+            code: "few".into(),
+            over: None,
+            that: "this.notes == null || size(this.notes) < 3".into(),
+            text: TextDoc::default(),
+        }];
+    };
+    assert_eq!(found("notes", "['a']", &watched), ["watched-list"]);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doc::{
-    ActionDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc, ParameterDoc,
-    RegisterDoc, RoleDoc, SequenceDoc,
+    ActionDoc, CounterDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc,
+    ParameterDoc, RegisterDoc, RoleDoc, SequenceDoc,
 };
 use crate::model::Text;
 
@@ -40,7 +40,8 @@ named!(
     FieldDoc,
     IndexDoc,
     ParameterDoc,
-    SequenceDoc
+    SequenceDoc,
+    CounterDoc
 );
 
 /// Every change from `old` to `new`, in the order of the document.
@@ -63,6 +64,7 @@ pub fn diff(old: &PackageDoc, new: &PackageDoc) -> Vec<Change> {
         changes.rule(&place, ("值", "value"), &before.value, &after.value);
     }
     changes.parts("sequences", ("编号", "sequence"), &old.sequences, &new.sequences, false);
+    changes.parts("counters", ("计数器", "counter"), &old.counters, &new.counters, false);
     changes.parts("groups", ("字段组", "field group"), &old.groups, &new.groups, true);
     for (before, after) in pairs(&old.groups, &new.groups) {
         changes.group(before, after);

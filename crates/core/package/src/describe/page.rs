@@ -296,6 +296,25 @@ fn effect(effect: &EffectDoc) -> String {
         EffectDoc::When { that, effects } => {
             format!("{} {}{}", said("如果", "when"), code(that), self::effects(effects))
         }
+        EffectDoc::Count { counter, scope, by, limit } => {
+            let head = said("计数", "count");
+            let limit = limit.as_ref().map(|limit| {
+                let most = said("至多", "at most");
+                format!(
+                    "<br>{most} {}: {} ({})",
+                    code(&limit.max),
+                    both(&limit.text),
+                    code(&limit.code)
+                )
+            });
+            let (counter, scope, by) = (code(counter), code(scope), code(by));
+            format!("{head} {counter} [{scope}] + {by}{}", limit.unwrap_or_default())
+        }
+        EffectDoc::Append { register, key, field, items } => {
+            let (head, place) =
+                (said("在列表末尾追加", "append to the list"), format!("{register}.{field}"));
+            format!("{head} {} [{}] + {}", code(&place), code(key), code(items))
+        }
         EffectDoc::Call { package, action, input, .. } => {
             let head = said("调用业务", "call the action");
             format!("{head} {}<br>{}", code(&format!("{package}/{action}")), sets(input))

@@ -178,6 +178,9 @@ impl Checker<'_> {
         if let Type::List(item) = &ty {
             return Ok(item.as_ref().clone());
         }
+        if matches!(ty, Type::Map(_)) {
+            return Ok(Type::String);
+        }
         let cause = format!("a list expected, found {ty}{}", null_hint(&ty));
         Err(RuleError::new(list.at, cause))
     }
@@ -187,6 +190,10 @@ impl Checker<'_> {
         if let (Type::Record(_), ExprKind::Literal(Value::Text(field))) = (&of_type, &index.kind) {
             self.value(index, facts)?;
             return select(index, &of_type, field);
+        }
+        if let Type::Map(item) = &of_type {
+            self.wanted(index, &Type::String, facts)?;
+            return Ok(item.as_ref().clone());
         }
         let Type::List(item) = &of_type else {
             let cause = format!("a list expected, found {of_type}{}", null_hint(&of_type));
@@ -259,9 +266,17 @@ impl Checker<'_> {
         let types: Vec<Type> =
             args.iter().map(|arg| self.value(arg, facts)).collect::<Result<_, _>>()?;
         let result = match (name, method, types.as_slice()) {
-            ("size", _, [Type::String | Type::Bytes | Type::List(_) | Type::Record(_)]) => {
-                Some(Type::Int)
-            }
+            (
+                "size",
+                _,
+                [Type::String | Type::Bytes | Type::List(_) | Type::Record(_) | Type::Map(_)],
+            ) => Some(Type::Int),
+            ("with", false, [map, Type::String, item]) => map
+                .map_item()
+                .and_then(|of| of.unify(item))
+                .filter(|item| !matches!(item, Type::Optional(_) | Type::Null))
+                .map(Type::map),
+            ("without", false, [map, Type::String]) => map.map_item().map(Type::map),
             ("startsWith" | "endsWith" | "contains", true, [Type::String, Type::String]) => {
                 Some(Type::Bool)
             }

@@ -26,7 +26,7 @@ pub(crate) enum Node {
         /// Whether the field may be absent.
         optional: bool,
     },
-    /// An item of a list.
+    /// An item of a list or of a map.
     Item(Box<Node>, Box<Node>),
     /// `!`
     Not(Box<Node>),
@@ -79,6 +79,8 @@ pub(crate) enum Function {
     Calendar(Calendar),
     Identifier(IdKind),
     Successive,
+    With,
+    Without,
     ToText,
 }
 
@@ -264,6 +266,8 @@ impl<'e> Compiler<'e> {
             "date_of" => Function::Calendar(Calendar::DateOf),
             "start_of" => Function::Calendar(Calendar::StartOf),
             "successive" => Function::Successive,
+            "with" => Function::With,
+            "without" => Function::Without,
             "string" => Function::ToText,
             _ => return Err(RuleError::new(expr.at, "internal: unknown function")),
         };

@@ -179,7 +179,11 @@ impl<'a> Machine<'a, '_> {
 
     fn item(&mut self, list: &'a Node, index: &'a Node) -> Run<'a> {
         let list = self.eval(list)?;
-        let index = usize::try_from(int_of(&*self.eval(index)?)?).ok();
+        let index = self.eval(index)?;
+        if let Value::Text(key) = &*index {
+            return self.entry(list, key);
+        }
+        let index = usize::try_from(int_of(&index)?).ok();
         let found = match (list, index) {
             (_, None) => None,
             (Cow::Borrowed(Value::List(items)), Some(i)) => items.get(i).map(Cow::Borrowed),
@@ -187,6 +191,49 @@ impl<'a> Machine<'a, '_> {
             (other, Some(_)) => return unfit("list", &other),
         };
         found.map_or_else(|| fail(Reject::RuleError, "index out of range"), Ok)
+    }
+
+    /// What a map holds under a key.
+    fn entry(&mut self, map: Cow<'a, Value>, key: &str) -> Run<'a> {
+        self.look_up(&map, key)?;
+        let found = if let Cow::Borrowed(Value::Map(map)) = map {
+            map.get(key).map(Cow::Borrowed)
+        } else if let Cow::Owned(Value::Map(mut map)) = map {
+            map.remove(key).map(Cow::Owned)
+        } else {
+            return unfit("map", &map);
+        };
+        found.map_or_else(|| fail(Reject::RuleError, "the map has no such key"), Ok)
+    }
+
+    /// Pays for comparing a key with as many others as a search needs.
+    fn look_up(&mut self, map: &Value, key: &str) -> Result<(), RuleFailure> {
+        let len = map.as_map().map_or(0, BTreeMap::len);
+        let comparisons = u64::from(usize::BITS.saturating_sub(len.leading_zeros()));
+        self.fuel.draw(FUEL_TABLE.value.saturating_mul(comparisons))?;
+        (0..comparisons).try_for_each(|_| self.fuel.draw_bytes(key.len()))
+    }
+
+    /// The map with an entry put in or replaced, or with one taken away.
+    fn changed(
+        &mut self,
+        map: Cow<'a, Value>,
+        key: &Value,
+        item: Option<Cow<'a, Value>>,
+    ) -> Result<Value, RuleFailure> {
+        let key = text_of(key)?;
+        self.look_up(&map, key)?;
+        let Value::Map(mut map) = self.own(map)? else {
+            return fail(Reject::RuleError, "type: map expected");
+        };
+        match item {
+            Some(item) => {
+                self.fuel.draw_bytes(key.len())?;
+                map.insert(key.to_owned(), self.own(item)?);
+            }
+            None => drop(map.remove(key)),
+        }
+        Ok(Value::Map(map))
     }
 
     fn negate(&mut self, inner: &'a Node) -> Run<'a> {
@@ -209,6 +256,13 @@ impl<'a> Machine<'a, '_> {
             BinaryOp::Le => Value::Bool(self.order(&a, &b)?.is_le()),
             BinaryOp::Gt => Value::Bool(self.order(&a, &b)?.is_gt()),
             BinaryOp::Ge => Value::Bool(self.order(&a, &b)?.is_ge()),
+            BinaryOp::In if b.as_map().is_some() => {
+                self.look_up(&b, text_of(&a)?)?;
+                Value::Bool(
+                    b.as_map()
+                        .is_some_and(|map| text_of(&a).is_ok_and(|key| map.contains_key(key))),
+                )
+            }
             BinaryOp::In => {
                 let mut found = false;
                 for item in list_of(&b)? {
@@ -401,6 +455,8 @@ impl<'a> Machine<'a, '_> {
             }
             Function::Calendar(function) => self.calendar(function, &a, &b)?,
             Function::Successive => self.successive(&a, &b, &c)?,
+            Function::With => self.changed(a, &b, Some(c))?,
+            Function::Without => self.changed(a, &b, None)?,
             Function::ToText => return self.text(a),
         };
         Ok(Cow::Owned(value))
@@ -524,10 +580,13 @@ impl<'a> Machine<'a, '_> {
     }
 }
 
-/// The items of a list, taken one by one: those that are never looked at cost nothing.
+/// The items of a list, or the keys of a map in their order, taken one by one: those that are
+/// never looked at cost nothing.
 enum Items<'a> {
     Borrowed(std::slice::Iter<'a, Value>),
     Owned(std::vec::IntoIter<Value>),
+    Keys(std::collections::btree_map::Keys<'a, String, Value>),
+    OwnedKeys(std::collections::btree_map::IntoKeys<String, Value>),
 }
 
 impl<'a> Items<'a> {
@@ -536,6 +595,10 @@ impl<'a> Items<'a> {
             Ok(Self::Borrowed(items.iter()))
         } else if let Cow::Owned(Value::List(items)) = list {
             Ok(Self::Owned(items.into_iter()))
+        } else if let Cow::Borrowed(Value::Map(map)) = list {
+            Ok(Self::Keys(map.keys()))
+        } else if let Cow::Owned(Value::Map(map)) = list {
+            Ok(Self::OwnedKeys(map.into_keys()))
         } else {
             unfit("list", &list)
         }
@@ -549,6 +612,8 @@ impl<'a> Iterator for Items<'a> {
         match self {
             Self::Borrowed(items) => items.next().map(Cow::Borrowed),
             Self::Owned(items) => items.next().map(Cow::Owned),
+            Self::Keys(keys) => keys.next().map(|key| Cow::Owned(Value::Text(key.clone()))),
+            Self::OwnedKeys(keys) => keys.next().map(|key| Cow::Owned(Value::Text(key))),
         }
     }
 }

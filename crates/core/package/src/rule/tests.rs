@@ -19,6 +19,7 @@ fn names() -> Names {
         ("numbers".to_owned(), Type::list(Type::Int)),
         ("today".to_owned(), Type::Date),
         ("now".to_owned(), Type::Time),
+        ("meters".to_owned(), Type::map(Type::Int)),
     ]
     .into()
 }
@@ -54,6 +55,12 @@ fn environment() -> Environment {
         ("numbers".to_owned(), Value::List((1..=4).map(Value::Int).collect())),
         ("today".to_owned(), Value::Date(0)),
         ("now".to_owned(), Value::Time(chaincity_types::Timestamp(0))),
+        (
+            "meters".to_owned(),
+            Value::Map(
+                [("west".to_owned(), Value::Int(7)), ("east".to_owned(), Value::Int(5))].into(),
+            ),
+        ),
     ]
     .into()
 }
@@ -137,6 +144,23 @@ fn expressions_have_the_values_of_cel() {
 }
 
 #[test]
+fn maps_with_keys_of_their_own_are_those_of_cel() {
+    for text in [
+        "meters['east'] == 5 && meters['we' + 'st'] == 7 && size(meters) == 2",
+        "'east' in meters && !('north' in meters) && meters.exists(m, meters[m] > 6)",
+        // Keys come in their order, whatever the order in which they were put in.
+        "meters.map(m, m) == ['east', 'west'] && meters.filter(m, meters[m] > 5) == ['west']",
+        "meters.sortBy(m, -meters[m]) == ['west', 'east']",
+        "with(meters, 'north', 1)['north'] == 1 && size(with(meters, 'east', 9)) == 2",
+        "without(meters, 'east') == {'west': 7} && without(meters, 'north') == meters",
+        "with({}, 'a', 1) == {'a': 1} && size(without({'a': 1}, 'a')) == 0",
+        "(1 > 2 ? {'a': 1} : meters)['west'] == 7",
+    ] {
+        truth(text);
+    }
+}
+
+#[test]
 fn what_could_go_wrong_later_is_refused_at_publication() {
     for (text, cause) in [
         ("1.5 > 1", "no floating-point"),
@@ -165,6 +189,14 @@ fn what_could_go_wrong_later_is_refused_at_publication() {
         ("identifier('shoe-size', 'b', today)", "literal kind"),
         ("identifier('uscc', 'b', today) + 'x'", "test it with"),
         ("matches('a', 'b')", "no function"),
+        ("meters[1]", "string expected, found int"),
+        ("meters.east", "a record expected, found map(string, int)"),
+        ("1 in meters", "int expected, found string"),
+        ("with(meters, 'a', 'b')", "no function"),
+        ("with(meters, 'a', input.price)", "no function"),
+        ("with(input, 'a', 'b')", "no function"),
+        ("meters == {'a': 'b'}", "map(string, int) expected"),
+        ("input.all(k, true)", "a list expected"),
         ("{1: 2}", "string literal"),
         ("9223372036854775808", "out of range"),
         ("1 +", "an expression expected, found the end"),
@@ -190,6 +222,8 @@ fn faults_of_data_have_their_codes() {
         ("1 % 0", "division-by-zero"),
         ("numbers[4]", "rule-error"),
         ("numbers[-1]", "rule-error"),
+        ("meters['north'] > 0", "rule-error"),
+        ("without(meters, 'east')['east'] > 0", "rule-error"),
         ("max(numbers.filter(n, n > 9))", "rule-error"),
         ("add_days(today, 9223372036854775807)", "overflow"),
         ("successive(today, [1], [])", "rule-error"),
@@ -246,6 +280,8 @@ fn fuel_is_drawn_as_the_protocol_says() {
         ("numbers.map(n, n * 2)", 18),
         ("'0123456789abcdef' == 'x'", 6),
         ("size(numbers.sortBy(n, n))", 31),
+        ("meters['east'] == 5", 9),
+        ("size(without(meters, 'east'))", 9),
         ("size(successive(today, numbers, numbers))", 9),
         ("sum_shares(input.holders) == whole", 23),
         ("identifier('uscc', 'x', today) == null", 28),

@@ -35,6 +35,8 @@ pub enum Type {
     List(Arc<Type>),
     /// A map with these fields.
     Record(Arc<BTreeMap<String, Type>>),
+    /// A map from texts to values of one type.
+    Map(Arc<Type>),
     /// The type, or null.
     Optional(Arc<Type>),
 }
@@ -44,6 +46,23 @@ impl Type {
     #[must_use]
     pub fn list(item: Self) -> Self {
         Self::List(Arc::new(item))
+    }
+
+    /// A map from texts to `item`.
+    #[must_use]
+    pub fn map(item: Self) -> Self {
+        Self::Map(Arc::new(item))
+    }
+
+    /// The type of a map's values; a record whose fields go together, none of which may be null,
+    /// is a map too.
+    pub(crate) fn map_item(&self) -> Option<Self> {
+        if let Self::Map(item) = self {
+            return Some(item.as_ref().clone());
+        }
+        let Self::Record(fields) = self else { return None };
+        let item = fields.values().try_fold(Self::Never, |item, field| item.unify(field));
+        item.filter(|item| !matches!(item, Self::Optional(_) | Self::Null))
     }
 
     /// A record with these fields.
@@ -91,6 +110,7 @@ impl Type {
             FieldType::Time => Self::Time,
             FieldType::Share => Self::share(),
             FieldType::List(item, _) => Self::list(Self::of_field(item, false)),
+            FieldType::MapOf(_, item, _) => Self::map(Self::of_field(item, false)),
             FieldType::Map(fields) => Self::record(
                 fields.iter().map(|(name, f)| (name.clone(), Self::of_field(&f.kind, f.optional))),
             ),
@@ -133,6 +153,9 @@ impl Type {
                 a.unify(&b.required()).map(Self::optional)
             }
             (Self::List(a), Self::List(b)) => a.unify(b).map(Self::list),
+            (Self::Map(_), Self::Map(_) | Self::Record(_)) | (Self::Record(_), Self::Map(_)) => {
+                self.map_item()?.unify(&other.map_item()?).map(Self::map)
+            }
             (Self::Record(a), Self::Record(b)) if a.keys().eq(b.keys()) => a
                 .iter()
                 .zip(b.values())
@@ -150,7 +173,10 @@ impl Type {
         match (self, wanted) {
             (a, b) if a == b => true,
             (Self::Never, _) | (Self::Null, Self::Optional(_)) => true,
-            (Self::Optional(a), Self::Optional(b)) | (Self::List(a), Self::List(b)) => a.fits(b),
+            (Self::Optional(a), Self::Optional(b))
+            | (Self::List(a), Self::List(b))
+            | (Self::Map(a), Self::Map(b)) => a.fits(b),
+            (Self::Record(fields), Self::Map(item)) => fields.values().all(|ty| ty.fits(item)),
             (a, Self::Optional(b)) => a.fits(b),
             (Self::Record(a), Self::Record(b)) => {
                 a.iter().all(|(name, ty)| b.get(name).is_some_and(|wanted| ty.fits(wanted)))
@@ -166,7 +192,7 @@ impl Type {
     pub(crate) fn within(&self, budget: usize) -> Option<usize> {
         let left = budget.checked_sub(1)?;
         match self {
-            Self::List(inner) | Self::Optional(inner) => inner.within(left),
+            Self::List(inner) | Self::Map(inner) | Self::Optional(inner) => inner.within(left),
             Self::Record(fields) => fields.values().try_fold(left, |left, ty| ty.within(left)),
             Self::Never
             | Self::Null
@@ -205,6 +231,7 @@ impl fmt::Display for Type {
             Self::Time => f.write_str("timestamp"),
             Self::ShareSum => f.write_str("sum of shares"),
             Self::List(item) => write!(f, "list({item})"),
+            Self::Map(item) => write!(f, "map(string, {item})"),
             Self::Record(fields) => {
                 f.write_str("{")?;
                 for (i, (name, ty)) in fields.iter().take(6).enumerate() {

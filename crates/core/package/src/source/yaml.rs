@@ -68,6 +68,8 @@ pub(super) struct PackageFile {
     pub(super) parameters: Ordered<Spanned<ParameterText>>,
     #[serde(default)]
     pub(super) sequences: Ordered<Spanned<String>>,
+    #[serde(default)]
+    pub(super) counters: Ordered<Spanned<Title>>,
 }
 
 /// A parameter.
@@ -256,6 +258,44 @@ pub(super) enum EffectText {
     Each(EachText),
     When(WhenText),
     Call(CallText),
+    Count(CountText),
+    Append(AppendText),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CountText {
+    pub(super) counter: String,
+    #[serde(default = "no_scope")]
+    pub(super) scope: String,
+    #[serde(default = "one")]
+    pub(super) by: String,
+    #[serde(default)]
+    pub(super) limit: Option<LimitText>,
+}
+
+fn one() -> String {
+    "1".to_owned()
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LimitText {
+    pub(super) max: String,
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) zh: String,
+    #[serde(default)]
+    pub(super) en: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AppendText {
+    pub(super) register: String,
+    pub(super) key: String,
+    pub(super) field: String,
+    pub(super) items: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -195,7 +195,7 @@ pub fn text(text: &Text) -> TextInfo {
 }
 
 fn rules(package: &Package, action: &Action, register: Option<&Register>) -> Rules {
-    let guard = |code: &String, words: &Text| GuardInfo { code: code.clone(), text: text(words) };
+    let guard = |code: &str, words: &Text| GuardInfo { code: code.to_owned(), text: text(words) };
     let invariants = register.map(|register| register.invariants.iter()).into_iter().flatten();
     Rules {
         package: PackageSummary {
@@ -209,7 +209,7 @@ fn rules(package: &Package, action: &Action, register: Option<&Register>) -> Rul
         law: action.law.clone(),
         by: action.by.clone(),
         mandates: action.mandates.iter().map(|rule| rule.purpose.clone()).collect(),
-        guards: action.guards.iter().map(|g| guard(&g.code, &g.text)).collect(),
+        guards: action.refusals().into_iter().map(|(code, text)| guard(code, text)).collect(),
         invariants: invariants.map(|i| guard(&i.code, &i.text)).collect(),
     }
 }

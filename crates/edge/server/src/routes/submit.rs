@@ -123,6 +123,7 @@ fn guard_text(shared: &Shared, transaction: &[u8], code: &str) -> Option<Text> {
     transaction.calls.iter().find_map(|call| {
         let package = packages.iter().find(|package| package.id == call.package)?;
         let action = package.actions.get(&call.action)?;
-        action.guards.iter().find(|guard| guard.code == code).map(|guard| guard.text.clone())
+        let refusals = action.refusals().into_iter();
+        refusals.filter(|(refusal, _)| *refusal == code).map(|(_, text)| text.clone()).next()
     })
 }
