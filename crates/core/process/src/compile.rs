@@ -242,12 +242,12 @@ impl<'m> Compiler<'m> {
                 self.body(body, inner);
                 if *by_event {
                     self.handler(node, ix, inner, body);
-                    Op::Handler
+                    Op::Handler(inner)
                 } else {
                     Op::Body(inner)
                 }
             }
-            NodeKind::Call(called) => self.call(node, called.as_deref()),
+            NodeKind::Call(called) => self.call(node, ix, called.as_deref()),
             NodeKind::Gateway(kind) => match kind {
                 GatewayKind::Exclusive => Op::Exclusive,
                 GatewayKind::Parallel => Op::Parallel,
@@ -289,14 +289,15 @@ impl<'m> Compiler<'m> {
         }
     }
 
-    fn call(&mut self, node: &Node, called: Option<&str>) -> Op {
+    fn call(&mut self, node: &Node, ix: NodeIx, called: Option<&str>) -> Op {
+        let own = self.graph.body(self.graph.node(ix).body).process;
         let called = called.unwrap_or_default();
         if self.model.global_tasks.contains_key(called) {
             return Op::Task(crate::model::TaskKind::Person);
         }
-        let process = self.graph.processes.iter_mut().find(|process| process.id == called);
-        if let Some(process) = process {
-            process.called = true;
+        let mut processes = self.graph.processes.iter_mut().enumerate();
+        if let Some((place, process)) = processes.find(|(_, process)| process.id == called) {
+            process.called |= place != own;
             return Op::Call(Some(process.body));
         }
         let cause = (
@@ -350,6 +351,13 @@ impl<'m> Compiler<'m> {
         let on = self.wait(start, on);
         let Some(start) = self.by_id.get(&(inner, start.id.as_str())).copied() else { return };
         let outer = self.graph.node(ix).body;
+        if on == Wait::Compensation {
+            // It undoes the sub-process that it lies in.
+            if let Some(owner) = self.graph.body(outer).owner {
+                self.set(owner, |owner| owner.undo = Some(ix));
+            }
+            return;
+        }
         if let Some(outer) = self.graph.bodies.get_mut(outer.place()) {
             outer.handlers.push(Handler { node: ix, start, on, interrupting });
         }

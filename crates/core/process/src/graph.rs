@@ -148,7 +148,7 @@ pub(crate) enum Op {
     Task(TaskKind),
     Body(BodyIx),
     /// An event sub-process: no flow enters it.
-    Handler,
+    Handler(BodyIx),
     Call(Option<BodyIx>),
     Exclusive,
     Parallel,

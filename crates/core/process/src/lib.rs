@@ -8,11 +8,15 @@
 //! `docs/processes.md` is its specification.
 
 pub mod model;
+pub mod auto;
+mod check;
 mod compile;
 pub mod graph;
 mod parse;
+pub mod run;
 mod xml;
 
+pub use check::{STATES_MAX, check};
 pub use compile::compile;
 pub use parse::{BPMN, CHAINCITY, FLOW_NODES_MAX, FLOWS_MAX, parse};
 pub use xml::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, NODES_MAX};

@@ -2,7 +2,7 @@
 
 use roxmltree::Node as Xml;
 
-use super::{Parser, child, children, is_true, reference, text_of};
+use super::{Parser, child, children, is_true, local, reference, text_of};
 use crate::model::{Definition, NodeKind, Timer, TimerKind};
 
 /// Which definitions an event of each kind may have, besides those that each of its kinds names.
@@ -20,6 +20,7 @@ fn allowed(event: &str, by_event: bool, definition: &Definition) -> bool {
         }
         Definition::Compensation(_) => {
             matches!(event, "endEvent" | "intermediateThrowEvent" | "boundaryEvent")
+                || (event == "startEvent" && by_event)
         }
         Definition::Terminate => event == "endEvent",
         Definition::Link(_) => {
@@ -27,6 +28,19 @@ fn allowed(event: &str, by_event: bool, definition: &Definition) -> bool {
         }
         Definition::Unsupported => false,
     }
+}
+
+/// The definition at the file's top that an `eventDefinitionRef` names.
+fn resolve<'t, 'i>(reference: Xml<'t, 'i>) -> Option<(&'t str, Xml<'t, 'i>)>
+where
+    'i: 't,
+{
+    if reference.tag_name().name() != "eventDefinitionRef" {
+        return None;
+    }
+    let id = local(&text_of(reference));
+    let root = reference.document().root_element();
+    children(root).find(|(_, xml)| xml.attribute("id") == Some(id.as_str()))
 }
 
 impl Parser {
@@ -64,6 +78,7 @@ impl Parser {
         let is_definition = |name: &str| name.ends_with("EventDefinition");
         let mut found = children(xml)
             .filter(|(name, _)| is_definition(name) || *name == "eventDefinitionRef")
+            .map(|(name, child)| resolve(child).unwrap_or((name, child)))
             .collect::<Vec<_>>();
         if let Some((name, second)) = found.get(1) {
             let line = self.line(*second);

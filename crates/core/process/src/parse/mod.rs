@@ -47,6 +47,7 @@ const TOP_INFORMS: &[&str] = &[
 /// The same in any element.
 const INFORMS: &[&str] = &[
     "auditing",
+    "categoryValueRef",
     "correlationSubscription",
     "dataInputAssociation",
     "dataObject",
@@ -323,6 +324,12 @@ impl Parser {
     fn node(&mut self, name: &str, xml: Xml<'_, '_>, by_event: bool) -> Result<Node, Problem> {
         let id = self.id(xml);
         let kind = self.kind(name, xml, &id, by_event)?;
+        for quantity in ["startQuantity", "completionQuantity"] {
+            if xml.attribute(quantity).is_some_and(|count| count.trim() != "1") {
+                let line = self.line(xml);
+                self.unsupported(quantity, &id, line);
+            }
+        }
         let supported = !matches!(kind, NodeKind::Unsupported);
         Ok(Node {
             name: xml.attribute("name").unwrap_or_default().to_owned(),
