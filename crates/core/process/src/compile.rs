@@ -184,8 +184,8 @@ impl<'m> Compiler<'m> {
                     .map_or(Condition::Opaque, |program| Condition::Rule(Box::new(program))),
             };
             let flow_ix = FlowIx::of(self.graph.flows.len());
-            let (id, line) = (flow.id.clone(), flow.line);
-            self.graph.flows.push(FlowDef { id, line, source, target, condition });
+            let id = flow.id.clone();
+            self.graph.flows.push(FlowDef { id, source, target, condition });
             self.set(source, |node| node.outgoing.push(flow_ix));
             self.set(target, |node| node.incoming.push(flow_ix));
         }

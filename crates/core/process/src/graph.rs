@@ -198,7 +198,6 @@ pub(crate) struct MultiDef {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FlowDef {
     pub(crate) id: String,
-    pub(crate) line: u64,
     pub(crate) source: NodeIx,
     pub(crate) target: NodeIx,
     pub(crate) condition: Condition,

@@ -11,6 +11,7 @@ pub mod model;
 pub mod auto;
 mod check;
 mod compile;
+mod draw;
 pub mod graph;
 mod parse;
 pub mod run;
@@ -18,5 +19,6 @@ mod xml;
 
 pub use check::{STATES_MAX, check};
 pub use compile::compile;
+pub use draw::draw;
 pub use parse::{BPMN, CHAINCITY, FLOW_NODES_MAX, FLOWS_MAX, parse};
 pub use xml::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, NODES_MAX};

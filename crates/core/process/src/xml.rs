@@ -17,7 +17,7 @@ pub const ATTRIBUTES_MAX: usize = 128;
 /// Longest value of an attribute, in bytes.
 pub const ATTRIBUTE_BYTES_MAX: usize = 16_384;
 /// Most declarations of namespaces in a file.
-pub const NAMESPACES_MAX: usize = 8_192;
+pub(crate) const NAMESPACES_MAX: usize = 8_192;
 
 /// Where lines begin, to tell a line from a place in the text.
 #[derive(Clone, Debug, Default)]

@@ -225,6 +225,7 @@ impl<'g> Net<'g> {
         let (conditional, always): (Vec<Place>, Vec<Place>) = rest.partition(is_conditional);
         let mut ways: Vec<Vec<Place>> = Vec::new();
         if conditional.is_empty() || default.is_some() || !always.is_empty() {
+            let default = default.filter(|_| !conditional.is_empty() || always.is_empty());
             ways.push(always.iter().copied().chain(default).collect());
         }
         let with_always = |some: Vec<Place>| some.into_iter().chain(always.clone()).collect();

@@ -8,9 +8,9 @@ use crate::model::{Binding, Variable};
 use crate::xml::problem;
 
 /// Longest deadline, in working days.
-pub const WORKDAYS_MAX: u32 = 10_000;
+pub(super) const WORKDAYS_MAX: u32 = 10_000;
 /// Most variables of a process.
-pub const VARIABLES_MAX: usize = 64;
+pub(super) const VARIABLES_MAX: usize = 64;
 
 const ON_TASK: &[&str] = &[
     "role", "actions", "form", "evidence", "workdays", "discloses", "not-by", "decision",

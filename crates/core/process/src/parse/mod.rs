@@ -325,7 +325,7 @@ impl Parser {
         let id = self.id(xml);
         let kind = self.kind(name, xml, &id, by_event)?;
         for quantity in ["startQuantity", "completionQuantity"] {
-            if xml.attribute(quantity).is_some_and(|count| count.trim() != "1") {
+            if xml.attribute(quantity).is_some_and(|count| !matches!(count.trim(), "0" | "1")) {
                 let line = self.line(xml);
                 self.unsupported(quantity, &id, line);
             }

@@ -31,18 +31,24 @@ impl Machine<'_, '_> {
             }
             _ => {}
         }
-        let mut taken = Vec::new();
+        let (mut taken, mut undecided, mut holds) = (Vec::new(), false, false);
         for flow in def.outgoing.iter().filter(|flow| def.default != Some(**flow)) {
+            let conditional = !matches!(graph.flow(*flow).map(|f| &f.condition), Some(Condition::None));
+            undecided |= conditional;
             if self.is_open(scope, *flow)? {
                 taken.push(*flow);
+                holds |= conditional || def.op == Op::Inclusive;
                 if def.op == Op::Exclusive {
-                    break;
+                    return Ok(taken);
                 }
             }
         }
+        if !holds && (undecided || taken.is_empty()) {
+            taken.extend(def.default);
+        }
         if taken.is_empty() && !def.outgoing.is_empty() {
             let first = def.outgoing.first().copied().filter(|_| self.mode == Mode::Auto);
-            taken.push(def.default.or(first).ok_or(Stop::NoWay(node))?);
+            taken.push(first.ok_or(Stop::NoWay(node))?);
         }
         Ok(taken)
     }
