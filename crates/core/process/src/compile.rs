@@ -26,6 +26,10 @@ pub fn compile(model: &Model) -> (Graph, Vec<Problem>) {
         names: Names::new(),
         by_id: BTreeMap::new(),
     };
+    // All that are declared: a task may fail with any of them.
+    for code in model.errors.values().chain(model.escalations.values()) {
+        compiler.code(code);
+    }
     for (place, process) in model.processes.iter().enumerate() {
         let body = compiler.add_body(&process.body, place, None);
         let (id, executable) = (process.id.clone(), process.executable);
