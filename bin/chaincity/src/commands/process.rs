@@ -55,7 +55,9 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Action::Check { file, strict } => check::run(file, *strict, output),
         // `--auto` is the one way to run a process outside a ledger; clap demands it.
         Action::Run { file, auto: _ } => run::run(file, output),
-        Action::Show { file, svg } => show::run(file, svg.as_ref().and_then(Option::as_deref), output),
+        Action::Show { file, svg } => {
+            show::run(file, svg.as_ref().and_then(Option::as_deref), output)
+        }
     };
     settle(outcome, false, output)
 }

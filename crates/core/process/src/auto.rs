@@ -52,7 +52,11 @@ pub fn played(graph: &Graph) -> Vec<usize> {
         .collect();
     let begin = runs.iter().filter(|(_, called)| !called).map(|(place, _)| *place);
     let begin: Vec<usize> = begin.collect();
-    if begin.is_empty() { runs.first().map(|(place, _)| *place).into_iter().collect() } else { begin }
+    if begin.is_empty() {
+        runs.first().map(|(place, _)| *place).into_iter().collect()
+    } else {
+        begin
+    }
 }
 
 /// Plays one process, by its place in the file.

@@ -239,10 +239,7 @@ impl<'m> Compiler<'m> {
             }
             NodeKind::Task(kind) => Op::Task(*kind),
             NodeKind::SubProcess { body, by_event } => {
-                let inner = match self.graph.node(ix).op {
-                    Op::Body(inner) => inner,
-                    _ => BodyIx(u32::MAX),
-                };
+                let Op::Body(inner) = self.graph.node(ix).op else { return };
                 self.body(body, inner);
                 if *by_event {
                     self.handler(node, ix, inner, body);
@@ -337,11 +334,9 @@ impl<'m> Compiler<'m> {
         let is_start = |node: &&'m Node| matches!(node.kind, NodeKind::Start { .. });
         let starts: Vec<&Node> = body.nodes.iter().filter(is_start).collect();
         let start = if let [start] = starts.as_slice() { Some(*start) } else { None };
-        let triggered = start.and_then(|start| match &start.kind {
-            NodeKind::Start { on, interrupting } if *on != Definition::None => {
-                Some((start, on, *interrupting))
-            }
-            _ => None,
+        let triggered = start.and_then(|start| {
+            let NodeKind::Start { on, interrupting } = &start.kind else { return None };
+            (*on != Definition::None).then_some((start, on, *interrupting))
         });
         let Some((start, on, interrupting)) = triggered else {
             let cause = (
@@ -404,14 +399,19 @@ impl<'m> Compiler<'m> {
     fn starts(&mut self, body: &'m Body, ix: BodyIx) {
         let by_id = |node: &&'m Node| self.by_id.get(&(ix, node.id.as_str())).copied();
         let is_start = |node: &&'m Node| matches!(node.kind, NodeKind::Start { .. });
-        let is_plain = |node: &&'m Node| {
-            matches!(node.kind, NodeKind::Start { on: Definition::None, .. })
-        };
+        let is_plain =
+            |node: &&'m Node| matches!(node.kind, NodeKind::Start { on: Definition::None, .. });
         let start = body.nodes.iter().find(is_plain).or_else(|| body.nodes.iter().find(is_start));
         let starts: Vec<NodeIx> = match start {
             Some(start) => by_id(&start).into_iter().collect(),
-            None => body.nodes.iter().filter(|node| self.begins_alone(node, ix)).collect::<Vec<_>>()
-                .iter().filter_map(by_id).collect(),
+            None => body
+                .nodes
+                .iter()
+                .filter(|node| self.begins_alone(node, ix))
+                .collect::<Vec<_>>()
+                .iter()
+                .filter_map(by_id)
+                .collect(),
         };
         if let Some(body) = self.graph.bodies.get_mut(ix.place()) {
             body.starts = starts;
@@ -525,9 +525,7 @@ impl<'m> Compiler<'m> {
 
     fn link(&mut self, node: &Node, ix: NodeIx, name: &str, body: &Body) -> Option<NodeIx> {
         let inner = self.graph.node(ix).body;
-        let catches = |other: &&Node| {
-            matches!(&other.kind, NodeKind::Catch(Definition::Link(known)) if known == name)
-        };
+        let catches = |other: &&Node| matches!(&other.kind, NodeKind::Catch(Definition::Link(known)) if known == name);
         let found = body.nodes.iter().find(catches);
         let found = found.and_then(|other| self.by_id.get(&(inner, other.id.as_str())).copied());
         if found.is_none() {

@@ -7,12 +7,12 @@
 //! knows no case, no person and no calendar: it says when a task opens, not who may do it.
 //! `docs/processes.md` is its specification.
 
-pub mod model;
 pub mod auto;
 mod check;
 mod compile;
 mod draw;
 pub mod graph;
+pub mod model;
 mod parse;
 pub mod run;
 mod xml;

@@ -19,6 +19,9 @@ pub const ATTRIBUTE_BYTES_MAX: usize = 16_384;
 /// Most declarations of namespaces in a file.
 pub(crate) const NAMESPACES_MAX: usize = 8_192;
 
+/// Why a file is not read at all.
+pub(crate) type Refusal = Box<Problem>;
+
 /// Where lines begin, to tell a line from a place in the text.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lines(Vec<usize>);
@@ -40,13 +43,17 @@ impl Lines {
 ///
 /// # Errors
 /// When it is too large or of another encoding.
-pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
+pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Refusal> {
     if bytes.len() > BYTES_MAX {
         return Err(problem(
             "too-large",
-            (format!("文件超过{BYTES_MAX}字节"), format!("the file has more than {BYTES_MAX} bytes")),
+            (
+                format!("文件超过{BYTES_MAX}字节"),
+                format!("the file has more than {BYTES_MAX} bytes"),
+            ),
             ("请拆分流程", "split the process"),
-        ));
+        )
+        .into());
     }
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Ok(Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text)));
@@ -78,32 +85,31 @@ pub(crate) fn text(bytes: &[u8]) -> Result<Cow<'_, str>, Problem> {
         "not-text",
         ("文件不是UTF-8文字", "the file is not UTF-8 text"),
         ("请在建模工具中另存为UTF-8", "save it as UTF-8 in the modeller"),
-    ))
+    )
+    .into())
 }
 
 /// The tree of a text that [`guard`] has passed.
-pub(crate) fn tree<'t>(text: &'t str, lines: &Lines) -> Result<Document<'t>, Problem> {
+pub(crate) fn tree<'t>(text: &'t str, lines: &Lines) -> Result<Document<'t>, Refusal> {
     guard(text, lines)?;
     let options = ParsingOptions { nodes_limit: NODES_MAX, ..ParsingOptions::default() };
-    Document::parse_with_options(text, options).map_err(|error| match error {
-        roxmltree::Error::NodesLimitReached => too_many("元素", "elements", NODES_MAX, None),
-        roxmltree::Error::DtdDetected => dtd(None),
-        error => {
-            let line = u64::from(error.pos().row);
-            let cause = format!("not well-formed XML: {error}");
-            at_line(
-                problem("xml", (format!("XML格式有误：{error}"), cause), ("", "")),
-                Some(line),
-            )
+    Document::parse_with_options(text, options).map_err(|error| {
+        if matches!(error, roxmltree::Error::NodesLimitReached) {
+            return too_many("元素", "elements", NODES_MAX, None).into();
         }
+        let line = Some(u64::from(error.pos().row));
+        let cause = (format!("XML格式有误：{error}"), format!("not well-formed XML: {error}"));
+        at_line(problem("xml", cause, ("", "")), line).into()
     })
 }
 
 /// Refuses what would make the parser itself dear: a document type, deep nesting, an element with
 /// very many or very long attributes. One pass, no memory.
-fn guard(text: &str, lines: &Lines) -> Result<(), Problem> {
+fn guard(text: &str, lines: &Lines) -> Result<(), Refusal> {
     if text.matches("xmlns").count() > NAMESPACES_MAX {
-        return Err(too_many("命名空间声明", "declarations of namespaces", NAMESPACES_MAX, None));
+        return Err(
+            too_many("命名空间声明", "declarations of namespaces", NAMESPACES_MAX, None).into()
+        );
     }
     let (mut rest, mut at, mut depth) = (text, 0_usize, 0_usize);
     while let Some(open) = rest.find('<') {
@@ -117,11 +123,11 @@ fn guard(text: &str, lines: &Lines) -> Result<(), Problem> {
         } else if rest.starts_with("<?") {
             end_of(rest, "?>")
         } else if rest.starts_with("<!") {
-            return Err(dtd(line));
+            return Err(dtd(line).into());
         } else {
             let tag = tag(rest);
             if tag.attributes > ATTRIBUTES_MAX {
-                return Err(too_many("属性", "attributes", ATTRIBUTES_MAX, line));
+                return Err(too_many("属性", "attributes", ATTRIBUTES_MAX, line).into());
             }
             if tag.longest > ATTRIBUTE_BYTES_MAX {
                 return Err(at_line(
@@ -134,7 +140,8 @@ fn guard(text: &str, lines: &Lines) -> Result<(), Problem> {
                         ("", ""),
                     ),
                     line,
-                ));
+                )
+                .into());
             }
             if rest.starts_with("</") {
                 depth = depth.saturating_sub(1);
@@ -152,7 +159,8 @@ fn guard(text: &str, lines: &Lines) -> Result<(), Problem> {
                         ("请用调用活动拆分", "split it by call activities"),
                     ),
                     line,
-                ));
+                )
+                .into());
             }
             tag.length
         };
@@ -229,10 +237,7 @@ pub(crate) fn problem(
 
 /// The problem at a line; [`crate::parse()`] adds the file's name.
 pub(crate) fn at_line(mut problem: Problem, line: Option<u64>) -> Problem {
-    problem.location = line.map(|line| chaincity_package::Location {
-        file: String::new(),
-        line,
-        column: 1,
-    });
+    problem.location =
+        line.map(|line| chaincity_package::Location { file: String::new(), line, column: 1 });
     problem
 }

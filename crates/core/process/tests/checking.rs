@@ -70,7 +70,10 @@ fn parallel_ways_that_meet_in_a_task_lack_a_join() {
 #[test]
 fn a_loop_may_lead_back_and_must_have_a_way_out() {
     let nodes = |way_out: &str| {
-        format!("{START}<exclusiveGateway id='m'/>{}<exclusiveGateway id='g' default='g-m'/>{way_out}{END}", task("a"))
+        format!(
+            "{START}<exclusiveGateway id='m'/>{}<exclusiveGateway id='g' default='g-m'/>{way_out}{END}",
+            task("a")
+        )
     };
     let with = process(&nodes(&when("g", "e", "n &gt; 0")), "s>m;m>a;a>g;g>m");
     assert!(found(&with).is_empty(), "{:?}", found(&with));
@@ -166,10 +169,16 @@ fn the_role_of_a_lane_holds_for_sub_processes_inside_it() {
 fn deadlines_fit_into_that_of_the_whole() {
     let text = |whole: u32, a: u32, b: u32| {
         let timed = |id: &str, days: u32| {
-            task(id).replace("chaincity:role", &format!("chaincity:workdays='{days}' chaincity:role"))
+            task(id)
+                .replace("chaincity:role", &format!("chaincity:workdays='{days}' chaincity:role"))
         };
         process(
-            &format!("{START}<parallelGateway id='g'/>{}{}<parallelGateway id='j'/>{}{END}", timed("a", a), timed("b", b), timed("c", 1)),
+            &format!(
+                "{START}<parallelGateway id='g'/>{}{}<parallelGateway id='j'/>{}{END}",
+                timed("a", a),
+                timed("b", b),
+                timed("c", 1)
+            ),
             "s>g;g>a;g>b;a>j;b>j;j>c;c>e",
         )
         .replace("isExecutable='true'", "")
@@ -241,7 +250,8 @@ fn a_variable_has_a_type_and_a_first_value_or_may_be_null() {
     ] {
         assert!(text(good).is_empty(), "{good} {:?}", text(good));
     }
-    for bad in ["name='x' type='int'", "name='x' type='float'", "name='x' type='int' value='\"a\"'"] {
+    for bad in ["name='x' type='int'", "name='x' type='float'", "name='x' type='int' value='\"a\"'"]
+    {
         assert_eq!(text(bad), ["variable"], "{bad}");
     }
     assert_eq!(text("name='x'"), ["unknown-attribute"]);
@@ -250,13 +260,23 @@ fn a_variable_has_a_type_and_a_first_value_or_may_be_null() {
 #[test]
 fn references_lead_to_what_is_there() {
     for (nodes, flow) in [
-        ("<boundaryEvent id='b' attachedToRef='x'><timerEventDefinition chaincity:workdays='1'/></boundaryEvent>", ""),
+        (
+            "<boundaryEvent id='b' attachedToRef='x'><timerEventDefinition chaincity:workdays='1'/></boundaryEvent>",
+            "",
+        ),
         ("", "a>x"),
-        ("<intermediateThrowEvent id='t'><messageEventDefinition messageRef='x'/></intermediateThrowEvent>", "a>t"),
-        ("<intermediateThrowEvent id='t'><linkEventDefinition name='x'/></intermediateThrowEvent>", "a>t"),
+        (
+            "<intermediateThrowEvent id='t'><messageEventDefinition messageRef='x'/></intermediateThrowEvent>",
+            "a>t",
+        ),
+        (
+            "<intermediateThrowEvent id='t'><linkEventDefinition name='x'/></intermediateThrowEvent>",
+            "a>t",
+        ),
         ("<endEvent id='t'><errorEventDefinition errorRef='x'/></endEvent>", "a>t"),
     ] {
-        let text = process(&format!("{START}{}{nodes}{END}", task("a")), &format!("s>a;a>e;{flow}"));
+        let text =
+            process(&format!("{START}{}{nodes}{END}", task("a")), &format!("s>a;a>e;{flow}"));
         assert!(found(&text).contains(&"bad-reference"), "{nodes} {flow} {:?}", found(&text));
     }
     let call = |to: &str| {
@@ -296,7 +316,9 @@ fn events_stand_where_they_may() {
         found(&process(&format!("{START}<eventBasedGateway id='g'/>{events}{END}"), flow))
     };
     let event = |id: &str| {
-        format!("<intermediateCatchEvent id='{id}'><messageEventDefinition/></intermediateCatchEvent>")
+        format!(
+            "<intermediateCatchEvent id='{id}'><messageEventDefinition/></intermediateCatchEvent>"
+        )
     };
     let receive = "<receiveTask id='b'/>";
     assert!(gateway(&(event("a") + receive), "s>g;g>a;g>b;a>e;b>e").is_empty());

@@ -18,8 +18,7 @@ fn ended(hand: &Hand) -> bool {
 
 #[test]
 fn tasks_open_one_after_another_and_the_process_ends() {
-    let mut hand =
-        Hand::start(&process(&format!("{START}{}{END}", tasks("a b")), "s>a;a>b;b>e"));
+    let mut hand = Hand::start(&process(&format!("{START}{}{END}", tasks("a b")), "s>a;a>b;b>e"));
     assert_eq!((hand.open(), hand.state.outcome()), (vec!["a"], None));
     hand.complete("a").complete("b");
     assert_eq!(hand.done, ["s", "a", "b", "e"]);
@@ -72,10 +71,8 @@ fn only_declared_variables_of_their_type_are_set() {
 
 #[test]
 fn a_parallel_join_waits_for_every_way() {
-    let nodes = format!(
-        "{START}<parallelGateway id='g'/>{}<parallelGateway id='j'/>{END}",
-        tasks("a b c")
-    );
+    let nodes =
+        format!("{START}<parallelGateway id='g'/>{}<parallelGateway id='j'/>{END}", tasks("a b c"));
     let text = process(&nodes, "s>g;g>a;g>b;g>c;a>j;b>j;c>j;j>e");
     let mut hand = Hand::start(&text);
     assert_eq!(hand.open(), ["a", "b", "c"]);
@@ -196,12 +193,18 @@ fn erring(inside: &str, inner: &str, around: &str, outer: &str) -> String {
 }
 
 fn catching(id: &str, definition: &str) -> String {
-    format!("<boundaryEvent id='{id}' attachedToRef='p1'>{definition}</boundaryEvent>{}", task(&format!("after-{id}")))
+    format!(
+        "<boundaryEvent id='{id}' attachedToRef='p1'>{definition}</boundaryEvent>{}",
+        task(&format!("after-{id}"))
+    )
 }
 
 #[test]
 fn an_error_end_is_caught_by_the_boundary_that_names_its_code() {
-    let inside = format!("{}<endEvent id='ie'><errorEventDefinition errorRef='two'/></endEvent>", tasks("a"));
+    let inside = format!(
+        "{}<endEvent id='ie'><errorEventDefinition errorRef='two'/></endEvent>",
+        tasks("a")
+    );
     let around = catching("any", "<errorEventDefinition/>")
         + &catching("b1", "<errorEventDefinition errorRef='one'/>")
         + &catching("b2", "<errorEventDefinition errorRef='two'/>");
@@ -254,7 +257,8 @@ fn an_escalation_that_nobody_catches_is_lost() {
 
 #[test]
 fn terminate_ends_its_own_sub_process_and_no_more() {
-    let inside = format!("{}<endEvent id='ie'><terminateEventDefinition/></endEvent>", tasks("a b"));
+    let inside =
+        format!("{}<endEvent id='ie'><terminateEventDefinition/></endEvent>", tasks("a b"));
     let text = erring(&inside, "is>a;is>b;a>ie;b>ie", &task("c"), "s>p1;s>c;p1>e;c>e");
     let mut hand = Hand::start(&text);
     hand.complete("a");
@@ -375,10 +379,7 @@ fn a_called_process_runs_with_variables_of_its_own() {
 
 #[test]
 fn a_process_that_calls_itself_for_ever_is_stopped() {
-    let text = process(
-        &format!("{START}<callActivity id='c' calledElement='p'/>{END}"),
-        "s>c;c>e",
-    );
+    let text = process(&format!("{START}<callActivity id='c' calledElement='p'/>{END}"), "s>c;c>e");
     let mut hand = Hand::ready(&text);
     let refused = hand.step(&Event::Start { process: 0 });
     assert!(matches!(refused, Err(Stop::Bound { what: "open scopes", .. })), "{refused:?}");
@@ -387,7 +388,10 @@ fn a_process_that_calls_itself_for_ever_is_stopped() {
 #[test]
 fn a_loop_without_a_task_is_stopped() {
     let text = process(
-        &format!("{START}<exclusiveGateway id='g'/><exclusiveGateway id='h' default='h-g'/>{}{END}", when("h", "e", "n &gt; 0")),
+        &format!(
+            "{START}<exclusiveGateway id='g'/><exclusiveGateway id='h' default='h-g'/>{}{END}",
+            when("h", "e", "n &gt; 0")
+        ),
         "s>g;g>h;h>g",
     );
     let mut hand = Hand::ready(&text);

@@ -29,7 +29,8 @@ fn any_prefix_of_the_bpmn_namespace_is_read() {
 
 #[test]
 fn each_element_outside_the_subset_is_refused_by_name_id_and_line() {
-    for element in ["scriptTask", "transaction", "adHocSubProcess", "complexGateway", "callChoreography"]
+    for element in
+        ["scriptTask", "transaction", "adHocSubProcess", "complexGateway", "callChoreography"]
     {
         let text = process(&format!("<startEvent id='s'/>\n<{element} id='x'/>"), "s>x");
         let model = model(&text);
@@ -50,12 +51,22 @@ fn each_event_takes_the_definitions_of_its_kind_alone() {
         } else {
             format!("<{definition}EventDefinition/>")
         };
-        let text = process(&format!("{}<{event} id='x' {extra}>{definition}</{event}>", task("a")), "");
+        let text =
+            process(&format!("{}<{event} id='x' {extra}>{definition}</{event}>", task("a")), "");
         model(&text).unsupported.is_empty()
     };
     let all = [
-        "", "message", "timer", "error", "escalation", "compensate", "terminate", "link", "signal",
-        "conditional", "cancel",
+        "",
+        "message",
+        "timer",
+        "error",
+        "escalation",
+        "compensate",
+        "terminate",
+        "link",
+        "signal",
+        "conditional",
+        "cancel",
     ];
     for (name, allowed) in [
         ("startEvent", &["", "message", "timer"][..]),
@@ -154,7 +165,8 @@ fn a_file_without_a_process_or_of_another_kind_is_refused() {
 
 #[test]
 fn ids_are_there_and_unique() {
-    let twice = process(&format!("<startEvent id='s'/>{}<endEvent id='e'/>", tasks("a a")), "s>a;a>e");
+    let twice =
+        process(&format!("<startEvent id='s'/>{}<endEvent id='e'/>", tasks("a a")), "s>a;a>e");
     assert!(found(&twice).contains(&"duplicate-id"));
     let none = process("<startEvent id='s'/><endEvent/>", "");
     assert!(found(&none).contains(&"missing-id"));

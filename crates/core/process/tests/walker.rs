@@ -1,6 +1,12 @@
 //! Random walks over generated block-structured processes: every one ends with no token left, and
 //! a planted fault is found. A failure prints its input, made small, and its seed.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
 
 mod common;
 

@@ -71,7 +71,18 @@ impl From<Played> for Process {
             stopped,
         } = played;
         let (steps, cause, stopped) = (steps.into(), stopped.clone(), stopped.is_some());
-        Self { process, completed, ended, finished, steps, stopped, cause, error, waiting, elsewhere }
+        Self {
+            process,
+            completed,
+            ended,
+            finished,
+            steps,
+            stopped,
+            cause,
+            error,
+            waiting,
+            elsewhere,
+        }
     }
 }
 
@@ -119,7 +130,8 @@ pub(super) fn run(file: &Path, output: &mut Output) -> Result<Exit, Failure> {
 fn for_person(ran: &Ran) -> Vec<String> {
     let mut lines = Vec::new();
     for process in &ran.processes {
-        let verdict = if process.finished { "已结束 · ended" } else { "未结束 · did not end" };
+        let verdict =
+            if process.finished { "已结束 · ended" } else { "未结束 · did not end" };
         lines.push(format!("{}：{verdict}，{} 步 steps", process.process, process.steps));
         for (node, times) in &process.completed {
             lines.push(format!("    {times} × {node}"));
@@ -128,7 +140,9 @@ fn for_person(ran: &Ran) -> Vec<String> {
             lines.push(format!("    汇合处仍在等待 · still waiting at the join {join}"));
         }
         for call in &process.elsewhere {
-            lines.push(format!("    被调用的流程不在本文件中 · calls a process that is elsewhere: {call}"));
+            lines.push(format!(
+                "    被调用的流程不在本文件中 · calls a process that is elsewhere: {call}"
+            ));
         }
         lines.extend(process.error.iter().map(|code| {
             format!("    以未捕获的错误结束 · ended by an error that nothing catches: {code}")

@@ -57,10 +57,7 @@ fn check_task(
         findings.add(
             "nobody",
             (node.line, &node.id),
-            (
-                format!("任务`{}`无人可办", node.id),
-                format!("nobody may do the task `{}`", node.id),
-            ),
+            (format!("任务`{}`无人可办", node.id), format!("nobody may do the task `{}`", node.id)),
             (
                 "在任务或泳道上写`chaincity:role`；服务任务可写`chaincity:actions`",
                 "give the task or its lane `chaincity:role`; a service task may have \

@@ -55,14 +55,11 @@ fn report(span: Span, limit: Option<u32>, at: (u64, &str), findings: &mut Findin
 fn span_of(body: &Body, findings: &mut Findings<'_>) -> Span {
     let mut own = BTreeMap::new();
     for node in &body.nodes {
-        let inner = match &node.kind {
-            NodeKind::SubProcess { body, .. } => {
-                let inner = span_of(body, findings);
-                report(inner, node.binding.workdays, (node.line, &node.id), findings);
-                inner
-            }
-            _ => Span::default(),
-        };
+        let mut inner = Span::default();
+        if let NodeKind::SubProcess { body, .. } = &node.kind {
+            inner = span_of(body, findings);
+            report(inner, node.binding.workdays, (node.line, &node.id), findings);
+        }
         let days = node.binding.workdays;
         let days = days.map_or(inner, |days| Span { least: days, most: days });
         own.insert(node.id.as_str(), days);

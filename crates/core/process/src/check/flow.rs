@@ -44,11 +44,11 @@ fn unreachable(
     findings: &mut Findings<'_>,
 ) {
     for node in graph.body(body).nodes.iter().filter(|node| !reached.contains(node)) {
-        let apart = match graph.node(*node).op {
-            Op::Handler(_) => true,
-            Op::Boundary { on: Wait::Compensation, host, .. } => reached.contains(&host),
-            _ => false,
-        };
+        let op = graph.node(*node).op;
+        // What undoes a node that is reached.
+        let undoes = matches!(op, Op::Boundary { on: Wait::Compensation, host, .. }
+            if reached.contains(&host));
+        let apart = undoes || matches!(op, Op::Handler(_));
         let Some(label) = graph.label(*node).filter(|_| !apart) else { continue };
         let id = &label.id;
         findings.add(
@@ -83,10 +83,7 @@ fn endless(graph: &Graph, body: BodyIx, reached: &BTreeSet<NodeIx>, findings: &m
         findings.add(
             "no-end",
             at(label),
-            (
-                format!("从`{id}`起没有一路通向结束"),
-                format!("no way from `{id}` leads to an end"),
-            ),
+            (format!("从`{id}`起没有一路通向结束"), format!("no way from `{id}` leads to an end")),
             ("请给循环一个出口", "give the loop a way out"),
         );
     }

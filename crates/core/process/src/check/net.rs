@@ -59,9 +59,8 @@ impl<'g> Net<'g> {
     /// Ranks by the way from the start; side ways before all others.
     fn set_ranks(&mut self) {
         let graph = self.graph;
-        let main = self.forward(&graph.body(self.body).starts, &|node| match graph.node(node).op {
-            Op::Boundary { interrupting, .. } => interrupting,
-            _ => true,
+        let main = self.forward(&graph.body(self.body).starts, &|node| {
+            !matches!(graph.node(node).op, Op::Boundary { interrupting: false, .. })
         });
         for (place, node) in main.iter().enumerate() {
             self.rank.insert(*node, (true, place));
@@ -189,25 +188,28 @@ impl<'g> Net<'g> {
         let def = self.graph.node(node);
         let flows = |flows: &[FlowIx]| flows.iter().map(|flow| Place::Flow(*flow)).collect();
         let all: Vec<Place> = flows(&def.outgoing);
-        let each = || all.iter().map(|place| Choice::Tokens(vec![*place])).collect();
-        match def.op {
-            Op::End(Say::Terminate | Say::Error(_)) => vec![Choice::Over],
-            Op::End(_) => vec![Choice::Tokens(Vec::new())],
-            Op::Throw(Say::Link(to)) => {
-                vec![Choice::Tokens(to.into_iter().map(Place::At).collect())]
-            }
-            Op::Parallel => vec![Choice::Tokens(all)],
-            Op::Exclusive | Op::EventBased if all.len() > 1 => each(),
-            Op::Inclusive if all.len() > 1 => {
-                let default = def.default.map(Place::Flow);
-                let others: Vec<Place> =
-                    all.iter().copied().filter(|place| Some(*place) != default).collect();
-                let mut choices = subsets(&others);
-                choices.extend(default.map(|default| vec![default]));
-                choices.into_iter().map(Choice::Tokens).collect()
-            }
-            _ => self.activity(node, all),
+        if let Op::End(say) = def.op {
+            let over = matches!(say, Say::Terminate | Say::Error(_));
+            return vec![if over { Choice::Over } else { Choice::Tokens(Vec::new()) }];
         }
+        if let Op::Throw(Say::Link(to)) = def.op {
+            return vec![Choice::Tokens(to.into_iter().map(Place::At).collect())];
+        }
+        if def.op == Op::Parallel {
+            return vec![Choice::Tokens(all)];
+        }
+        if matches!(def.op, Op::Exclusive | Op::EventBased) && all.len() > 1 {
+            return all.iter().map(|place| Choice::Tokens(vec![*place])).collect();
+        }
+        if def.op != Op::Inclusive || all.len() < 2 {
+            return self.activity(node, all);
+        }
+        let default = def.default.map(Place::Flow);
+        let others: Vec<Place> =
+            all.iter().copied().filter(|place| Some(*place) != default).collect();
+        let mut choices = subsets(&others);
+        choices.extend(default.map(|default| vec![default]));
+        choices.into_iter().map(Choice::Tokens).collect()
     }
 
     /// An activity or event goes on, or one of its boundary events does.

@@ -86,7 +86,10 @@ fn check_ways(node: &Node, outgoing: &[&Flow], findings: &mut Findings<'_>) {
                 (flow.line, &flow.id),
                 (
                     format!("网关`{}`的流出`{}`没有条件", node.id, flow.id),
-                    format!("the way `{}` out of the gateway `{}` has no condition", flow.id, node.id),
+                    format!(
+                        "the way `{}` out of the gateway `{}` has no condition",
+                        flow.id, node.id
+                    ),
                 ),
                 ("请写条件，或设为缺省流", "give it a condition, or make it the default"),
             );

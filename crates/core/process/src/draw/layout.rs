@@ -61,9 +61,9 @@ fn columns_of(body: &Body) -> BTreeMap<&str, usize> {
     let attached: BTreeMap<&str, &str> = body
         .nodes
         .iter()
-        .filter_map(|node| match &node.kind {
-            NodeKind::Boundary { attached, .. } => Some((node.id.as_str(), attached.as_str())),
-            _ => None,
+        .filter_map(|node| {
+            let NodeKind::Boundary { attached, .. } = &node.kind else { return None };
+            Some((node.id.as_str(), attached.as_str()))
         })
         .collect();
     let mut open: Vec<&str> =

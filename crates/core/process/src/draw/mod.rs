@@ -56,9 +56,8 @@ fn places(model: &Model) -> Diagram {
 
 fn extent(diagram: &Diagram) -> (i64, i64, i64, i64) {
     let shapes = diagram.shapes.values();
-    let corners = shapes.flat_map(|b| {
-        [(b.x, b.y), (b.x.saturating_add(b.width), b.y.saturating_add(b.height))]
-    });
+    let corners = shapes
+        .flat_map(|b| [(b.x, b.y), (b.x.saturating_add(b.width), b.y.saturating_add(b.height))]);
     let points: Vec<(i64, i64)> =
         corners.chain(diagram.edges.values().flatten().copied()).collect();
     let xs = points.iter().map(|(x, _)| *x);
@@ -148,7 +147,10 @@ fn middle(bounds: Bounds) -> (i64, i64) {
 fn label(text: &str, (x, y): (i64, i64), svg: &mut String) {
     let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = text.chars().take(LABEL_MAX).collect();
-    put(svg, format_args!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escape(&cut)));
+    put(
+        svg,
+        format_args!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">{}</text>", escape(&cut)),
+    );
 }
 
 fn shape(node: &Node, bounds: Bounds, svg: &mut String) {
@@ -227,7 +229,13 @@ fn circle(node: &Node, bounds: Bounds, svg: &mut String) {
         NodeKind::End(_) => (35, false, false),
         NodeKind::Start { interrupting, .. } => (12, false, !interrupting),
         NodeKind::Boundary { interrupting, .. } => (12, true, !interrupting),
-        _ => (12, true, false),
+        NodeKind::Catch(_)
+        | NodeKind::Throw(_)
+        | NodeKind::Task(_)
+        | NodeKind::SubProcess { .. }
+        | NodeKind::Call(_)
+        | NodeKind::Gateway(_)
+        | NodeKind::Unsupported => (12, true, false),
     };
     let dash = if dashed { " stroke-dasharray=\"50 35\"" } else { "" };
     for radius in [Some(radius), twice.then(|| radius.saturating_sub(35))].into_iter().flatten() {
@@ -274,7 +282,8 @@ fn lines(name: &str, (x, y): (i64, i64), svg: &mut String) {
     let wide = !name.is_ascii();
     let per_line = if wide { LINE_MAX } else { LINE_MAX.saturating_mul(2) };
     let chars: Vec<char> = name.chars().collect();
-    let rows: Vec<String> = chars.chunks(per_line).take(3).map(|row| row.iter().collect()).collect();
+    let rows: Vec<String> =
+        chars.chunks(per_line).take(3).map(|row| row.iter().collect()).collect();
     let count = i64::try_from(rows.len()).unwrap_or(0);
     let mut at = y.saturating_add(40).saturating_sub(count.saturating_sub(1).saturating_mul(65));
     for row in &rows {

@@ -12,9 +12,8 @@ pub(super) const WORKDAYS_MAX: u32 = 10_000;
 /// Most variables of a process.
 pub(super) const VARIABLES_MAX: usize = 64;
 
-const ON_TASK: &[&str] = &[
-    "role", "actions", "form", "evidence", "workdays", "discloses", "not-by", "decision",
-];
+const ON_TASK: &[&str] =
+    &["role", "actions", "form", "evidence", "workdays", "discloses", "not-by", "decision"];
 
 fn words(text: &str) -> Vec<String> {
     text.split([' ', ',', '\t', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
@@ -82,7 +81,16 @@ impl Parser {
     pub(super) fn binding(&mut self, name: &str, xml: Xml<'_, '_>) -> Binding {
         let is_task = name == "task" || name.ends_with("Task");
         let is_activity = is_task || matches!(name, "subProcess" | "callActivity");
-        self.only(xml, if is_task { ON_TASK } else if is_activity { &["workdays"] } else { &[] });
+        self.only(
+            xml,
+            if is_task {
+                ON_TASK
+            } else if is_activity {
+                &["workdays"]
+            } else {
+                &[]
+            },
+        );
         let one = |name| xml.attribute((CHAINCITY, name)).map(|text| text.trim().to_owned());
         let many = |name| xml.attribute((CHAINCITY, name)).map(words).unwrap_or_default();
         Binding {

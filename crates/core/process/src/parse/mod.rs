@@ -12,7 +12,7 @@ use chaincity_package::Problem;
 use roxmltree::Node as Xml;
 
 use crate::model::{Body, Expression, Flow, Lane, Model, Node, NodeKind, Process, Unsupported};
-use crate::xml::{self, Lines, at_line, problem};
+use crate::xml::{self, Lines, Refusal, at_line, problem};
 
 /// The namespace of BPMN 2.0 models.
 pub const BPMN: &str = "http://www.omg.org/spec/BPMN/20100524/MODEL";
@@ -77,7 +77,7 @@ const INFORMS: &[&str] = &[
 /// When it is no BPMN file, or too large, too deep or not safe to read. What lies outside the
 /// subset is no error here: [`crate::check()`] refuses it.
 pub fn parse(file: &str, bytes: &[u8]) -> Result<Model, Vec<Problem>> {
-    read(file, bytes).map_err(|problem| vec![named(problem, file)])
+    read(file, bytes).map_err(|problem| vec![named(*problem, file)])
 }
 
 fn named(mut problem: Problem, file: &str) -> Problem {
@@ -90,7 +90,7 @@ fn named(mut problem: Problem, file: &str) -> Problem {
     problem
 }
 
-fn read(file: &str, bytes: &[u8]) -> Result<Model, Problem> {
+fn read(file: &str, bytes: &[u8]) -> Result<Model, Refusal> {
     let text = xml::text(bytes)?;
     let lines = Lines::of(&text);
     let document = xml::tree(&text, &lines)?;
@@ -100,17 +100,15 @@ fn read(file: &str, bytes: &[u8]) -> Result<Model, Problem> {
             "not-bpmn",
             ("不是BPMN 2.0文件", "not a BPMN 2.0 file: its first element is no `definitions`"),
             ("请导出为BPMN 2.0 XML", "export it as BPMN 2.0 XML"),
-        ));
+        )
+        .into());
     }
     let mut parser = Parser { lines, model: Model::default(), ids: BTreeMap::new(), sizes: (0, 0) };
     file.clone_into(&mut parser.model.file);
     parser.definitions(root)?;
     if parser.model.processes.is_empty() {
-        return Err(problem(
-            "no-process",
-            ("文件中没有流程", "there is no process in the file"),
-            ("", ""),
-        ));
+        let cause = ("文件中没有流程", "there is no process in the file");
+        return Err(problem("no-process", cause, ("", "")).into());
     }
     let problems = std::mem::take(&mut parser.model.problems);
     parser.model.problems = problems.into_iter().map(|problem| named(problem, file)).collect();
@@ -210,7 +208,7 @@ impl Parser {
         (!text.is_empty()).then(|| Expression { text, line: self.line(xml) })
     }
 
-    fn definitions(&mut self, root: Xml<'_, '_>) -> Result<(), Problem> {
+    fn definitions(&mut self, root: Xml<'_, '_>) -> Result<(), Refusal> {
         for (name, xml) in children(root) {
             let id = xml.attribute("id").unwrap_or_default().to_owned();
             let code = |attribute| xml.attribute(attribute).unwrap_or(&id).to_owned();
@@ -236,7 +234,7 @@ impl Parser {
         Ok(())
     }
 
-    fn process(&mut self, xml: Xml<'_, '_>) -> Result<(), Problem> {
+    fn process(&mut self, xml: Xml<'_, '_>) -> Result<(), Refusal> {
         let mut process = Process {
             id: self.id(xml),
             name: xml.attribute("name").unwrap_or_default().to_owned(),
@@ -252,7 +250,7 @@ impl Parser {
     }
 
     /// What a process or sub-process consists of; `by_event` for an event sub-process.
-    fn body(&mut self, xml: Xml<'_, '_>, by_event: bool) -> Result<Body, Problem> {
+    fn body(&mut self, xml: Xml<'_, '_>, by_event: bool) -> Result<Body, Refusal> {
         let mut body = Body::default();
         for (name, child) in children(xml) {
             match name {
@@ -282,13 +280,13 @@ impl Parser {
         Ok(body)
     }
 
-    fn too_many(&self, zh: &str, en: &str, max: usize, xml: Xml<'_, '_>) -> Problem {
+    fn too_many(&self, zh: &str, en: &str, max: usize, xml: Xml<'_, '_>) -> Refusal {
         let cause = (format!("{zh}超过{max}个"), format!("more than {max} {en}"));
         let mend = ("请拆分流程", "split the process");
-        at_line(problem("too-many", cause, mend), Some(self.line(xml)))
+        at_line(problem("too-many", cause, mend), Some(self.line(xml))).into()
     }
 
-    fn flow(&mut self, xml: Xml<'_, '_>) -> Result<Flow, Problem> {
+    fn flow(&mut self, xml: Xml<'_, '_>) -> Result<Flow, Refusal> {
         self.sizes.1 = self.sizes.1.saturating_add(1);
         if self.sizes.1 > FLOWS_MAX {
             return Err(self.too_many("顺序流", "sequence flows", FLOWS_MAX, xml));
@@ -321,7 +319,7 @@ impl Parser {
     }
 
     /// A flow node, supported or not.
-    fn node(&mut self, name: &str, xml: Xml<'_, '_>, by_event: bool) -> Result<Node, Problem> {
+    fn node(&mut self, name: &str, xml: Xml<'_, '_>, by_event: bool) -> Result<Node, Refusal> {
         let id = self.id(xml);
         let kind = self.kind(name, xml, &id, by_event)?;
         for quantity in ["startQuantity", "completionQuantity"] {

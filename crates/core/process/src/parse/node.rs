@@ -1,10 +1,10 @@
 //! Tasks, sub-processes, calls and gateways.
 
-use chaincity_package::Problem;
 use roxmltree::Node as Xml;
 
 use super::{Parser, child, children, is_true, reference};
 use crate::model::{GatewayKind, Multi, NodeKind, TaskKind};
+use crate::xml::Refusal;
 
 impl Parser {
     pub(super) fn kind(
@@ -13,7 +13,7 @@ impl Parser {
         xml: Xml<'_, '_>,
         id: &str,
         by_event: bool,
-    ) -> Result<NodeKind, Problem> {
+    ) -> Result<NodeKind, Refusal> {
         let task = |kind| Ok(NodeKind::Task(kind));
         let gateway = |kind| Ok(NodeKind::Gateway(kind));
         match name {
@@ -38,7 +38,10 @@ impl Parser {
                 let inner = is_true(xml, "triggeredByEvent", false);
                 Ok(NodeKind::SubProcess { body: self.body(xml, inner)?, by_event: inner })
             }
-            "startEvent" | "endEvent" | "boundaryEvent" | "intermediateCatchEvent"
+            "startEvent"
+            | "endEvent"
+            | "boundaryEvent"
+            | "intermediateCatchEvent"
             | "intermediateThrowEvent" => Ok(self.event(name, xml, id, by_event)),
             other => {
                 let line = self.line(xml);

@@ -1,11 +1,13 @@
 //! Activities: opened, done once or several times, completed, cancelled, undone.
 
+use std::collections::BTreeMap;
+
 use chaincity_types::Value;
 
 use super::machine::{Machine, Mode, first_values};
 use super::state::{Done, Kind, ScopeId, Work, WorkId};
 use super::{DONE_MAX, Effect, INSTANCES_MAX, Stop};
-use crate::graph::{NodeIx, Op, Wait};
+use crate::graph::{BodyIx, NodeIx, Op, Wait};
 
 impl Machine<'_, '_> {
     /// A token enters an activity.
@@ -32,11 +34,11 @@ impl Machine<'_, '_> {
             (_, Some(fixed)) => fixed,
             (_, None) if self.mode == Mode::Auto => 1,
             (None, None) => 1,
-            (Some(rule), None) => match self.evaluate(scope, rule, &[])? {
-                Value::Int(count) => u32::try_from(count)
-                    .map_err(|_negative| Stop::Rule("a count of instances is negative".into()))?,
-                _ => 1,
-            },
+            (Some(rule), None) => {
+                let count = self.evaluate(scope, rule, &[])?.as_int().unwrap_or(1);
+                u32::try_from(count)
+                    .map_err(|_negative| Stop::Rule("a count of instances is negative".into()))?
+            }
         };
         if count > INSTANCES_MAX {
             return Err(Stop::Bound { what: "instances", max: INSTANCES_MAX.into() });
@@ -68,31 +70,36 @@ impl Machine<'_, '_> {
         of: Option<WorkId>,
     ) -> Result<WorkId, Stop> {
         let graph = self.graph;
-        match graph.node(node).op {
-            Op::Body(body) | Op::Handler(body) => {
-                let work = self.open(scope, node, Kind::Scope(ScopeId(0)), of)?;
-                self.open_scope(body, Some(work), None)?;
-                Ok(work)
-            }
-            Op::Call(Some(body)) => {
-                let work = self.open(scope, node, Kind::Scope(ScopeId(0)), of)?;
-                let process = graph.processes.get(graph.body(body).process);
-                let mut variables = process.map(first_values).unwrap_or_default();
-                let caller = self.process_scope(scope);
-                let known = self.state.scopes.get(&caller).and_then(|s| s.variables.as_ref());
-                let declared = process.map_or(&[][..], |process| &process.variables);
-                for variable in declared {
-                    if let Some(value) = known.and_then(|known| known.get(&variable.name))
-                        && crate::compile::fits(value, &variable.ty)
-                    {
-                        variables.insert(variable.name.clone(), value.clone());
-                    }
-                }
-                self.open_scope(body, Some(work), Some(variables))?;
-                Ok(work)
-            }
-            _ => self.open(scope, node, Kind::Task, of),
+        let op = graph.node(node).op;
+        if let Op::Body(body) | Op::Handler(body) = op {
+            let work = self.open(scope, node, Kind::Scope(ScopeId(0)), of)?;
+            self.open_scope(body, Some(work), None)?;
+            return Ok(work);
         }
+        let Op::Call(Some(body)) = op else {
+            return self.open(scope, node, Kind::Task, of);
+        };
+        let work = self.open(scope, node, Kind::Scope(ScopeId(0)), of)?;
+        let variables = self.handed_over(scope, body);
+        self.open_scope(body, Some(work), Some(variables))?;
+        Ok(work)
+    }
+
+    /// The variables that a called process begins with: its own first values, and the caller's of
+    /// the same name and type.
+    fn handed_over(&self, scope: ScopeId, body: BodyIx) -> BTreeMap<String, Value> {
+        let process = self.graph.processes.get(self.graph.body(body).process);
+        let mut variables = process.map(first_values).unwrap_or_default();
+        let caller = self.state.scopes.get(&self.process_scope(scope));
+        let known = caller.and_then(|scope| scope.variables.as_ref());
+        for variable in process.map_or(&[][..], |process| &process.variables) {
+            if let Some(value) = known.and_then(|known| known.get(&variable.name))
+                && crate::compile::fits(value, &variable.ty)
+            {
+                variables.insert(variable.name.clone(), value.clone());
+            }
+        }
+        variables
     }
 
     /// Arms the boundary events of an activity that wait for a message or a time.
@@ -124,20 +131,18 @@ impl Machine<'_, '_> {
         let Some(parent) = of else {
             return self.leave(scope, node);
         };
-        match self.work(parent)?.kind {
-            Kind::Multi { total, begun, completed } => {
-                let completed = completed.saturating_add(1);
-                if let Some(parent) = self.state.works.get_mut(&parent) {
-                    parent.kind = Kind::Multi { total, begun, completed };
-                }
-                if completed >= total || self.is_enough(scope, node, total, completed)? {
-                    return self.close_several(parent);
-                }
-                self.begin_instances(parent)
-            }
-            Kind::Undo(_) => self.undo_next(parent),
-            _ => Ok(()),
+        let kind = self.work(parent)?.kind;
+        let Kind::Multi { total, begun, completed } = kind else {
+            return self.undo_next(parent);
+        };
+        let completed = completed.saturating_add(1);
+        if let Some(parent) = self.state.works.get_mut(&parent) {
+            parent.kind = Kind::Multi { total, begun, completed };
         }
+        if completed >= total || self.is_enough(scope, node, total, completed)? {
+            return self.close_several(parent);
+        }
+        self.begin_instances(parent)
     }
 
     fn is_enough(

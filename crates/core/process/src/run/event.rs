@@ -165,9 +165,10 @@ impl Machine<'_, '_> {
 
     fn boundary_for(&self, node: NodeIx, signal: Wait) -> Option<(NodeIx, bool)> {
         let boundaries = self.graph.node(node).boundaries.iter();
-        let waits = boundaries.filter_map(|boundary| match self.graph.node(*boundary).op {
-            Op::Boundary { on, interrupting, .. } => Some(((*boundary, interrupting), on)),
-            _ => None,
+        let waits = boundaries.filter_map(|boundary| {
+            let op = self.graph.node(*boundary).op;
+            let Op::Boundary { on, interrupting, .. } = op else { return None };
+            Some(((*boundary, interrupting), on))
         });
         best(waits, signal)
     }

@@ -2,9 +2,9 @@
 
 use chaincity_types::Value;
 
+use super::Stop;
 use super::machine::{Go, Machine, Mode};
 use super::state::{Kind, ScopeId};
-use super::Stop;
 use crate::graph::{Condition, FlowIx, NodeIx, Op, Wait};
 
 impl Machine<'_, '_> {
@@ -19,21 +19,20 @@ impl Machine<'_, '_> {
     fn ways(&mut self, scope: ScopeId, node: NodeIx) -> Result<Vec<FlowIx>, Stop> {
         let graph = self.graph;
         let def = graph.node(node);
-        let one = |flow: Option<FlowIx>| flow.into_iter().collect();
-        match def.op {
-            Op::Parallel => return Ok(def.outgoing.clone()),
-            Op::Exclusive | Op::Inclusive if self.mode == Mode::Auto => {
-                return Ok(one(def.default.or_else(|| def.outgoing.first().copied())));
-            }
-            // Outside the subset; were it a gateway, all ways at once would be a guess.
-            Op::Pass if graph.label(node).is_some_and(|l| l.element.ends_with("Gateway")) => {
-                return Ok(one(def.default.or_else(|| def.outgoing.first().copied())));
-            }
-            _ => {}
+        if def.op == Op::Parallel {
+            return Ok(def.outgoing.clone());
+        }
+        let decides = matches!(def.op, Op::Exclusive | Op::Inclusive) && self.mode == Mode::Auto;
+        // Were a gateway outside the subset to send tokens all ways, that would be a guess.
+        let unknown = def.op == Op::Pass
+            && graph.label(node).is_some_and(|label| label.element.ends_with("Gateway"));
+        if decides || unknown {
+            return Ok(def.default.or_else(|| def.outgoing.first().copied()).into_iter().collect());
         }
         let (mut taken, mut undecided, mut holds) = (Vec::new(), false, false);
         for flow in def.outgoing.iter().filter(|flow| def.default != Some(**flow)) {
-            let conditional = !matches!(graph.flow(*flow).map(|f| &f.condition), Some(Condition::None));
+            let conditional =
+                !matches!(graph.flow(*flow).map(|f| &f.condition), Some(Condition::None));
             undecided |= conditional;
             if self.is_open(scope, *flow)? {
                 taken.push(*flow);

@@ -134,8 +134,7 @@ impl<'g, 's> Machine<'g, 's> {
         let Some(at) = self.state.scopes.get_mut(&scope) else { return Ok(()) };
         let count = at.arrived.entry(flow).or_insert(0);
         *count = count.saturating_add(1);
-        if node.op == Op::Parallel
-            && node.incoming.iter().all(|flow| at.arrived.contains_key(flow))
+        if node.op == Op::Parallel && node.incoming.iter().all(|flow| at.arrived.contains_key(flow))
         {
             self.take_arrived(scope, &node.incoming);
             return self.enter(scope, flow_def.target);

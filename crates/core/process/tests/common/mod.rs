@@ -1,5 +1,12 @@
 //! Short files and a hand that moves them.
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, unreachable_pub, missing_docs, reason = "tests")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::panic,
+    unreachable_pub,
+    missing_docs,
+    reason = "tests"
+)]
 
 use std::collections::BTreeMap;
 
