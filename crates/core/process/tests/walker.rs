@@ -5,6 +5,8 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
+    clippy::integer_division,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 
