@@ -31,6 +31,9 @@ enum Action {
         /// 警告也算不通过 · warnings fail too
         #[arg(long)]
         strict: bool,
+        /// 其决策表所在的DMN文件，可多次给出 · a DMN file with its decision tables; may be given several times
+        #[arg(long, value_name = "FILE.dmn")]
+        decisions: Vec<PathBuf>,
     },
     /// 试运行 · play it through
     Run {
@@ -52,7 +55,7 @@ enum Action {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let outcome = match &arguments.action {
-        Action::Check { file, strict } => check::run(file, *strict, output),
+        Action::Check { file, strict, decisions } => check::run(file, decisions, *strict, output),
         // `--auto` is the one way to run a process outside a ledger; clap demands it.
         Action::Run { file, auto: _ } => run::run(file, output),
         Action::Show { file, svg } => {
@@ -64,14 +67,15 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 
 /// The file as read, or what is wrong with it.
 fn read(file: &Path) -> Result<Result<Model, Vec<Problem>>, Fault> {
+    Ok(chaincity_process::parse(&file.display().to_string(), &bytes_of(file)?))
+}
+
+fn bytes_of(file: &Path) -> Result<Vec<u8>, Fault> {
     let size = std::fs::metadata(file).map_err(Fault::io(file))?.len();
-    let name = file.display().to_string();
     // A file that is far too large is refused unread.
     let limit = u64::try_from(chaincity_process::BYTES_MAX).unwrap_or(u64::MAX);
-    let bytes = if size > limit {
-        vec![b' '; chaincity_process::BYTES_MAX.saturating_add(1)]
-    } else {
-        std::fs::read(file).map_err(Fault::io(file))?
-    };
-    Ok(chaincity_process::parse(&name, &bytes))
+    if size > limit {
+        return Ok(vec![b' '; chaincity_process::BYTES_MAX.saturating_add(1)]);
+    }
+    std::fs::read(file).map_err(Fault::io(file))
 }

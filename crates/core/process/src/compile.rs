@@ -1,12 +1,15 @@
 //! From [`Model`] to [`Graph`]: references resolved, rules compiled, what inclusive joins must
 //! know computed once. What is wrong becomes a finding; the graph leaves it out.
 
+mod decision;
+
 use std::collections::BTreeMap;
 
 use chaincity_package::Problem;
 use chaincity_package::rule::{Environment, Fuel, Names, Program, Type};
 use chaincity_types::Value;
 
+use crate::decision::Decisions;
 use crate::graph::{
     BodyDef, BodyIx, CodeIx, Condition, FlowDef, FlowIx, Graph, Handler, Label, MultiDef, NodeDef,
     NodeIx, Op, ProcessDef, Say, VariableDef, Wait,
@@ -19,8 +22,15 @@ use crate::xml::{at_line, problem};
 /// Compiles a file.
 #[must_use]
 pub fn compile(model: &Model) -> (Graph, Vec<Problem>) {
+    compile_with(model, &[])
+}
+
+/// The same with the decisions that its business-rule tasks name.
+#[must_use]
+pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Problem>) {
     let mut compiler = Compiler {
         model,
+        decisions,
         graph: Graph::default(),
         problems: Vec::new(),
         names: Names::new(),
@@ -47,6 +57,7 @@ pub fn compile(model: &Model) -> (Graph, Vec<Problem>) {
 
 struct Compiler<'m> {
     model: &'m Model,
+    decisions: &'m [Decisions],
     graph: Graph,
     problems: Vec<Problem>,
     /// The variables of the process at hand.
@@ -259,8 +270,11 @@ impl<'m> Compiler<'m> {
         };
         let multi = node.multi.as_ref().map(|multi| self.multi(node, multi));
         let default = node.default.as_deref().and_then(|id| self.default_flow(node, ix, id));
+        let decision = node.binding.decision.as_deref();
+        let table = decision.and_then(|decision| self.table(node, decision));
         self.set(ix, |def| {
             def.op = op;
+            def.table = table;
             def.multi = multi;
             def.default = default;
         });

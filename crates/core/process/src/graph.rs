@@ -4,6 +4,7 @@ use chaincity_package::rule::{Program, Type};
 use chaincity_types::Value;
 use minicbor::{Decode, Encode};
 
+use crate::decision::TableDef;
 pub use crate::model::TaskKind;
 
 macro_rules! index {
@@ -45,6 +46,7 @@ pub struct Graph {
     pub(crate) flows: Vec<FlowDef>,
     pub(crate) codes: Vec<String>,
     pub(crate) labels: Vec<Label>,
+    pub(crate) tables: Vec<TableDef>,
     pub(crate) no_node: NodeDef,
     pub(crate) no_body: BodyDef,
 }
@@ -127,6 +129,8 @@ pub(crate) struct NodeDef {
     /// Boundary events attached to it.
     pub(crate) boundaries: Vec<NodeIx>,
     pub(crate) multi: Option<MultiDef>,
+    /// The decision table that it carries out, by place.
+    pub(crate) table: Option<usize>,
     /// The activity that undoes it.
     pub(crate) undo: Option<NodeIx>,
     /// Of an inclusive join: for each incoming flow, the nodes from which a token may still come.

@@ -10,6 +10,7 @@
 pub mod auto;
 mod check;
 mod compile;
+pub mod decision;
 mod draw;
 pub mod graph;
 pub mod model;
@@ -17,8 +18,8 @@ mod parse;
 pub mod run;
 mod xml;
 
-pub use check::{STATES_MAX, check};
-pub use compile::compile;
+pub use check::{STATES_MAX, check, check_with};
+pub use compile::{compile, compile_with};
 pub use draw::draw;
 pub use parse::{BPMN, CHAINCITY, FLOW_NODES_MAX, FLOWS_MAX, parse};
 pub use xml::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, NODES_MAX};

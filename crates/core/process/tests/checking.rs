@@ -146,7 +146,8 @@ fn somebody_may_do_each_task() {
     }
     assert_eq!(bare("userTask", "chaincity:actions='p.act'"), ["nobody"]);
     assert!(bare("serviceTask", "chaincity:actions='p.act'").is_empty());
-    assert!(bare("businessRuleTask", "chaincity:decision='fee'").is_empty());
+    let deciding = bare("businessRuleTask", "chaincity:decision='fee'");
+    assert_eq!(deciding, ["unknown-decision"], "somebody decides, but the table is not given");
     assert!(bare("sendTask", "").is_empty() && bare("receiveTask", "").is_empty());
 }
 

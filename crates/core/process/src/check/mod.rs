@@ -9,7 +9,8 @@ mod shape;
 
 use chaincity_package::{Location, Problem};
 
-use crate::compile::compile;
+use crate::compile::compile_with;
+use crate::decision::Decisions;
 use crate::model::Model;
 
 pub use net::STATES_MAX;
@@ -17,7 +18,13 @@ pub use net::STATES_MAX;
 /// Checks a file; findings in order of lines. None, or warnings alone, and it may be published.
 #[must_use]
 pub fn check(model: &Model) -> Vec<Problem> {
-    let (graph, compiled) = compile(model);
+    check_with(model, &[])
+}
+
+/// The same with the decisions that its business-rule tasks name.
+#[must_use]
+pub fn check_with(model: &Model, decisions: &[Decisions]) -> Vec<Problem> {
+    let (graph, compiled) = compile_with(model, decisions);
     let mut findings = Findings { file: &model.file, list: model.problems.clone() };
     findings.list.extend(compiled);
     for element in &model.unsupported {
@@ -36,6 +43,7 @@ pub fn check(model: &Model) -> Vec<Problem> {
     }
     flow::check(&graph, &mut findings);
     let mut list = findings.list;
+    list.extend(decisions.iter().flat_map(|file| file.problems.iter().cloned()));
     list.sort_by(|a, b| (&a.location, a.code, &a.place).cmp(&(&b.location, b.code, &b.place)));
     list.dedup();
     list

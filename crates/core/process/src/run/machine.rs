@@ -173,6 +173,7 @@ impl<'g, 's> Machine<'g, 's> {
                 self.completed(node);
                 self.leave(scope, node)
             }
+            Op::Task(_) if self.decides(node) => self.decide(scope, node),
             Op::Task(_) | Op::Body(_) | Op::Call(_) => self.begin(scope, node),
             Op::EventBased => self.choose_event(scope, node),
             Op::Pass => self.leave(scope, node),
@@ -214,7 +215,11 @@ impl<'g, 's> Machine<'g, 's> {
     }
 
     /// Sets variables of the process that a scope belongs to.
-    fn assign(&mut self, scope: ScopeId, set: &BTreeMap<String, Value>) -> Result<(), Stop> {
+    pub(super) fn assign(
+        &mut self,
+        scope: ScopeId,
+        set: &BTreeMap<String, Value>,
+    ) -> Result<(), Stop> {
         if set.is_empty() {
             return Ok(());
         }

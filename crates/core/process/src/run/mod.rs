@@ -6,6 +6,7 @@
 //! step is bounded; one that exceeds a bound is refused and changes nothing.
 
 mod activity;
+mod decide;
 mod event;
 mod gateway;
 mod machine;
@@ -126,6 +127,9 @@ pub enum Stop {
     /// No flow's condition holds and there is no default flow.
     #[error("no way leads on")]
     NoWay(NodeIx),
+    /// No rule of a decision table matches.
+    #[error("no rule of the decision matches")]
+    NoRule(NodeIx),
     /// A rule gave no value.
     #[error("a rule gave no value: {0}")]
     Rule(String),
