@@ -337,6 +337,11 @@ impl<'m> Compiler<'m> {
             self.bad_reference(node.line, &node.id, "attachedToRef", attached);
             return Op::Pass;
         };
+        let element = self.graph.label(host).map(|label| label.element.clone()).unwrap_or_default();
+        if element.ends_with("Event") || element.ends_with("Gateway") {
+            self.bad_reference(node.line, &node.id, "attachedToRef", attached);
+            return Op::Pass;
+        }
         // Compensation is no way that a token takes.
         if on != Wait::Compensation {
             self.set(host, |host| host.boundaries.push(ix));

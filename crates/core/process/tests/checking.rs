@@ -265,6 +265,10 @@ fn references_lead_to_what_is_there() {
             "<boundaryEvent id='b' attachedToRef='x'><timerEventDefinition chaincity:workdays='1'/></boundaryEvent>",
             "",
         ),
+        (
+            "<boundaryEvent id='b' attachedToRef='s'><timerEventDefinition chaincity:workdays='1'/></boundaryEvent>",
+            "",
+        ),
         ("", "a>x"),
         (
             "<intermediateThrowEvent id='t'><messageEventDefinition messageRef='x'/></intermediateThrowEvent>",
@@ -346,6 +350,20 @@ fn a_process_begins_once_and_counts_its_instances() {
     assert_eq!(several(""), ["no-count"]);
     assert_eq!(several("<loopCardinality>5000</loopCardinality>"), ["no-count"]);
     assert_eq!(several("<loopCardinality>n &gt; 1</loopCardinality>"), ["condition"]);
+}
+
+#[test]
+fn a_sub_process_begins_without_a_trigger() {
+    let text = process(
+        &format!(
+            "{START}<subProcess id='p1'><startEvent id='is'><messageEventDefinition/></startEvent>\
+             <endEvent id='ie'/>{}</subProcess>{END}",
+            flows("is>ie")
+        ),
+        "s>p1;p1>e",
+    );
+    assert_eq!(found(&text), ["inner-start"]);
+    assert!(found(&text.replace("<messageEventDefinition/>", "")).is_empty());
 }
 
 #[test]

@@ -396,7 +396,7 @@ fn a_loop_without_a_task_is_stopped() {
     );
     let mut hand = Hand::ready(&text);
     let refused = hand.step(&Event::Start { process: 0 });
-    assert!(matches!(refused, Err(Stop::Bound { what: "moves in one step", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Stop::Bound { what: "nodes passed", .. })), "{refused:?}");
 }
 
 fn undoing(throw: &str) -> String {
@@ -500,4 +500,18 @@ fn a_state_is_read_back_from_its_bytes_and_goes_on() {
     hand.state = read;
     hand.complete("c").complete("unc").complete("una");
     assert!(ended(&hand));
+}
+
+#[test]
+fn a_states_bytes_are_these() {
+    let nodes =
+        format!("{START}<parallelGateway id='g'/>{}<parallelGateway id='j'/>{END}", tasks("a b"));
+    let text = process(&nodes, "s>g;g>a;g>b;a>j;b>j;j>e").replace(
+        "<chaincity:variable",
+        "<chaincity:variable name='first' type='int' value='1'/><chaincity:variable",
+    );
+    let mut hand = Hand::start(&text);
+    hand.complete("a");
+    let hex: String = cbor::encode(&hand.state).iter().map(|b| format!("{b:02x}")).collect();
+    assert_eq!(hex, "8303a1018500f6a1030180a2616e0065666972737401a103830103820080");
 }

@@ -36,6 +36,9 @@ fn check_body(body: &Body, findings: &mut Findings<'_>) {
         );
     }
     for node in &body.nodes {
+        if let NodeKind::SubProcess { body, by_event: false } = &node.kind {
+            check_inner_starts(body, findings);
+        }
         let outgoing: Vec<&Flow> =
             body.flows.iter().filter(|flow| flow.source == node.id).collect();
         let entered = body.flows.iter().any(|flow| flow.target == node.id);
@@ -48,6 +51,25 @@ fn check_body(body: &Body, findings: &mut Findings<'_>) {
             check_timer(node, timer, findings);
         }
         check_count(node, findings);
+    }
+}
+
+/// A sub-process begins when a token comes, not by an event.
+fn check_inner_starts(body: &Body, findings: &mut Findings<'_>) {
+    for node in &body.nodes {
+        let NodeKind::Start { on, .. } = &node.kind else { continue };
+        if !matches!(on, Definition::None | Definition::Unsupported) {
+            let id = &node.id;
+            findings.add(
+                "inner-start",
+                (node.line, id),
+                (
+                    format!("子流程的开始事件`{id}`不得有触发"),
+                    format!("the start event `{id}` of a sub-process has no trigger"),
+                ),
+                ("请去掉触发，或改为事件子流程", "remove it, or make it an event sub-process"),
+            );
+        }
     }
 }
 

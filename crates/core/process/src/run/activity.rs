@@ -93,7 +93,7 @@ impl Machine<'_, '_> {
         let caller = self.state.scopes.get(&self.process_scope(scope));
         let known = caller.and_then(|scope| scope.variables.as_ref());
         for variable in process.map_or(&[][..], |process| &process.variables) {
-            if let Some(value) = known.and_then(|known| known.get(&variable.name))
+            if let Some(value) = known.and_then(|known| known.0.get(&variable.name))
                 && crate::compile::fits(value, &variable.ty)
             {
                 variables.insert(variable.name.clone(), value.clone());

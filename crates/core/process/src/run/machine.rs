@@ -101,7 +101,7 @@ impl<'g, 's> Machine<'g, 's> {
     /// Draws one move.
     pub(crate) fn draw(&mut self) -> Result<(), Stop> {
         let Some(left) = self.left.checked_sub(1) else {
-            return Err(Stop::Bound { what: "moves in one step", max: MOVES_MAX.into() });
+            return Err(Stop::Bound { what: "nodes passed", max: MOVES_MAX.into() });
         };
         self.left = left;
         Ok(())
@@ -227,7 +227,7 @@ impl<'g, 's> Machine<'g, 's> {
         let Some(at) = self.state.scopes.get_mut(&scope) else { return Err(Stop::NoWork) };
         let process = self.graph.body(at.body).process;
         let declared = self.graph.processes.get(process).map_or(&[][..], |p| &p.variables);
-        let variables = at.variables.get_or_insert_default();
+        let variables = &mut at.variables.get_or_insert_default().0;
         for (name, value) in set {
             let known = declared.iter().find(|variable| variable.name == *name);
             if !known.is_some_and(|variable| fits(value, &variable.ty)) {
@@ -261,7 +261,7 @@ impl<'g, 's> Machine<'g, 's> {
     ) -> Result<Value, Stop> {
         let scope = self.process_scope(scope);
         let variables = self.state.scopes.get(&scope).and_then(|scope| scope.variables.as_ref());
-        let mut environment: Environment = variables.cloned().unwrap_or_default();
+        let mut environment: Environment = variables.map(|v| v.0.clone()).unwrap_or_default();
         for (name, value) in extra {
             environment.insert((*name).to_owned(), Value::Int((*value).into()));
         }

@@ -18,7 +18,9 @@ use std::collections::BTreeMap;
 use chaincity_types::Value;
 
 use crate::graph::{CodeIx, Graph, NodeIx};
-pub use state::{Awaits, Done, Kind, Open, Outcome, Scope, ScopeId, State, Work, WorkId};
+pub use state::{
+    Awaits, Done, Kind, Open, Outcome, Scope, ScopeId, State, Variables, Work, WorkId,
+};
 
 pub(crate) use machine::{Machine, Mode};
 

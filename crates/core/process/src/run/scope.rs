@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaincity_types::Value;
 
 use super::machine::{Go, Machine};
-use super::state::{Kind, Outcome, Scope, ScopeId, Work, WorkId};
+use super::state::{Kind, Outcome, Scope, ScopeId, Variables, Work, WorkId};
 use super::{SCOPES_MAX, Stop};
 use crate::graph::{BodyIx, Handler, Wait};
 
@@ -36,7 +36,9 @@ impl Machine<'_, '_> {
         }
         let id = ScopeId(self.state.fresh());
         let (arrived, done) = (BTreeMap::new(), Vec::new());
-        self.state.scopes.insert(id, Scope { body, owner, arrived, done, variables });
+        self.state
+            .scopes
+            .insert(id, Scope { body, owner, arrived, done, variables: variables.map(Variables) });
         if let Some(owner) = owner.and_then(|owner| self.state.works.get_mut(&owner)) {
             owner.kind = Kind::Scope(id);
         }
@@ -83,7 +85,7 @@ impl Machine<'_, '_> {
         };
         let Work { scope: outer, .. } = self.work(owner)?;
         if let Some(variables) = scope.variables {
-            self.give_back(outer, variables);
+            self.give_back(outer, variables.0);
         }
         self.complete(owner, scope.done)?;
         Ok(true)
@@ -95,7 +97,7 @@ impl Machine<'_, '_> {
         let Some(at) = self.state.scopes.get_mut(&caller) else { return };
         let process = self.graph.body(at.body).process;
         let declared = self.graph.processes.get(process).map_or(&[][..], |p| &p.variables);
-        let known = at.variables.get_or_insert_default();
+        let known = &mut at.variables.get_or_insert_default().0;
         for (name, value) in variables {
             let same = declared.iter().find(|variable| variable.name == name);
             if same.is_some_and(|variable| crate::compile::fits(&value, &variable.ty)) {

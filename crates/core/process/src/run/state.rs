@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chaincity_types::Value;
-use minicbor::{Decode, Encode};
+use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::graph::{BodyIx, CodeIx, FlowIx, NodeIx};
 
@@ -58,7 +58,32 @@ pub struct Scope {
     pub(crate) done: Vec<Done>,
     /// Of a process: its variables.
     #[n(4)]
-    pub(crate) variables: Option<BTreeMap<String, Value>>,
+    pub(crate) variables: Option<Variables>,
+}
+
+/// Variables, encoded as the map value that they are: keys in canonical order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variables(pub(crate) BTreeMap<String, Value>);
+
+impl<C> Encode<C> for Variables {
+    fn encode<W: encode::Write>(
+        &self,
+        e: &mut Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), encode::Error<W::Error>> {
+        Value::Map(self.0.clone()).encode(e, ctx)
+    }
+}
+
+impl<'b, C> Decode<'b, C> for Variables {
+    fn decode(d: &mut Decoder<'b>, ctx: &mut C) -> Result<Self, decode::Error> {
+        let value = Value::decode(d, ctx)?;
+        let kind = value.kind();
+        let Value::Map(map) = value else {
+            return Err(decode::Error::message(format!("a {kind} for a map")));
+        };
+        Ok(Self(map))
+    }
 }
 
 /// A completed activity that compensation may undo.
@@ -182,7 +207,8 @@ impl State {
     /// The variables of the process itself, while it runs.
     #[must_use]
     pub fn variables(&self) -> Option<&BTreeMap<String, Value>> {
-        self.scopes.values().next().and_then(|scope| scope.variables.as_ref())
+        let scope = self.scopes.values().next()?;
+        scope.variables.as_ref().map(|variables| &variables.0)
     }
 
     pub(crate) fn fresh(&mut self) -> u64 {
