@@ -95,3 +95,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn many_tokens_before_many_inclusive_joins_are_looked_at_in_bounded_time() {
+    let mut nodes = String::from("<startEvent id='s'/><parallelGateway id='g'/><endEvent id='e'/>");
+    let mut ways = String::from("s>g;");
+    for i in 0..480 {
+        nodes.push_str(&format!(
+            "<inclusiveGateway id='j{i}'/>{}",
+            common::tasks(&format!("a{i} b{i}"))
+        ));
+        ways.push_str(&format!("g>a{i};g>b{i};a{i}>j{i};b{i}>j{i};j{i}>e;"));
+    }
+    let text = process(&nodes, &ways);
+    let codes = found(&text);
+    assert!(codes.is_empty() || codes == ["too-complex"], "{codes:?}");
+    let mut hand = common::Hand::start(&text);
+    for i in 0..20 {
+        hand.complete(&format!("a{i}"));
+    }
+}

@@ -6,12 +6,15 @@
 //! start, so that tokens which would meet do meet. The markings seen this way grow with the sum of
 //! parallel branches, not with their product.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::graph::{BodyIx, Condition, FlowIx, Graph, NodeIx, Op, Say};
 
 /// Most markings of a body that are looked at.
 pub const STATES_MAX: usize = 20_000;
+/// Most looks at a token, for bodies of many tokens side by side.
+const LOOKS_MAX: usize = 20_000_000;
 /// Most ways of an inclusive split of which every choice is tried; of more, each alone and all.
 const CHOICES_MAX: usize = 4;
 
@@ -47,11 +50,14 @@ pub(super) struct Net<'g> {
     graph: &'g Graph,
     body: BodyIx,
     rank: BTreeMap<NodeIx, (bool, usize)>,
+    /// Looks at tokens that are left.
+    left: Cell<usize>,
 }
 
 impl<'g> Net<'g> {
     pub(super) fn of(graph: &'g Graph, body: BodyIx) -> Self {
-        let mut net = Self { graph, body, rank: BTreeMap::new() };
+        let left = Cell::new(LOOKS_MAX);
+        let mut net = Self { graph, body, rank: BTreeMap::new(), left };
         net.set_ranks();
         net
     }
@@ -89,6 +95,10 @@ impl<'g> Net<'g> {
         after
     }
 
+    fn look(&self, times: usize) {
+        self.left.set(self.left.get().saturating_sub(times));
+    }
+
     fn target(&self, place: Place) -> NodeIx {
         match place {
             Place::Flow(flow) => self.graph.flow(flow).map_or(NodeIx(u32::MAX), |f| f.target),
@@ -119,7 +129,7 @@ impl<'g> Net<'g> {
                 let mut next: Marking = marking.difference(&taken).copied().collect();
                 if new.iter().any(|place| !next.insert(*place)) {
                     faults.insert(Fault::Twice { node });
-                } else if seen.len() >= STATES_MAX {
+                } else if seen.len() >= STATES_MAX || self.left.get() == 0 {
                     faults.insert(Fault::TooMany);
                     open.clear();
                     break;
@@ -135,6 +145,7 @@ impl<'g> Net<'g> {
 
     /// The node that moves next, and the tokens that it takes.
     fn next(&self, marking: &Marking) -> Option<(NodeIx, Marking)> {
+        self.look(marking.len());
         let mut best: Option<((bool, usize), NodeIx, Marking)> = None;
         for place in marking {
             let node = self.target(*place);
@@ -161,6 +172,7 @@ impl<'g> Net<'g> {
         if def.op == Op::Parallel {
             return (here.len() == def.incoming.len()).then_some(here);
         }
+        self.look(marking.len().saturating_mul(def.incoming.len()));
         let has: Vec<bool> =
             def.incoming.iter().map(|flow| marking.contains(&Place::Flow(*flow))).collect();
         let waits = marking.iter().map(|place| self.target(*place)).any(|at| {

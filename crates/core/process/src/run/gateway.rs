@@ -7,6 +7,9 @@ use super::machine::{Go, Machine, Mode};
 use super::state::{Kind, ScopeId};
 use crate::graph::{Condition, FlowIx, NodeIx, Op, Wait};
 
+/// How many pairs of token and way an inclusive join looks at for the price of one move.
+const LOOKS_A_MOVE: usize = 1_024;
+
 impl Machine<'_, '_> {
     /// Sends tokens on from a node that is done.
     pub(super) fn leave(&mut self, scope: ScopeId, node: NodeIx) -> Result<(), Stop> {
@@ -99,17 +102,25 @@ impl Machine<'_, '_> {
     /// 2.0.2, 13.4.3).
     pub(super) fn fire_inclusive(&mut self) -> Result<bool, Stop> {
         let graph = self.graph;
-        let mut ready = None;
+        let (mut ready, mut looked) = (None, 0_usize);
         'scopes: for (id, scope) in &self.state.scopes {
             for flow in scope.arrived.keys() {
                 let Some(join) = graph.flow(*flow).map(|flow| flow.target) else { continue };
                 let def = graph.node(join);
-                if def.op == Op::Inclusive && !self.may_still_come(*id, join) {
+                if def.op != Op::Inclusive {
+                    continue;
+                }
+                let tokens = self.state.works.len().saturating_add(scope.arrived.len());
+                looked = looked.saturating_add(tokens.saturating_mul(def.incoming.len()));
+                if !self.may_still_come(*id, join) {
                     ready = Some((*id, join));
                     break 'scopes;
                 }
             }
         }
+        // Looking is dear where there are many tokens and ways.
+        let moves = looked.checked_div(LOOKS_A_MOVE).and_then(|moves| u32::try_from(moves).ok());
+        self.draw_many(moves.unwrap_or(u32::MAX))?;
         let Some((scope, join)) = ready else { return Ok(false) };
         self.draw()?;
         self.take_arrived(scope, &graph.node(join).incoming);

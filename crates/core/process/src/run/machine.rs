@@ -100,7 +100,11 @@ impl<'g, 's> Machine<'g, 's> {
 
     /// Draws one move.
     pub(crate) fn draw(&mut self) -> Result<(), Stop> {
-        let Some(left) = self.left.checked_sub(1) else {
+        self.draw_many(1)
+    }
+
+    pub(super) fn draw_many(&mut self, moves: u32) -> Result<(), Stop> {
+        let Some(left) = self.left.checked_sub(moves) else {
             return Err(Stop::Bound { what: "nodes passed", max: MOVES_MAX.into() });
         };
         self.left = left;
@@ -252,7 +256,7 @@ impl<'g, 's> Machine<'g, 's> {
         at
     }
 
-    /// What a rule gives in a scope.
+    /// What a rule gives in a scope; it sees `extra` names as well.
     pub(super) fn evaluate(
         &mut self,
         scope: ScopeId,
@@ -260,12 +264,20 @@ impl<'g, 's> Machine<'g, 's> {
         extra: &[(&str, u32)],
     ) -> Result<Value, Stop> {
         let scope = self.process_scope(scope);
-        let variables = self.state.scopes.get(&scope).and_then(|scope| scope.variables.as_ref());
-        let mut environment: Environment = variables.map(|v| v.0.clone()).unwrap_or_default();
+        let none = &mut Environment::new();
+        let variables = self.state.scopes.get_mut(&scope).and_then(|at| at.variables.as_mut());
+        // In place: variables may be large, and a step evaluates many rules.
+        let environment = variables.map_or(none, |variables| &mut variables.0);
+        let mut hidden = Vec::new();
         for (name, value) in extra {
-            environment.insert((*name).to_owned(), Value::Int((*value).into()));
+            hidden.push(environment.insert((*name).to_owned(), Value::Int((*value).into())));
         }
-        rule.run(&environment, &mut self.fuel).map_err(|failure| Stop::Rule(failure.to_string()))
+        let given = rule.run(environment, &mut self.fuel);
+        for ((name, _), hidden) in extra.iter().zip(hidden) {
+            environment.remove(*name);
+            environment.extend(hidden.map(|hidden| ((*name).to_owned(), hidden)));
+        }
+        given.map_err(|failure| Stop::Rule(failure.to_string()))
     }
 
     pub(super) fn finish(&mut self, outcome: Outcome) {
