@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::model::{Body, Bounds, Diagram, Node, NodeKind};
 
 const GAP: i64 = 500;
-const ROW: i64 = 300;
+const ROW: i64 = 450;
 const PADDING: i64 = 300;
 
 /// Places a body with its top left corner at `origin`; gives its bottom right corner.
@@ -66,8 +66,8 @@ fn columns_of(body: &Body) -> BTreeMap<&str, usize> {
             Some((node.id.as_str(), attached.as_str()))
         })
         .collect();
-    let mut open: Vec<&str> =
-        body.nodes.iter().filter(|node| !entered(node)).map(|node| node.id.as_str()).collect();
+    let begins = |node: &&Node| !entered(node) && !attached.contains_key(node.id.as_str());
+    let mut open: Vec<&str> = body.nodes.iter().filter(begins).map(|n| n.id.as_str()).collect();
     if open.is_empty() {
         open.extend(body.nodes.first().map(|node| node.id.as_str()));
     }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use chaincity_package::describe::escape;
 
-use crate::model::{Body, Bounds, Definition, Diagram, GatewayKind, Model, Node, NodeKind};
+use crate::model::{Body, Bounds, Definition, Diagram, Flow, GatewayKind, Model, Node, NodeKind};
 
 /// Most characters of a label; the rest is cut.
 const LABEL_MAX: usize = 24;
@@ -82,7 +82,9 @@ fn body(body_of: &Body, diagram: &Diagram, svg: &mut String) {
         }
     }
     for flow in &body_of.flows {
-        edge(&flow.id, &flow.name, (&flow.source, &flow.target), diagram, svg);
+        let source = body_of.nodes.iter().find(|node| node.id == flow.source);
+        let down = source.is_some_and(|node| matches!(node.kind, NodeKind::Boundary { .. }));
+        edge(flow, down, diagram, svg);
     }
     for node in body_of.nodes.iter().filter(|node| !is_outer(node)) {
         if let Some(bounds) = diagram.shapes.get(&node.id) {
@@ -97,12 +99,13 @@ fn put(svg: &mut String, text: std::fmt::Arguments<'_>) {
     svg.push('\n');
 }
 
-fn edge(id: &str, name: &str, ends: (&str, &str), diagram: &Diagram, svg: &mut String) {
+fn edge(flow: &Flow, down: bool, diagram: &Diagram, svg: &mut String) {
+    let name = flow.name.as_str();
     let routed = || {
-        let (from, to) = (diagram.shapes.get(ends.0)?, diagram.shapes.get(ends.1)?);
-        Some(route(*from, *to))
+        let from = diagram.shapes.get(&flow.source)?;
+        Some(route(*from, *diagram.shapes.get(&flow.target)?, down))
     };
-    let points = diagram.edges.get(id).filter(|points| points.len() > 1).cloned();
+    let points = diagram.edges.get(&flow.id).filter(|points| points.len() > 1).cloned();
     let Some(points) = points.or_else(routed) else { return };
     let path: Vec<String> = points.iter().map(|(x, y)| format!("{x},{y}")).collect();
     put(
@@ -120,9 +123,14 @@ fn edge(id: &str, name: &str, ends: (&str, &str), diagram: &Diagram, svg: &mut S
     }
 }
 
-/// A way with right angles; one that leads back goes round below.
-fn route(from: Bounds, to: Bounds) -> Vec<(i64, i64)> {
+/// A way with right angles, from the right edge or `down` from the lower one; one that leads back
+/// goes round below.
+fn route(from: Bounds, to: Bounds, down: bool) -> Vec<(i64, i64)> {
     let (start, end) = ((from.x.saturating_add(from.width), middle(from).1), (to.x, middle(to).1));
+    let foot = (middle(from).0, from.y.saturating_add(from.height));
+    if end.0 > start.0 && down && end.1 > foot.1 {
+        return vec![foot, (foot.0, end.1), end];
+    }
     if end.0 > start.0 {
         let bend = end.0.saturating_sub(200);
         return vec![start, (bend, start.1), (bend, end.1), end];
