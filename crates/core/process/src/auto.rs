@@ -5,7 +5,7 @@
 //! at once where a token waits for them; behind an event-based gateway the first in document
 //! order. Boundary events and event sub-processes do not occur by themselves; what an end or
 //! throw event raises is caught as ever. A node outside the subset lets its token pass and is not
-//! counted. The number of nodes passed is bounded.
+//! counted. The number of moves is bounded.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use chaincity_types::Value;
 use crate::graph::{Graph, NodeIx};
 use crate::run::{Awaits, Effect, Event, Machine, Mode, Outcome, State};
 
-/// Most nodes that a play passes.
+/// Most moves of a play.
 pub const AUTO_MOVES_MAX: u32 = 10_000;
 
 /// What came of playing a process.
@@ -34,7 +34,7 @@ pub struct Played {
     pub waiting: Vec<String>,
     /// Calls of processes that are not in the file, passed as done.
     pub elsewhere: Vec<String>,
-    /// Nodes passed.
+    /// Moves made.
     pub steps: u32,
     /// The bound that stopped it, if one did.
     pub stopped: Option<String>,

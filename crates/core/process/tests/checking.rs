@@ -152,6 +152,20 @@ fn somebody_may_do_each_task() {
 }
 
 #[test]
+fn in_a_drawing_that_names_nobody_at_all_it_is_a_warning() {
+    let text = |a: &str| {
+        let nodes = format!("{START}<userTask id='a' {a}/><userTask id='b'/>{END}");
+        check(&model(&process(&nodes, "s>a;a>b;b>e")))
+    };
+    let drawing = text("");
+    assert_eq!(drawing.len(), 2);
+    assert!(drawing.iter().all(|p| (p.code, p.severity) == ("nobody", Severity::Warning)));
+    let bound = text("chaincity:role='x'");
+    assert_eq!(bound.len(), 1);
+    assert_eq!((bound[0].code, bound[0].severity), ("nobody", Severity::Error));
+}
+
+#[test]
 fn the_role_of_a_lane_holds_for_sub_processes_inside_it() {
     let text = |role: &str| {
         file(&format!(

@@ -396,7 +396,7 @@ fn a_loop_without_a_task_is_stopped() {
     );
     let mut hand = Hand::ready(&text);
     let refused = hand.step(&Event::Start { process: 0 });
-    assert!(matches!(refused, Err(Stop::Bound { what: "nodes passed", .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Stop::Bound { what: "moves", .. })), "{refused:?}");
 }
 
 fn undoing(throw: &str) -> String {

@@ -22,7 +22,7 @@ struct Ran {
     unsupported: Vec<Element>,
     /// End events that were reached, in order.
     ended: Vec<String>,
-    /// Nodes passed.
+    /// Moves made.
     steps: u64,
     /// Whether the bound on steps was hit.
     stopped: bool,

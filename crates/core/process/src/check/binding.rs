@@ -3,28 +3,45 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use crate::model::{Binding, Body, Node, NodeKind, Process, TaskKind};
+use crate::model::{Binding, Body, Model, Node, NodeKind, Process, TaskKind};
 
-pub(super) fn check(process: &Process, findings: &mut Findings<'_>) {
+/// Whether a file says of any task who does it. One that does not is a drawing so far: that nobody
+/// may do its tasks is then a warning.
+pub(super) fn is_bound(model: &Model) -> bool {
+    let mut bound = false;
+    for process in &model.processes {
+        process.body.walk(&mut |body| {
+            let binds = |node: &Node| {
+                let Binding { roles, actions, decision, .. } = &node.binding;
+                !roles.is_empty() || !actions.is_empty() || decision.is_some()
+            };
+            bound |= body.nodes.iter().any(binds);
+            bound |= body.lanes.values().any(|lane| lane.role.is_some());
+        });
+    }
+    bound
+}
+
+pub(super) fn check(process: &Process, bound: bool, findings: &mut Findings<'_>) {
     let mut people = BTreeSet::new();
     process.body.walk(&mut |body| {
         let tasks = body.nodes.iter().filter(|n| matches!(n.kind, NodeKind::Task(_)));
         people.extend(tasks.map(|node| node.id.clone()));
     });
-    check_body(&process.body, None, &people, findings);
+    check_body(&process.body, None, (&people, bound), findings);
 }
 
 fn check_body(
     body: &Body,
     around: Option<&str>,
-    tasks: &BTreeSet<String>,
+    known: (&BTreeSet<String>, bool),
     findings: &mut Findings<'_>,
 ) {
     for node in &body.nodes {
         let lane = body.lanes.get(&node.id).and_then(|lane| lane.role.as_deref()).or(around);
         match &node.kind {
-            NodeKind::SubProcess { body, .. } => check_body(body, lane, tasks, findings),
-            NodeKind::Task(kind) => check_task(node, *kind, lane, tasks, findings),
+            NodeKind::SubProcess { body, .. } => check_body(body, lane, known, findings),
+            NodeKind::Task(kind) => check_task(node, *kind, lane, known, findings),
             NodeKind::Start { .. }
             | NodeKind::End(_)
             | NodeKind::Catch(_)
@@ -41,7 +58,7 @@ fn check_task(
     node: &Node,
     kind: TaskKind,
     lane: Option<&str>,
-    tasks: &BTreeSet<String>,
+    (tasks, bound): (&BTreeSet<String>, bool),
     findings: &mut Findings<'_>,
 ) {
     let Binding { roles, actions, evidence, discloses, not_by, decision, .. } = &node.binding;
@@ -54,16 +71,19 @@ fn check_task(
         TaskKind::Send | TaskKind::Receive => true,
     };
     if !done {
-        findings.add(
-            "nobody",
-            (node.line, &node.id),
-            (format!("任务`{}`无人可办", node.id), format!("nobody may do the task `{}`", node.id)),
-            (
-                "在任务或泳道上写`chaincity:role`；服务任务可写`chaincity:actions`",
-                "give the task or its lane `chaincity:role`; a service task may have \
-                 `chaincity:actions`",
-            ),
+        let cause =
+            (format!("任务`{}`无人可办", node.id), format!("nobody may do the task `{}`", node.id));
+        let mend = (
+            "在任务或泳道上写`chaincity:role`；服务任务可写`chaincity:actions`",
+            "give the task or its lane `chaincity:role`; a service task may have \
+             `chaincity:actions`",
         );
+        let at = (node.line, node.id.as_str());
+        if bound {
+            findings.add("nobody", at, cause, mend);
+        } else {
+            findings.warn("nobody", at, cause, mend);
+        }
     }
     let names = roles.iter().map(|name| (name, "role"));
     let names = names.chain(actions.iter().map(|name| (name, "actions")));

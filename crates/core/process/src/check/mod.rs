@@ -36,9 +36,10 @@ pub fn check_with(model: &Model, decisions: &[Decisions]) -> Vec<Problem> {
             ("请用所支持的元素改画", "draw it with the elements that are supported"),
         );
     }
+    let bound = binding::is_bound(model);
     for process in &model.processes {
         shape::check(process, &mut findings);
-        binding::check(process, &mut findings);
+        binding::check(process, bound, &mut findings);
         deadline::check(process, &mut findings);
     }
     flow::check(&graph, &mut findings);

@@ -105,7 +105,7 @@ impl<'g, 's> Machine<'g, 's> {
 
     pub(super) fn draw_many(&mut self, moves: u32) -> Result<(), Stop> {
         let Some(left) = self.left.checked_sub(moves) else {
-            return Err(Stop::Bound { what: "nodes passed", max: MOVES_MAX.into() });
+            return Err(Stop::Bound { what: "moves", max: MOVES_MAX.into() });
         };
         self.left = left;
         Ok(())

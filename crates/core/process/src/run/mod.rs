@@ -24,7 +24,7 @@ pub use state::{
 
 pub(crate) use machine::{Machine, Mode};
 
-/// Most nodes that one step may pass.
+/// Most moves of one step: a token passes a flow, a scope ends.
 pub const MOVES_MAX: u32 = 10_000;
 /// Most open works of a process instance.
 pub const WORKS_MAX: usize = 4_096;
