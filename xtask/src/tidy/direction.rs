@@ -18,6 +18,7 @@ const CRATES: &[Allowed] = &[
     Allowed { name: "chaincity-types", may_name: &[] },
     Allowed { name: "chaincity-crypto", may_name: &["chaincity-types"] },
     Allowed { name: "chaincity-package", may_name: &["chaincity-types", "chaincity-crypto"] },
+    Allowed { name: "chaincity-process", may_name: &["chaincity-types", "chaincity-package"] },
     Allowed {
         name: "chaincity-ledger",
         may_name: &["chaincity-types", "chaincity-crypto", "chaincity-package"],
@@ -92,13 +93,19 @@ const IN_TESTS: &[(&str, &str)] = &[
     ("chaincity-release", "chaincity-testing"),
 ];
 
-const CORE: &[&str] =
-    &["chaincity-types", "chaincity-crypto", "chaincity-package", "chaincity-ledger"];
+const CORE: &[&str] = &[
+    "chaincity-types",
+    "chaincity-crypto",
+    "chaincity-package",
+    "chaincity-process",
+    "chaincity-ledger",
+];
 
 const CORE_AND_API: &[&str] = &[
     "chaincity-types",
     "chaincity-crypto",
     "chaincity-package",
+    "chaincity-process",
     "chaincity-ledger",
     "chaincity-api",
 ];
@@ -107,6 +114,7 @@ const ALL: &[&str] = &[
     "chaincity-types",
     "chaincity-crypto",
     "chaincity-package",
+    "chaincity-process",
     "chaincity-ledger",
     "chaincity-engine",
     "chaincity-history",

@@ -17,6 +17,7 @@ mod key;
 mod mandate;
 mod node;
 mod package;
+mod process;
 mod proof;
 mod query;
 mod read;
@@ -80,6 +81,8 @@ pub(crate) enum Command {
     Export(export::Arguments),
     /// 检查、测试应用包 · check and test a package
     Package(package::Arguments),
+    /// 流程：BPMN文件的检查、试运行和绘图 · processes: check, play and draw BPMN files
+    Process(process::Arguments),
     /// 试算规则 · try a rule
     Rule(rule::Arguments),
     /// 检查已停止节点的数据 · check a stopped node's data
@@ -118,6 +121,7 @@ impl Command {
             Self::Proof(arguments) => proof::run(&arguments, output),
             Self::Export(arguments) => export::run(&arguments, output),
             Self::Package(arguments) => package::run(&arguments, output),
+            Self::Process(arguments) => process::run(&arguments, output),
             Self::Rule(arguments) => rule::run(&arguments, output),
             Self::Fsck(arguments) => fsck::run(&arguments, output),
             Self::ReadModel(arguments) => read_model::run(&arguments, output),

@@ -226,7 +226,7 @@ fn attempt_check(
     Ok(if bad { Exit::Negative } else { Exit::Ok })
 }
 
-fn show(problems: &[Problem], output: &mut Output) -> io::Result<()> {
+pub(super) fn show(problems: &[Problem], output: &mut Output) -> io::Result<()> {
     for problem in problems {
         let at = problem.location.as_ref();
         let line = ProblemLine {

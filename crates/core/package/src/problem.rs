@@ -42,7 +42,9 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(crate) fn error(
+    /// An error without a location.
+    #[must_use]
+    pub fn error(
         code: &'static str,
         place: impl Into<String>,
         cause: (impl Into<String>, impl Into<String>),
@@ -58,7 +60,9 @@ impl Problem {
         }
     }
 
-    pub(crate) fn warning(mut self) -> Self {
+    /// The same as a warning.
+    #[must_use]
+    pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }

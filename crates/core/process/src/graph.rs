@@ -1,0 +1,288 @@
+//! What a file compiles to: bodies, nodes and flows by number, with no text on the way of a token.
+
+use chaincity_package::rule::{Program, Type};
+use chaincity_types::Value;
+use minicbor::{Decode, Encode};
+
+use crate::decision::TableDef;
+pub use crate::model::TaskKind;
+
+macro_rules! index {
+    ($(#[$doc:meta] $name:ident),+) => {$(
+        #[$doc]
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
+        #[cbor(transparent)]
+        pub struct $name(#[n(0)] pub u32);
+
+        impl $name {
+            pub(crate) fn of(place: usize) -> Self {
+                Self(u32::try_from(place).unwrap_or(u32::MAX))
+            }
+
+            pub(crate) fn place(self) -> usize {
+                usize::try_from(self.0).unwrap_or(usize::MAX)
+            }
+        }
+    )+};
+}
+
+index!(
+    /// The number of a body: of a process or a sub-process.
+    BodyIx,
+    /// The number of a node, in document order.
+    NodeIx,
+    /// The number of a flow, in document order.
+    FlowIx,
+    /// The number of an error's or escalation's code.
+    CodeIx
+);
+
+/// A compiled file.
+#[derive(Clone, Debug, Default)]
+pub struct Graph {
+    pub(crate) processes: Vec<ProcessDef>,
+    pub(crate) bodies: Vec<BodyDef>,
+    pub(crate) nodes: Vec<NodeDef>,
+    pub(crate) flows: Vec<FlowDef>,
+    pub(crate) codes: Vec<String>,
+    pub(crate) labels: Vec<Label>,
+    pub(crate) tables: Vec<TableDef>,
+    pub(crate) no_node: NodeDef,
+    pub(crate) no_body: BodyDef,
+}
+
+/// What people call a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Label {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Its BPMN element.
+    pub element: String,
+    /// Its line.
+    pub line: u64,
+}
+
+/// A process.
+#[derive(Clone, Debug, Default)]
+pub struct ProcessDef {
+    /// Its id.
+    pub id: String,
+    /// What it consists of.
+    pub body: BodyIx,
+    /// Whether it is marked as executable.
+    pub executable: bool,
+    /// Whether another process of the file calls it.
+    pub called: bool,
+    /// Its variables.
+    pub variables: Vec<VariableDef>,
+}
+
+/// A variable: its name, type and first value.
+#[derive(Clone, Debug)]
+pub struct VariableDef {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub ty: Type,
+    /// Its first value.
+    pub value: Value,
+}
+
+/// A body.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BodyDef {
+    /// The process that it belongs to, by place.
+    pub(crate) process: usize,
+    /// The sub-process that it is of.
+    pub(crate) owner: Option<NodeIx>,
+    /// Its nodes.
+    pub(crate) nodes: Vec<NodeIx>,
+    /// Where tokens begin.
+    pub(crate) starts: Vec<NodeIx>,
+    /// Event sub-processes.
+    pub(crate) handlers: Vec<Handler>,
+}
+
+/// An event sub-process.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handler {
+    /// The sub-process.
+    pub(crate) node: NodeIx,
+    /// Its start event.
+    pub(crate) start: NodeIx,
+    /// What it waits for.
+    pub(crate) on: Wait,
+    /// Whether it interrupts.
+    pub(crate) interrupting: bool,
+}
+
+/// A node.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct NodeDef {
+    pub(crate) body: BodyIx,
+    pub(crate) op: Op,
+    pub(crate) incoming: Vec<FlowIx>,
+    pub(crate) outgoing: Vec<FlowIx>,
+    pub(crate) default: Option<FlowIx>,
+    /// Boundary events attached to it.
+    pub(crate) boundaries: Vec<NodeIx>,
+    pub(crate) multi: Option<MultiDef>,
+    /// The decision table that it carries out, by place.
+    pub(crate) table: Option<usize>,
+    /// The activity that undoes it.
+    pub(crate) undo: Option<NodeIx>,
+    /// Of an inclusive join: for each incoming flow, the nodes from which a token may still come.
+    pub(crate) reach: Vec<Vec<NodeIx>>,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Op {
+    Start,
+    End(Say),
+    Catch(Wait),
+    Throw(Say),
+    Boundary {
+        on: Wait,
+        interrupting: bool,
+        host: NodeIx,
+    },
+    Task(TaskKind),
+    Body(BodyIx),
+    /// An event sub-process: no flow enters it.
+    Handler(BodyIx),
+    Call(Option<BodyIx>),
+    Exclusive,
+    Parallel,
+    Inclusive,
+    EventBased,
+    /// Outside the subset: a token passes through, and nothing counts as done.
+    #[default]
+    Pass,
+}
+
+/// What an event waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    Message,
+    Timer { repeats: bool },
+    Error(Option<CodeIx>),
+    Escalation(Option<CodeIx>),
+    Compensation,
+    Link,
+    Never,
+}
+
+/// What an event says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Say {
+    Nothing,
+    Message,
+    Error(Option<CodeIx>),
+    Escalation(Option<CodeIx>),
+    Compensation(Option<NodeIx>),
+    Terminate,
+    Link(Option<NodeIx>),
+    Unsupported,
+}
+
+/// Several instances.
+#[derive(Clone, Debug)]
+pub(crate) struct MultiDef {
+    pub(crate) sequential: bool,
+    /// How many, when it is known without data.
+    pub(crate) fixed: Option<u32>,
+    pub(crate) count: Option<Program>,
+    pub(crate) until: Option<Program>,
+}
+
+/// A flow.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FlowDef {
+    pub(crate) id: String,
+    pub(crate) source: NodeIx,
+    pub(crate) target: NodeIx,
+    pub(crate) condition: Condition,
+}
+
+/// When a flow is taken.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Condition {
+    /// Always.
+    #[default]
+    None,
+    /// When the rule holds.
+    Rule(Box<Program>),
+    /// It was not understood.
+    Opaque,
+}
+
+impl Graph {
+    /// Its processes.
+    #[must_use]
+    pub fn processes(&self) -> &[ProcessDef] {
+        &self.processes
+    }
+
+    /// What people call a node; nothing for a number that is none.
+    #[must_use]
+    pub fn label(&self, node: NodeIx) -> Option<&Label> {
+        self.labels.get(node.place())
+    }
+
+    /// The id of a node.
+    #[must_use]
+    pub fn id(&self, node: NodeIx) -> &str {
+        self.label(node).map_or("", |label| &label.id)
+    }
+
+    /// The node with this id.
+    #[must_use]
+    pub fn find(&self, id: &str) -> Option<NodeIx> {
+        self.labels.iter().position(|label| label.id == id).map(NodeIx::of)
+    }
+
+    /// An error's or escalation's code.
+    #[must_use]
+    pub fn code(&self, code: CodeIx) -> &str {
+        self.codes.get(code.place()).map_or("", String::as_str)
+    }
+
+    /// The number of a code that the file declares.
+    #[must_use]
+    pub fn find_code(&self, code: &str) -> Option<CodeIx> {
+        self.codes.iter().position(|known| known == code).map(CodeIx::of)
+    }
+
+    pub(crate) fn node(&self, node: NodeIx) -> &NodeDef {
+        self.nodes.get(node.place()).unwrap_or(&self.no_node)
+    }
+
+    pub(crate) fn body(&self, body: BodyIx) -> &BodyDef {
+        self.bodies.get(body.place()).unwrap_or(&self.no_body)
+    }
+
+    pub(crate) fn flow(&self, flow: FlowIx) -> Option<&FlowDef> {
+        self.flows.get(flow.place())
+    }
+
+    /// Whether the node is a call of a process that is not in the file.
+    #[must_use]
+    pub fn is_elsewhere(&self, node: NodeIx) -> bool {
+        self.node(node).op == Op::Call(None)
+    }
+
+    /// Nodes that a token may come to from this one, inside its body, interruptions included.
+    pub(crate) fn successors(&self, ix: NodeIx) -> Vec<NodeIx> {
+        let node = self.node(ix);
+        let flows = node.outgoing.iter().filter_map(|flow| self.flow(*flow));
+        let mut next: Vec<NodeIx> = flows.map(|flow| flow.target).collect();
+        next.extend(&node.boundaries);
+        if let Op::Throw(Say::Link(Some(to))) = node.op {
+            next.push(to);
+        }
+        next
+    }
+}

@@ -1,0 +1,159 @@
+//! The token machine: from a state and an event to the next state and its effects.
+//!
+//! Between two steps every token waits: at a task, for an event, or at a join. A step moves tokens
+//! until all wait again, first in, first out; inclusive joins are decided when nothing else moves,
+//! in order of scopes and flows. The same state and event give the same bytes everywhere. Every
+//! step is bounded; one that exceeds a bound is refused and changes nothing.
+
+mod activity;
+mod decide;
+mod event;
+mod gateway;
+mod machine;
+mod scope;
+mod state;
+
+use std::collections::BTreeMap;
+
+use chaincity_types::Value;
+
+use crate::graph::{CodeIx, Graph, NodeIx};
+pub use state::{
+    Awaits, Done, Kind, Open, Outcome, Scope, ScopeId, State, Variables, Work, WorkId,
+};
+
+pub(crate) use machine::{Machine, Mode};
+
+/// Most moves of one step: a token passes a flow, a scope ends.
+pub const MOVES_MAX: u32 = 10_000;
+/// Most open works of a process instance.
+pub const WORKS_MAX: usize = 4_096;
+/// Most open scopes of a process instance.
+pub const SCOPES_MAX: usize = 256;
+/// Most instances of one activity.
+pub const INSTANCES_MAX: u32 = 256;
+/// Most completed activities that a scope remembers for compensation.
+pub const DONE_MAX: usize = 1_024;
+
+/// What happens to a process instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It begins: the process by its place in the file.
+    Start {
+        /// Which process.
+        process: usize,
+    },
+    /// A task is completed.
+    Complete {
+        /// The open work.
+        work: WorkId,
+        /// What it sets.
+        set: BTreeMap<String, Value>,
+    },
+    /// A message comes, or a time.
+    Occur {
+        /// The open work.
+        work: WorkId,
+        /// What it sets.
+        set: BTreeMap<String, Value>,
+    },
+    /// A task ends by an error.
+    Fail {
+        /// The open work.
+        work: WorkId,
+        /// The error's code.
+        code: CodeIx,
+    },
+    /// A task escalates and stays open.
+    Escalate {
+        /// The open work.
+        work: WorkId,
+        /// The escalation's code.
+        code: CodeIx,
+    },
+    /// It is withdrawn: everything is cancelled.
+    Cancel,
+}
+
+/// What a step did, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A task opened, or an event is awaited.
+    Opened {
+        /// The work.
+        work: WorkId,
+        /// Its node.
+        node: NodeIx,
+    },
+    /// An open work is no longer awaited.
+    Cancelled {
+        /// The work.
+        work: WorkId,
+        /// Its node.
+        node: NodeIx,
+    },
+    /// A node was completed.
+    Completed {
+        /// The node.
+        node: NodeIx,
+    },
+    /// A message is to be sent.
+    Sent {
+        /// The node.
+        node: NodeIx,
+    },
+    /// A way ended in an end event.
+    Ended {
+        /// The node.
+        node: NodeIx,
+    },
+    /// The process instance ended.
+    Finished(Outcome),
+}
+
+/// Why a step is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Stop {
+    /// The instance has begun, or has not, or has ended.
+    #[error("the process is not in a state for this")]
+    NotNow,
+    /// There is no such process.
+    #[error("no such process")]
+    NoProcess,
+    /// There is no such open work, or it is of another kind.
+    #[error("no such open work")]
+    NoWork,
+    /// A variable is not declared, or a value does not fit it.
+    #[error("variable `{0}` is not declared so")]
+    Variable(String),
+    /// No flow's condition holds and there is no default flow.
+    #[error("no way leads on")]
+    NoWay(NodeIx),
+    /// No rule of a decision table matches.
+    #[error("no rule of the decision matches")]
+    NoRule(NodeIx),
+    /// A rule gave no value.
+    #[error("a rule gave no value: {0}")]
+    Rule(String),
+    /// A bound is exceeded.
+    #[error("more than {max} {what}")]
+    Bound {
+        /// What.
+        what: &'static str,
+        /// How many are allowed.
+        max: u64,
+    },
+}
+
+/// Carries out one event.
+///
+/// # Errors
+/// See [`Stop`]; then `state` is as before.
+pub fn step(graph: &Graph, state: &mut State, event: &Event) -> Result<Vec<Effect>, Stop> {
+    let mut next = state.clone();
+    let mut machine = Machine::new(graph, &mut next, Mode::Data, MOVES_MAX);
+    machine.carry_out(event)?;
+    let effects = machine.effects;
+    *state = next;
+    Ok(effects)
+}
