@@ -56,7 +56,8 @@ pub(crate) fn follow(
 fn follow_loop(api: &dyn NodeApi, model: &ReadModel) {
     loop {
         let begun = Instant::now();
-        match model.catch_up(&api.packages(), FOLLOW_BLOCKS) {
+        let recent = |height| api.written(height);
+        match model.catch_up_with(&api.packages(), FOLLOW_BLOCKS, &recent) {
             Ok(progress) if progress.done => {
                 if progress.applied > 0 {
                     std::thread::sleep(rest(begun.elapsed()));

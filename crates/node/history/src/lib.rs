@@ -29,4 +29,4 @@ pub use fsck::{Finding, FsckOptions, Report, VerifyCertificate, fsck};
 pub use journal::check_block;
 pub use memory::MemoryStore;
 pub use missing::{Missing, missing};
-pub use store::{FetchedBody, HistoryStore, StoredBlock};
+pub use store::{FetchedBody, HistoryStore, StoredBlock, Written};

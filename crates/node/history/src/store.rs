@@ -1,6 +1,8 @@
 //! The store's interface, so that tests and the simulator can keep history in memory.
 
-use chaincity_types::wire::{Block, Receipt, Write};
+use std::sync::Arc;
+
+use chaincity_types::wire::{Block, Receipt, Version, Write};
 use chaincity_types::{Digest, Height};
 use minicbor::{Decode, Encode};
 
@@ -23,6 +25,19 @@ pub struct StoredBlock {
     /// Versions written, in order.
     #[n(3)]
     pub writes: Vec<Write>,
+}
+
+/// What a final block wrote, as a node that executed it still has it in memory: the same as its
+/// [`StoredBlock`] and the bodies give, without reading and decoding them again.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// Digest of the block.
+    pub block: Digest,
+    /// Digest of its parent.
+    pub parent: Digest,
+    /// Versions of records with the digests of their bodies, in the order of writing. Index
+    /// entries, intents and the like are not among them.
+    pub versions: Vec<(Digest, Arc<Version>)>,
 }
 
 /// Append-only history, addressed by height and digest. All methods are safe to call from many

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chaincity_history::{HistoryStore, StoredBlock};
+use chaincity_history::{HistoryStore, StoredBlock, Written};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
     Committee, FinalityProof, Genesis, Head, LogicalKey, Receipt, ReceiptProof, RecordProof,
@@ -147,6 +147,11 @@ pub trait NodeApi: Send + Sync + 'static {
     /// # Errors
     /// See [`NodeError`].
     fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError>;
+
+    /// What a final block wrote, if it was executed here lately; for whoever follows.
+    fn written(&self, _height: Height) -> Option<Arc<Written>> {
+        None
+    }
 
     /// A version body, fetched from peers when this node lacks it.
     fn body(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>>;

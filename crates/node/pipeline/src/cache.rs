@@ -1,12 +1,12 @@
 //! A cache by digest, bounded in number and in bytes: what came first goes first.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
 use chaincity_types::Digest;
 
 #[derive(Debug)]
 pub(crate) struct Cache<T> {
-    held: BTreeMap<Digest, T>,
+    held: HashMap<Digest, T>,
     /// Oldest first, with the size of each.
     order: VecDeque<(Digest, usize)>,
     bytes: usize,
@@ -15,8 +15,8 @@ pub(crate) struct Cache<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    pub(crate) const fn new(count_max: usize, bytes_max: usize) -> Self {
-        Self { held: BTreeMap::new(), order: VecDeque::new(), bytes: 0, count_max, bytes_max }
+    pub(crate) fn new(count_max: usize, bytes_max: usize) -> Self {
+        Self { held: HashMap::new(), order: VecDeque::new(), bytes: 0, count_max, bytes_max }
     }
 
     pub(crate) fn get(&self, digest: &Digest) -> Option<T> {
@@ -42,7 +42,9 @@ mod tests {
     use super::*;
 
     fn held(cache: &Cache<u8>) -> Vec<u8> {
-        cache.held.values().copied().collect()
+        let mut held: Vec<u8> = cache.held.values().copied().collect();
+        held.sort_unstable();
+        held
     }
 
     #[test]

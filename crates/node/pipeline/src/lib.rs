@@ -15,6 +15,7 @@ mod cache;
 mod execute;
 mod gossip;
 mod governed;
+mod handed;
 mod machine;
 mod node;
 mod orderer;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
-use chaincity_history::{HistoryError, HistoryStore, StoredBlock};
+use chaincity_history::{HistoryError, HistoryStore, StoredBlock, Written};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
     FinalityProof, Genesis, Head, Header, LogicalKey, Receipt, ReceiptProof, RecordProof,
@@ -251,6 +251,10 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
 
     fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError> {
         self.store().block(height).map_err(fault)
+    }
+
+    fn written(&self, height: Height) -> Option<Arc<Written>> {
+        self.pipeline.inner.handed.get(height)
     }
 
     fn body(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>> {

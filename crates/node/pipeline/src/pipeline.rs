@@ -20,6 +20,7 @@ use crate::api::NodeError;
 use crate::chain;
 use crate::execute::PackageCache;
 use crate::governed;
+use crate::handed::Handed;
 use crate::orderer::Orderer;
 use crate::pace::Pace;
 use crate::pool::Pool;
@@ -119,6 +120,7 @@ pub(crate) struct Inner {
     pub(crate) bodies: Bodies,
     pub(crate) package_cache: PackageCache,
     pub(crate) standing: Standing,
+    pub(crate) handed: Handed,
     pub(crate) tip: watch::Sender<Option<Tip>>,
     /// Rings when the pool got work.
     pub(crate) arrived: Notify,
@@ -174,6 +176,7 @@ impl Pipeline {
             bodies,
             package_cache,
             standing: Standing::default(),
+            handed: Handed::default(),
             tip: watch::channel(None).0,
             arrived: Notify::new(),
             outgoing: Notify::new(),
@@ -520,6 +523,7 @@ impl Pipeline {
             let pending = shared.pending.get(&ExecutionKey::of(header)).cloned();
             inner.standing.on_final(pending.as_ref().map(|p| p.executed.versions.as_slice()));
             if let Some(pending) = pending {
+                inner.handed.add(header, digest, &pending.executed.versions);
                 let ids: Vec<_> = pending.transactions.iter().map(|signed| signed.id).collect();
                 for signed in &pending.transactions {
                     shared.window.add(signed.id, signed.transaction.expiry);

@@ -8,7 +8,7 @@
 //! Adding, removing and finding cost the logarithm of the pool's size; a draw costs what it gives
 //! and what it has to pass over.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -91,7 +91,9 @@ struct Lane {
 #[derive(Debug, Default)]
 pub(crate) struct Pool {
     /// Transactions are numbered as they come, from 1.
-    numbers: BTreeMap<Digest, u64>,
+    numbers: HashMap<Digest, u64>,
+    /// The same by what was submitted: who has the bytes of a transaction need not decode them.
+    by_bytes: HashMap<Bytes, u64>,
     by_number: BTreeMap<u64, Arc<Pooled>>,
     by_expiry: BTreeSet<(Timestamp, u64)>,
     lanes: BTreeMap<(u8, String), Lane>,
@@ -109,8 +111,18 @@ impl Pool {
         self.numbers.len()
     }
 
+    /// Bytes of all that waits.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.held.bytes
+    }
+
     pub(crate) fn get(&self, id: &Digest) -> Option<&Arc<Pooled>> {
         self.by_number.get(self.numbers.get(id)?)
+    }
+
+    /// The transaction of which these are the bytes.
+    pub(crate) fn get_by_bytes(&self, bytes: &[u8]) -> Option<&Arc<Pooled>> {
+        self.by_number.get(self.by_bytes.get(bytes)?)
     }
 
     /// Adds a transaction.
@@ -132,6 +144,7 @@ impl Pool {
         let number = self.last;
         let pooled = Arc::new(pooled);
         self.numbers.insert(id, number);
+        self.by_bytes.insert(pooled.bytes.clone(), number);
         self.by_expiry.insert((pooled.expiry(), number));
         let lane = self.lanes.entry((pooled.class, pooled.member.clone())).or_default();
         lane.waiting.insert(number, Arc::clone(&pooled));
@@ -206,6 +219,7 @@ impl Pool {
         let Some(pooled) = self.by_number.remove(&number) else { return };
         let size = pooled.bytes.len();
         self.numbers.remove(&pooled.signed.id);
+        self.by_bytes.remove(&pooled.bytes);
         self.by_expiry.remove(&(pooled.expiry(), number));
         self.held = self.held.minus(size);
         if let Some(held) = self.held_by.get_mut(&pooled.member) {

@@ -6,14 +6,14 @@
 //! snapshot lacks them at first; it gets them by backfilling, and signs nothing in an epoch that begins
 //! before it has them ([`Machine::can_judge`](chaincity_engine::Machine::can_judge)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 
 use chaincity_types::wire::EXPIRY_AHEAD_MAX_MS;
 use chaincity_types::{Digest, Timestamp};
 
 #[derive(Debug, Default)]
 pub(crate) struct Window {
-    ids: BTreeSet<Digest>,
+    ids: HashSet<Digest>,
     by_expiry: BTreeMap<Timestamp, Vec<Digest>>,
     /// The time of the oldest block whose transactions it has taken in; `None`: all since genesis.
     since: Option<Timestamp>,

@@ -2,35 +2,34 @@
 //!
 //! INVARIANT: the tables depend on which versions were applied, not on their order, so the model
 //! can follow upwards and fill in older blocks downwards, and a rebuilt file equals a followed
-//! one. A version row's `ended` is the next version's `began`; its `gap` is 1 while the version
-//! before is not here; a current row is the highest version applied.
+//! one. A version row's `gap` is 1 while the version before is not here; a current row is the
+//! highest version applied.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_types::wire::{Correction, LogicalKey, Status, Version};
+use chaincity_types::wire::{LogicalKey, Status, Version};
 use chaincity_types::{Digest, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, params};
+use rusqlite::{CachedStatement, Connection, Statement, params};
 
 use crate::QueryError;
 use crate::column;
 use crate::model::{read_record, read_version};
 use crate::schema::{Column, Table, Tables};
 
-const INSERT: &str = "INSERT OR IGNORE INTO version VALUES \
-                      (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18)";
-const END: &str = "UPDATE version SET ended = ?5 \
-                   WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
-const BEGAN: &str = "SELECT began FROM version \
-                     WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
+const INSERT: &str = "INSERT OR IGNORE INTO version VALUES (?1,?2,?3,?4,?5,?6,?7,?8)";
+const HELD: &str = "SELECT 1 FROM version \
+                    WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
 const JOIN: &str = "UPDATE version SET gap = 0 \
                     WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
 
 /// In which order versions come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Order {
+    /// From the block after all others of the ledger: the version before it is held.
+    Next,
     /// From a block above all that were followed: newer than any version held of its record.
     Upwards,
     /// In any.
@@ -43,7 +42,6 @@ pub(crate) struct Apply<'a> {
     pub(crate) history: &'a dyn HistoryStore,
     tables: &'a Tables,
     insert: CachedStatement<'a>,
-    end: CachedStatement<'a>,
     current: BTreeMap<(String, String), Current<'a>>,
 }
 
@@ -57,17 +55,6 @@ pub(crate) const fn status_number(status: Status) -> i64 {
 /// SQLite has no unsigned 64-bit numbers; no height, version or time comes near the limit.
 pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// What a version corrects, as JSON text.
-fn correction(corrects: &Correction) -> String {
-    serde_json::json!({
-        "version": corrects.version,
-        "body": corrects.body.to_string(),
-        "reason": corrects.reason,
-        "basis": corrects.basis,
-    })
-    .to_string()
 }
 
 /// A current table and what writes to it.
@@ -111,8 +98,6 @@ fn bind(
         ValueRef::Text(key.as_bytes()),
         ValueRef::Integer(signed(version.version)),
         ValueRef::Integer(status_number(version.status)),
-        ValueRef::Integer(signed(version.by.time.0)),
-        ValueRef::Blob(version.by.transaction.as_bytes()),
         ValueRef::Blob(body.as_bytes()),
     ];
     let fields = columns.iter().map(|column| {
@@ -137,7 +122,6 @@ impl<'a> Apply<'a> {
             history,
             tables,
             insert: connection.prepare_cached(INSERT)?,
-            end: connection.prepare_cached(END)?,
             current: BTreeMap::new(),
         })
     }
@@ -187,39 +171,24 @@ impl<'a> Apply<'a> {
         order: Order,
     ) -> Result<(), QueryError> {
         let number = signed(version.version);
-        let by = &version.by;
-        let began = signed(by.time.0);
-        let next = params![package, register, key, number.saturating_add(1)];
-        let ended = match order {
-            Order::Upwards => None,
-            Order::Any => {
-                let mut statement = self.connection.prepare_cached(BEGAN)?;
-                statement.query_row(next, |row| row.get::<_, i64>(0)).optional()?
-            }
-        };
-        if ended.is_some() {
+        if order == Order::Any {
+            let next = params![package, register, key, number.saturating_add(1)];
             self.connection.prepare_cached(JOIN)?.execute(next)?;
         }
-        let before = params![package, register, key, number.saturating_sub(1), began];
-        let gap = number > 1 && self.end.execute(before)? == 0;
+        let gap = if order == Order::Next || number == 1 {
+            false
+        } else {
+            let before = params![package, register, key, number.saturating_sub(1)];
+            !self.connection.prepare_cached(HELD)?.exists(before)?
+        };
         self.insert.execute(params![
             package,
             register,
             key,
             number,
-            began,
-            ended,
-            status_number(version.status),
-            version.schema,
-            signed(by.height.0),
-            by.transaction.as_bytes().as_slice(),
-            by.call,
-            by.operator,
-            by.member,
-            by.package,
-            by.action,
+            signed(version.by.time.0),
+            signed(version.by.height.0),
             body.as_bytes().as_slice(),
-            version.corrects.as_ref().map(correction),
             i64::from(gap),
         ])?;
         Ok(())

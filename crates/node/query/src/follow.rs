@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 
 use chaincity_crypto::hash;
-use chaincity_history::{HistoryStore, StoredBlock};
+use chaincity_history::{HistoryStore, Written};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
@@ -18,6 +18,8 @@ use crate::{QueryError, schema};
 
 /// Bodies read from the history at once.
 const PAGE: usize = 256;
+/// The first block of a ledger.
+const FIRST: Height = Height(1);
 /// Blocks in one transaction when rebuilding.
 const REBUILD_BLOCKS: u64 = 500;
 
@@ -33,6 +35,9 @@ pub struct Progress {
     /// Whether nothing was left to do.
     pub done: bool,
 }
+
+/// What a final block wrote, if the node still has it in memory.
+pub type Recent<'a> = &'a dyn Fn(Height) -> Option<Arc<Written>>;
 
 /// Which blocks the model may follow.
 #[derive(Clone, Copy)]
@@ -57,10 +62,23 @@ impl ReadModel {
         packages: &[Arc<Package>],
         max_blocks: u64,
     ) -> Result<Progress, QueryError> {
+        self.catch_up_with(packages, max_blocks, &|_| None)
+    }
+
+    /// The same as [`Self::catch_up`]; a block that `recent` has is not read from the history.
+    ///
+    /// # Errors
+    /// See [`Self::catch_up`].
+    pub fn catch_up_with(
+        &self,
+        packages: &[Arc<Package>],
+        max_blocks: u64,
+        recent: Recent<'_>,
+    ) -> Result<Progress, QueryError> {
         let (Some(from), Some(to)) = (self.history.complete_from(), self.history.tip()) else {
             return Ok(Progress { done: true, ..Progress::default() });
         };
-        self.step(packages, Range { from, to }, max_blocks)
+        self.step(packages, Range { from, to }, max_blocks, recent)
     }
 
     /// Follows exactly the blocks that another file has followed.
@@ -70,7 +88,7 @@ impl ReadModel {
         packages: &[Arc<Package>],
     ) -> Result<(), QueryError> {
         let range = Range { from: at.low, to: at.height };
-        while !self.step(packages, range, REBUILD_BLOCKS)?.done {}
+        while !self.step(packages, range, REBUILD_BLOCKS, &|_| None)?.done {}
         Ok(())
     }
 
@@ -79,6 +97,7 @@ impl ReadModel {
         packages: &[Arc<Package>],
         range: Range,
         max_blocks: u64,
+        recent: Recent<'_>,
     ) -> Result<Progress, QueryError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.fit(&mut writer, packages)?;
@@ -99,7 +118,7 @@ impl ReadModel {
         while applied < max_blocks
             && let Some(next) = next_block(at, range)
         {
-            at = Some(one_block(&mut apply, at, next)?);
+            at = Some(one_block(&mut apply, at, next, recent(next))?);
             applied = applied.saturating_add(1);
         }
         drop(apply);
@@ -156,12 +175,31 @@ fn one_block(
     apply: &mut Apply<'_>,
     at: Option<Followed>,
     next: Height,
+    recent: Option<Arc<Written>>,
 ) -> Result<Followed, QueryError> {
-    let block = apply.history.block(next)?.ok_or(QueryError::Incomplete { before: next.0 })?;
-    let digest = hash::header_digest(&block.block.header);
-    check_chain(at, &block)?;
-    let above = at.is_none_or(|at| next > at.height);
-    apply.block(&block, if above { Order::Upwards } else { Order::Any })?;
+    let order = match at {
+        None if next <= FIRST => Order::Next,
+        Some(at) if at.low <= FIRST => Order::Next,
+        None => Order::Upwards,
+        Some(at) if next > at.height => Order::Upwards,
+        Some(_) => Order::Any,
+    };
+    let digest = match recent {
+        Some(written) => {
+            check_chain(at, next, &written.parent)?;
+            for (body, version) in &written.versions {
+                apply.version(version, body, order)?;
+            }
+            written.block
+        }
+        None => {
+            let block = apply.history.block(next)?;
+            let block = block.ok_or(QueryError::Incomplete { before: next.0 })?;
+            check_chain(at, next, &block.block.header.parent)?;
+            apply.block(&block, order)?;
+            hash::header_digest(&block.block.header)
+        }
+    };
     Ok(match at {
         None => Followed { low: next, height: next, block: digest },
         Some(at) if next > at.height => Followed { height: next, block: digest, ..at },
@@ -169,10 +207,9 @@ fn one_block(
     })
 }
 
-fn check_chain(at: Option<Followed>, block: &StoredBlock) -> Result<(), QueryError> {
-    let header = &block.block.header;
+fn check_chain(at: Option<Followed>, height: Height, parent: &Digest) -> Result<(), QueryError> {
     match at {
-        Some(at) if at.height.next() == header.height && at.block != header.parent => {
+        Some(at) if at.height.next() == height && at.block != *parent => {
             Err(QueryError::damaged(format!("it followed another block {}", at.height)))
         }
         _ => Ok(()),

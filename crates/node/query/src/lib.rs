@@ -22,7 +22,7 @@ mod select;
 mod versions;
 
 pub use error::QueryError;
-pub use follow::{Progress, rebuild};
+pub use follow::{Progress, Recent, rebuild};
 pub use model::ReadModel;
 pub use select::{Direction, Filter, LIMIT_MAX, Op, Page, Select, StatusFilter};
 pub use versions::{Listed, Versions};

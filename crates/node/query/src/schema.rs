@@ -13,7 +13,7 @@ use crate::QueryError;
 use crate::column::{self, Affinity};
 
 /// Number of this layout; a file with another one is rebuilt.
-pub(crate) const LAYOUT: i64 = 2;
+pub(crate) const LAYOUT: i64 = 3;
 /// `CHRM` in ASCII, so that the file can be told from other SQLite files.
 pub(crate) const APPLICATION: i64 = 0x4348_524d;
 
@@ -27,10 +27,7 @@ CREATE TABLE layout (
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE version (
   package TEXT NOT NULL, register TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
-  began INTEGER NOT NULL, ended INTEGER, status INTEGER NOT NULL, schema INTEGER NOT NULL,
-  height INTEGER NOT NULL, tx BLOB NOT NULL, call INTEGER NOT NULL, operator BLOB NOT NULL,
-  member TEXT NOT NULL, by_package TEXT NOT NULL, action TEXT NOT NULL, body BLOB NOT NULL,
-  corrects TEXT, gap INTEGER NOT NULL,
+  began INTEGER NOT NULL, height INTEGER NOT NULL, body BLOB NOT NULL, gap INTEGER NOT NULL,
   PRIMARY KEY (package, register, key, version)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
@@ -38,11 +35,10 @@ CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
 
 /// Columns of a current table that are not fields.
 const OWN: &str = "_key TEXT NOT NULL PRIMARY KEY, _version INTEGER NOT NULL, \
-                   _status INTEGER NOT NULL, _began INTEGER NOT NULL, _tx BLOB NOT NULL, \
-                   _body BLOB NOT NULL";
+                   _status INTEGER NOT NULL, _body BLOB NOT NULL";
 
 /// Their names.
-const OWN_NAMES: [&str; 6] = ["_key", "_version", "_status", "_began", "_tx", "_body"];
+const OWN_NAMES: [&str; 4] = ["_key", "_version", "_status", "_body"];
 
 /// A column of a current table.
 #[derive(Clone, Debug)]

@@ -248,10 +248,8 @@ impl ReadModel {
             return Err(incomplete(gap));
         }
         let sql = format!(
-            "SELECT {COLUMNS} FROM version AS v WHERE package = ?1 AND register = ?2 \
-             AND key > ?3 AND began <= ?4 AND (ended > ?4 OR (ended IS NULL AND NOT EXISTS \
-             (SELECT 1 FROM version AS n WHERE n.package = v.package AND n.register = v.register \
-             AND n.key = v.key AND n.version > v.version AND n.began <= ?4))) \
+            "SELECT key, max(version), height, body, gap FROM version WHERE package = ?1 \
+             AND register = ?2 AND key > ?3 AND began <= ?4 GROUP BY key \
              ORDER BY key LIMIT {EXAMINED_MAX}"
         );
         let mut statement = transaction.prepare_cached(&sql)?;

@@ -14,16 +14,18 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use chaincity_history::{HistoryStore, MemoryStore};
+use chaincity_crypto::hash;
+use chaincity_history::{HistoryStore, MemoryStore, Written};
 use chaincity_package::model::Package;
 use chaincity_query::{
     Direction, Filter, Op, QueryError, ReadModel, Select, StatusFilter, rebuild,
 };
 use chaincity_types::wire::{LogicalKey, Status, Version};
-use chaincity_types::{Height, Timestamp, Value};
+use chaincity_types::{Digest, Height, Timestamp, Value};
 use common::{Ledger, PACKAGE, REGISTER, flat, key, package};
 
 fn packages() -> Vec<Arc<Package>> {
@@ -88,7 +90,7 @@ fn pages(model: &ReadModel, mut select: Select, limit: usize) -> Vec<String> {
 
 /// The newest version of each flat, straight from the blocks.
 fn expected(ledger: &Ledger) -> Vec<Version> {
-    let mut newest = std::collections::BTreeMap::new();
+    let mut newest = BTreeMap::new();
     for (_, bodies) in &ledger.blocks {
         for (_, body) in bodies {
             let version: Version = chaincity_types::cbor::decode(body, 1 << 16).unwrap();
@@ -364,7 +366,7 @@ fn applying_again_changes_nothing_and_rebuilding_gives_the_same() {
 /// bodies of then.
 fn joined(ledger: &Ledger, height: usize) -> Arc<MemoryStore> {
     let store = Arc::new(MemoryStore::new());
-    let mut heads = std::collections::BTreeMap::new();
+    let mut heads = BTreeMap::new();
     for (block, bodies) in &ledger.blocks[..height] {
         for (write, body) in block.writes.iter().zip(bodies) {
             heads.insert(write.key, body.clone());
@@ -473,6 +475,42 @@ fn a_damaged_file_is_refused_or_never_answers_wrongly() {
         found += usize::from(checked.is_err());
     }
     assert!(refused > 0 && served > 0 && found > 0, "{refused} {served} {found}");
+}
+
+#[test]
+fn what_a_node_hands_over_gives_the_tables_that_the_history_gives() {
+    let ledger = Ledger::flats();
+    let (_dir, model) = followed(&ledger);
+    let written: BTreeMap<Height, Arc<Written>> = ledger
+        .blocks
+        .iter()
+        .map(|(stored, bodies)| {
+            let header = &stored.block.header;
+            let versions = bodies.iter().map(|(digest, body)| {
+                let version: Version = chaincity_types::cbor::decode(body, 1 << 16).unwrap();
+                (*digest, Arc::new(version))
+            });
+            let records = versions.filter(|(_, v)| matches!(v.key, LogicalKey::Record { .. }));
+            let (block, parent) = (hash::header_digest(header), header.parent);
+            (header.height, Arc::new(Written { block, parent, versions: records.collect() }))
+        })
+        .collect();
+    let dir = tempfile::tempdir().unwrap();
+    let handed = open(&dir.path().join("read.sqlite"), &ledger);
+    // Every third block is read from the history: a node hands over what it has.
+    let recent = |height: Height| written.get(&height).filter(|_| !height.0.is_multiple_of(3)).cloned();
+    while !handed.catch_up_with(&packages(), 7, &recent).unwrap().done {}
+    assert_eq!(handed.content().unwrap(), model.content().unwrap());
+    handed.check(&packages()).unwrap();
+
+    let other = |_: Height| {
+        let parent = hash::plain(b"another block");
+        Some(Arc::new(Written { block: Digest::ZERO, parent, versions: vec![] }))
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let model = open(&dir.path().join("read.sqlite"), &ledger);
+    let refused = model.catch_up_with(&packages(), 7, &other).unwrap_err();
+    assert_eq!(refused.code(), "read-model-damaged", "{refused}");
 }
 
 #[test]

@@ -1,0 +1,145 @@
+//! What the newest final blocks wrote, for the read model: it follows a moment behind and need not
+//! read back and decode what was just made.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chaincity_history::Written;
+use chaincity_ledger::WrittenVersion;
+use chaincity_types::wire::{Header, LogicalKey};
+use chaincity_types::{Digest, Height};
+
+/// Most blocks and versions kept; the newest block is kept whatever its size. Who is further
+/// behind reads the history.
+const BLOCKS_MAX: usize = 256;
+const VERSIONS_MAX: usize = 16_384;
+
+/// The blocks, oldest first.
+#[derive(Debug, Default)]
+pub(crate) struct Handed(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    blocks: VecDeque<(Height, Arc<Written>)>,
+    versions: usize,
+}
+
+impl Handed {
+    /// Keeps what a final block wrote.
+    pub(crate) fn add(&self, header: &Header, block: Digest, versions: &[WrittenVersion]) {
+        let records = versions.iter().map(|written| &written.record);
+        let records = records.filter(|r| matches!(r.version.key, LogicalKey::Record { .. }));
+        let versions: Vec<_> = records.map(|r| (r.head.body, Arc::clone(&r.version))).collect();
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.versions = kept.versions.saturating_add(versions.len());
+        let written = Written { block, parent: header.parent, versions };
+        kept.blocks.push_back((header.height, Arc::new(written)));
+        while kept.blocks.len() > BLOCKS_MAX
+            || (kept.versions > VERSIONS_MAX && kept.blocks.len() > 1)
+        {
+            let oldest = kept.blocks.pop_front();
+            let gone = oldest.map_or(0, |(_, written)| written.versions.len());
+            kept.versions = kept.versions.saturating_sub(gone);
+        }
+    }
+
+    /// What the block at this height wrote, if it is kept.
+    pub(crate) fn get(&self, height: Height) -> Option<Arc<Written>> {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = kept.blocks.iter().rev().find(|(at, _)| *at == height);
+        found.map(|(_, written)| Arc::clone(written))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chaincity_ledger::Record;
+    use chaincity_types::Timestamp;
+    use chaincity_types::wire::{Head, Provenance, Status, Version};
+
+    use super::*;
+
+    fn version(key: LogicalKey) -> WrittenVersion {
+        let by = Provenance {
+            transaction: Digest([1; 32]),
+            call: 0,
+            operator: vec![],
+            member: String::new(),
+            package: String::new(),
+            package_version: 1,
+            action: String::new(),
+            height: Height(1),
+            time: Timestamp(0),
+            case: None,
+            mandates: None,
+        };
+        let version = Version {
+            key,
+            version: 1,
+            previous: Digest::ZERO,
+            schema: 1,
+            status: Status::Live,
+            fields: std::collections::BTreeMap::new(),
+            by,
+            reason: None,
+            corrects: None,
+        };
+        let head = Head { body: Digest([2; 32]), version: 1, began: Timestamp(0) };
+        let record = Arc::new(Record { head, version: Arc::new(version) });
+        WrittenVersion { state_key: Digest::ZERO, record, bytes: vec![] }
+    }
+
+    fn header(height: u64) -> Header {
+        let digest = Digest([0; 32]);
+        Header {
+            ledger: digest,
+            protocol: 1,
+            height: Height(height),
+            parent: Digest([height.to_be_bytes()[7]; 32]),
+            context: vec![],
+            time: Timestamp(0),
+            transactions_root: digest,
+            state_root: digest,
+            operations_root: digest,
+            operations_start: 0,
+            operations_end: 0,
+            effects_root: digest,
+            committee: digest,
+            next_committee: digest,
+        }
+    }
+
+    #[test]
+    fn records_are_handed_over_and_index_entries_are_not() {
+        let text = String::from;
+        let record = LogicalKey::Record { package: text("p"), register: text("r"), key: text("k") };
+        let (package, register, index) = (text("p"), text("r"), text("i"));
+        let entry = LogicalKey::Index { package, register, index, values: vec![] };
+        let handed = Handed::default();
+        handed.add(&header(7), Digest([9; 32]), &[version(entry), version(record.clone())]);
+        let written = handed.get(Height(7)).unwrap();
+        assert_eq!((written.block, written.parent), (Digest([9; 32]), Digest([7; 32])));
+        let keys: Vec<_> = written.versions.iter().map(|(_, version)| &version.key).collect();
+        assert_eq!(keys, [&record]);
+        assert!(handed.get(Height(6)).is_none());
+    }
+
+    #[test]
+    fn old_blocks_go_and_the_newest_stays() {
+        let handed = Handed::default();
+        for height in 1..=300 {
+            handed.add(&header(height), Digest::ZERO, &[]);
+        }
+        assert!(handed.get(Height(44)).is_none() && handed.get(Height(45)).is_some());
+        let many = vec![
+            version(LogicalKey::Record {
+                package: "p".into(),
+                register: "r".into(),
+                key: "k".into(),
+            });
+            VERSIONS_MAX + 1
+        ];
+        handed.add(&header(301), Digest::ZERO, &many);
+        assert!(handed.get(Height(300)).is_none() && handed.get(Height(301)).is_some());
+    }
+}
