@@ -74,11 +74,17 @@ impl CallRun<'_, '_> {
                 _ => Vec::new(),
             };
             list.extend(items);
-            match kind.check(&Value::List(list), today) {
-                Ok(list) => drop(draft.fields.insert(field, list)),
+            let list = Value::List(list);
+            // The whole list is checked and copied anew, however little is added.
+            self.fuel.draw_value(&list)?;
+            let list = match kind.check(&list, today) {
+                Ok(list) => list,
                 Err(problem) => {
                     return reject(Reject::InvalidField, format!("`{field}` {problem}"));
                 }
+            };
+            if let Some(draft) = self.drafts.get_mut(&record) {
+                draft.fields.insert(field, list);
             }
         }
         Ok(())

@@ -63,3 +63,88 @@ impl Parcel {
         written.zip(self.bodies.iter().map(|body| body.as_slice()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chaincity_types::wire::{Block, Header, Write};
+    use chaincity_types::{Height, Timestamp};
+
+    use super::*;
+
+    /// A block that wrote these bodies.
+    fn block(bodies: &[Vec<u8>]) -> StoredBlock {
+        let writes: Vec<_> = bodies
+            .iter()
+            .map(|body| Write { key: Digest([7; 32]), version: 1, body: hash::body_digest(body) })
+            .collect();
+        let digest = Digest::ZERO;
+        let header = Header {
+            ledger: digest,
+            protocol: 1,
+            height: Height(9),
+            parent: digest,
+            context: vec![],
+            time: Timestamp(0),
+            transactions_root: tree::root::<&[u8]>(&[]),
+            state_root: digest,
+            operations_root: digest,
+            operations_start: 0,
+            operations_end: 0,
+            effects_root: chaincity_ledger::effects_root(&[], &writes),
+            committee: digest,
+            next_committee: digest,
+        };
+        let block = Block { header, transactions: vec![] };
+        StoredBlock { block, receipts: vec![], writes }
+    }
+
+    /// The parcel of a block whose bodies are held but for those of `lacking`.
+    fn packed(bodies: &[Vec<u8>], lacking: &[usize]) -> (Digest, Vec<u8>) {
+        let stored = block(bodies);
+        let digest = hash::header_digest(&stored.block.header);
+        let held = |wanted: &Digest| {
+            let at = bodies.iter().position(|body| hash::body_digest(body) == *wanted)?;
+            (!lacking.contains(&at)).then(|| bodies[at].clone())
+        };
+        (digest, Parcel::pack(stored, held))
+    }
+
+    fn bodies_of(digest: Digest, bytes: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let parcel = Parcel::open(digest, bytes)?;
+        Some(parcel.bodies().map(|(_, body)| body.to_vec()).collect())
+    }
+
+    #[test]
+    fn a_block_travels_with_its_bodies_up_to_the_first_that_is_lacking() {
+        let bodies = [vec![1], vec![2, 2], vec![3]];
+        let (digest, bytes) = packed(&bodies, &[]);
+        assert_eq!(bodies_of(digest, &bytes).unwrap(), bodies);
+        let (digest, bytes) = packed(&bodies, &[1]);
+        assert_eq!(bodies_of(digest, &bytes).unwrap(), bodies[..1]);
+    }
+
+    #[test]
+    fn what_would_not_fit_is_left_to_be_asked_for() {
+        let bodies: Vec<_> = (0..100_u8).map(|i| vec![i; 64 * 1024]).collect();
+        let (digest, bytes) = packed(&bodies, &[]);
+        assert!(bytes.len() < 5 * 1024 * 1024);
+        assert_eq!(bodies_of(digest, &bytes).unwrap(), bodies[..64]);
+    }
+
+    #[test]
+    fn bytes_that_the_block_does_not_commit_to_are_refused() {
+        let bodies = [vec![1], vec![2]];
+        let (digest, bytes) = packed(&bodies, &[]);
+        assert!(Parcel::open(Digest([1; 32]), &bytes).is_none());
+        let forged = |change: &dyn Fn(&mut Parcel)| {
+            let mut parcel = Parcel::open(digest, &bytes).unwrap();
+            change(&mut parcel);
+            Parcel::open(digest, &cbor::encode(&parcel)).is_none()
+        };
+        assert!(forged(&|parcel| parcel.bodies[1] = ByteVec::from(vec![3])));
+        assert!(forged(&|parcel| parcel.bodies.swap(0, 1)));
+        assert!(forged(&|parcel| parcel.bodies.push(ByteVec::from(vec![3]))));
+        assert!(forged(&|parcel| parcel.stored.writes[0].version = 2));
+        assert!(!forged(&|_| {}));
+    }
+}

@@ -8,6 +8,7 @@ use chaincity_types::wire::{Call, Mode};
 use proptest::prelude::*;
 
 use crate::desk::{self, Desk, Signed, outcome};
+use crate::hostile::paid;
 use crate::rounds::{run_fully, run_tried};
 
 /// The package `meters`, with its scenarios.
@@ -151,6 +152,21 @@ fn a_number_that_is_the_key_is_given_in_order() {
     let (outcomes, again) = both_ways(&desk, vec![call("slip", []), call("slip", [])]);
     assert_eq!(outcomes, ["applied", "applied"]);
     assert_eq!(again, 1, "its record is looked for under the number");
+}
+
+/// Look-ups, bytes and events are counted against the fuel that was drawn.
+#[test]
+fn what_is_done_blindly_is_paid_for() {
+    let flood = |times: i64| {
+        let mut desk = desk();
+        desk.applied("clerk", install("a", "east"));
+        let times = Value::List((0..times).map(Value::Int).collect());
+        outcome(&paid(&mut desk, call("flood", [("name", "a".into()), ("times", times)])))
+    };
+    assert_eq!(flood(1), "applied");
+    assert_eq!(flood(2), "invalid-field", "four items where three are the most");
+    assert_eq!(flood(40), "out-of-fuel");
+    assert_eq!(flood(256), "out-of-fuel");
 }
 
 fn any_calls() -> impl Strategy<Value = Vec<Call>> {

@@ -35,7 +35,7 @@ impl View for Counting<'_> {
 }
 
 /// Runs one call as a block; its work must be within what its fuel pays for.
-fn paid(desk: &mut Desk, call: Call) -> Receipt {
+pub(crate) fn paid(desk: &mut Desk, call: Call) -> Receipt {
     let signed = desk.sign("clerk", Mode::Atomic, vec![call]);
     let mut run = BlockRun::new(desk.context());
     let view = Counting { ledger: &desk.ledger, lookups: Cell::new(0) };

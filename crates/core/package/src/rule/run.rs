@@ -337,7 +337,9 @@ impl<'a> Machine<'a, '_> {
         keep: Option<&'a Node>,
         body: &'a Node,
     ) -> Run<'a> {
-        let items = Items::of(self.eval(list)?)?;
+        let list = self.eval(list)?;
+        self.pay_for_keys(&list)?;
+        let items = Items::of(list)?;
         if kind == MacroKind::SortBy {
             return self.sort_by(items, body);
         }
@@ -387,6 +389,12 @@ impl<'a> Machine<'a, '_> {
             MacroKind::ExistsOne => Value::Bool(found == 1),
             MacroKind::Filter | MacroKind::Map | MacroKind::SortBy => Value::List(out),
         }))
+    }
+
+    /// A macro copies the keys of a map that it goes over.
+    fn pay_for_keys(&mut self, list: &Value) -> Result<(), RuleFailure> {
+        let mut keys = list.as_map().into_iter().flat_map(BTreeMap::keys);
+        keys.try_for_each(|key| self.fuel.draw_bytes(key.len()))
     }
 
     /// The items in the order of what `body` says of each; those of which it says the same stay
