@@ -105,7 +105,8 @@ impl CallRun<'_, '_> {
     ) -> Result<Value, Halt> {
         // Paid for drafts too: each may be looked at once for every other under its index entry.
         draw(&mut self.fuel, fuel::READ)?;
-        let Some(draft) = self.drafts.get(key).cloned() else {
+        // Taken out for the time of looking: a copy would cost as much as the record is large.
+        let Some((key, draft)) = self.drafts.remove_entry(key) else {
             return match self.session.get(key)? {
                 Some(record) => self.see_record(register, name, Seen::of(&record)),
                 None => reject(Reject::NotFound, format!("register `{}`", register.name)),
@@ -118,7 +119,9 @@ impl CallRun<'_, '_> {
             version: version.saturating_add(1),
             began: self.session.context.time,
         };
-        self.see_record(register, name, seen)
+        let seen = self.see_record(register, name, seen);
+        self.drafts.insert(key, draft);
+        seen
     }
 
     /// Keys of the records that will be live under an index entry after this call, sorted.
