@@ -498,7 +498,8 @@ fn what_a_node_hands_over_gives_the_tables_that_the_history_gives() {
     let dir = tempfile::tempdir().unwrap();
     let handed = open(&dir.path().join("read.sqlite"), &ledger);
     // Every third block is read from the history: a node hands over what it has.
-    let recent = |height: Height| written.get(&height).filter(|_| height.0 % 3 != 0).cloned();
+    let recent =
+        |height: Height| written.get(&height).filter(|_| !height.0.is_multiple_of(3)).cloned();
     while !handed.catch_up_with(&packages(), 7, &recent).unwrap().done {}
     assert_eq!(handed.content().unwrap(), model.content().unwrap());
     handed.check(&packages()).unwrap();
