@@ -40,7 +40,7 @@ use crate::chain::{Activity, Context, Finalization, PublicKey, Runtime, Scheme};
 use crate::committees::Committees;
 use crate::config::Pace;
 use crate::machine::Machine;
-use crate::node::{Marshal, PEERS_MAX};
+use crate::node::{Marshal, PEERS_MAX, WRITE_BUFFER};
 use crate::state::{self, AppliedReader, Databases};
 use crate::status::StatusCell;
 use crate::watch::VoteWatch;
@@ -270,7 +270,7 @@ where
             epoch,
             floor,
             replay_buffer: BUFFER,
-            write_buffer: BUFFER,
+            write_buffer: WRITE_BUFFER,
             page_cache: self.pages.clone(),
             leader_timeout: self.pace.leader,
             certification_timeout: self.pace.certification,

@@ -65,6 +65,9 @@ pub(crate) type Marshal = MarshalMailbox<Scheme, Variant>;
 /// Content of a page of all files but the state's.
 pub(crate) const PAGE_BYTES: NonZeroU16 = NZU16!(16_384);
 const BUFFER: NonZeroUsize = NZUsize!(1 << 20);
+/// What a file gathers in memory between flushes. Each flush, several a block, takes the memory
+/// along and the next write asks for as much anew: no more than a block usually needs.
+pub(crate) const WRITE_BUFFER: NonZeroUsize = NZUsize!(1 << 16);
 const MAILBOX: NonZeroUsize = NZUsize!(1_024);
 const ITEMS_PER_SECTION: NonZeroU64 = NZU64!(256);
 /// Operations of the state log that a peer hands over at a time.
@@ -264,8 +267,8 @@ impl<M: Machine> Node<M> {
                 prunable_items_per_section: ITEMS_PER_SECTION,
                 page_cache: pages.clone(),
                 replay_buffer: BUFFER,
-                key_write_buffer: BUFFER,
-                value_write_buffer: BUFFER,
+                key_write_buffer: WRITE_BUFFER,
+                value_write_buffer: WRITE_BUFFER,
                 block_codec_config: (),
                 max_repair: NZUsize!(16),
                 max_pending_acks: BLOCKS_AHEAD,
@@ -514,8 +517,8 @@ where
         compression: None,
         codec_config,
         items_per_section: ITEMS_PER_SECTION,
-        key_write_buffer: BUFFER,
-        value_write_buffer: BUFFER,
+        key_write_buffer: WRITE_BUFFER,
+        value_write_buffer: WRITE_BUFFER,
         replay_buffer: BUFFER,
     };
     match prunable::Archive::init(context.child(name), config).await {

@@ -27,6 +27,7 @@ use tokio::task::unconstrained;
 
 use crate::chain::{Runtime, from_engine, to_engine};
 use crate::machine::StateReader;
+use crate::node::WRITE_BUFFER;
 
 /// Bytes of activity bitmap in one chunk: part of every proof's format.
 pub(crate) const CHUNK: usize = 32;
@@ -61,7 +62,7 @@ pub(crate) fn database_config(
             journal_partition: format!("{storage}state-merkle"),
             metadata_partition: format!("{storage}state-pins"),
             items_per_blob: ITEMS_PER_FILE,
-            write_buffer: BUFFER,
+            write_buffer: WRITE_BUFFER,
             replay_buffer: BUFFER,
             strategy: Sequential,
             page_cache: pages.clone(),
@@ -70,7 +71,7 @@ pub(crate) fn database_config(
             partition: format!("{storage}state-log"),
             items_per_blob: ITEMS_PER_FILE,
             page_cache: pages,
-            write_buffer: BUFFER,
+            write_buffer: WRITE_BUFFER,
             replay_buffer: BUFFER,
         },
         grafted_metadata_partition: format!("{storage}state-activity"),
