@@ -39,7 +39,7 @@ function show(value) {
 const reasons = {
   overflow: /overflow/,
   "division-by-zero": /(divide|modulus) by zero/,
-  "rule-error": /out of bounds|no such key|key not found/,
+  "rule-error": /out of bounds|field not found/,
 };
 
 function result(expr, variables) {
