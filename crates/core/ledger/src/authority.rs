@@ -14,7 +14,9 @@ use crate::view::Record;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Caller {
     /// Public key.
-    pub(crate) key: Vec<u8>,
+    pub(crate) key: Arc<[u8]>,
+    /// The same in hexadecimal: the key of the operator's record.
+    pub(crate) name: Str,
     /// Member.
     pub(crate) member: Str,
     /// Roles that the operator holds and its member may still hand out.
@@ -27,7 +29,8 @@ impl Caller {
     /// Finds the operator with this public key.
     pub(crate) fn find(session: &mut Session<'_>, key: &[u8]) -> Result<Self, Halt> {
         let unknown = || reject(Reject::UnknownOperator, "no active operator with this key");
-        let operator = session.get(&governance::key(governance::OPERATOR, hex::encode(key)))?;
+        let name = Str::from(hex::encode(key));
+        let operator = session.get(&governance::key(governance::OPERATOR, &name))?;
         let Some(operator) = active(operator) else {
             return unknown();
         };
@@ -42,7 +45,8 @@ impl Caller {
         let held = field_texts(&operator.version, "roles").cloned();
         let roles = held.filter(|role| allowed.contains(&role)).collect();
         Ok(Self {
-            key: key.to_vec(),
+            key: key.into(),
+            name,
             member: member.into(),
             roles,
             subject: field_text(&operator.version, "subject").map(Str::from),
@@ -73,7 +77,7 @@ impl Caller {
         let text = |text: &Str| Value::Text(text.clone());
         Value::Map(
             [
-                ("operator", Value::from(hex::encode(&self.key))),
+                ("operator", text(&self.name)),
                 ("member", text(&self.member)),
                 ("roles", Value::List(self.roles.iter().map(text).collect())),
                 ("subject", self.subject.as_ref().map_or(Value::Null, text)),

@@ -59,7 +59,7 @@ pub(crate) struct CallRun<'s, 'v> {
     pub(crate) frame: Frame<'s>,
     pub(crate) package: Arc<Package>,
     pub(crate) environment: Environment,
-    pub(crate) bindings: BTreeMap<Str, Arc<Binding>>,
+    pub(crate) bindings: BTreeMap<Str, Binding>,
     pub(crate) drafts: BTreeMap<LogicalKey, Draft>,
     /// Keys of `drafts` in the order of their first change.
     pub(crate) order: Vec<LogicalKey>,

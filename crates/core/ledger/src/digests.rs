@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chaincity_crypto::hash;
-use chaincity_types::{Digest, Str, Value, cbor};
+use chaincity_types::{Digest, Str, Value, cbor, value};
 
 use crate::view::BlockContext;
 
@@ -36,14 +36,29 @@ pub(crate) fn document(bytes: &[u8]) -> Digest {
 /// What a mandate binds: the arguments of the call that it permits.
 #[must_use]
 pub fn mandate(input: &BTreeMap<Str, Value>) -> Digest {
-    hash::in_domain(MANDATE, &cbor::encode(&Value::Map(input.clone())))
+    hash::in_domain(MANDATE, &cbor::encode(&Arguments(input)))
+}
+
+/// Arguments, encoded as the map that they are.
+struct Arguments<'a>(&'a BTreeMap<Str, Value>);
+
+impl<C> minicbor::Encode<C> for Arguments<'_> {
+    fn encode<W: minicbor::encode::Write>(
+        &self,
+        e: &mut minicbor::Encoder<W>,
+        ctx: &mut C,
+    ) -> Result<(), minicbor::encode::Error<W::Error>> {
+        value::encode_map(self.0, e, ctx)
+    }
 }
 
 /// 24 hexadecimal digits that no other record has: from transaction, call and ordinal.
 #[must_use]
-pub(crate) fn record_key(transaction: Digest, call: u32, ordinal: u32) -> String {
+pub(crate) fn record_key(transaction: Digest, call: u32, ordinal: u32) -> Str {
     let mut bytes = transaction.as_bytes().to_vec();
     bytes.extend(call.to_be_bytes());
     bytes.extend(ordinal.to_be_bytes());
-    hash::in_domain(RECORD, &bytes).to_string().chars().take(24).collect()
+    let digest = hash::in_domain(RECORD, &bytes);
+    let (first, _) = digest.as_bytes().split_at(12);
+    hex::encode(first).into()
 }

@@ -68,7 +68,7 @@ impl CallRun<'_, '_> {
                 let key =
                     digests::record_key(self.frame.transaction, self.frame.index, self.ordinal);
                 self.ordinal = self.ordinal.saturating_add(1);
-                Str::from(key)
+                key
             }
             KeyRule::Field(name) => match fields.get(name).and_then(fields::key_text) {
                 Some(key) => key,
@@ -120,11 +120,13 @@ impl CallRun<'_, '_> {
             return reject(Reject::InvalidField, format!("`{name}` is the record's key"));
         }
         let logical = logical(package, &declared.name, key);
+        let kept = self.missing;
         let draft = self.draft(package, &logical)?;
         if draft.status == Status::Closed && corrects.is_none() {
             return reject(Reject::RecordClosed, format!("register `{register}`"));
         }
-        let mut all = draft.fields.clone();
+        // Once a key was missing a rejection does not end the call, so the draft must outlive it.
+        let mut all = if kept { draft.fields.clone() } else { std::mem::take(&mut draft.fields) };
         let references = fields::references_of(&package.id, &declared.fields, &set);
         all.extend(set);
         // The whole record is copied and checked anew, however little of it changes.
@@ -365,25 +367,25 @@ impl CallRun<'_, '_> {
     }
 
     pub(crate) fn write(&mut self, version: Version, layer: &mut Layer) -> Result<(), Halt> {
-        let bytes = cbor::encode(&version);
-        if bytes.len() > BODY_BYTES_MAX {
-            return reject(Reject::BodyTooLarge, format!("{} bytes", bytes.len()));
+        let encoded = &mut self.session.encoded;
+        cbor::encode_into(&version, encoded);
+        if encoded.len() > BODY_BYTES_MAX {
+            return reject(Reject::BodyTooLarge, format!("{} bytes", encoded.len()));
         }
-        draw(&mut self.fuel, write_fuel(bytes.len()))?;
-        push(layer, version, bytes, self.session.context.time);
+        draw(&mut self.fuel, write_fuel(encoded.len()))?;
+        // As long as it must be: it is kept until the block is stored.
+        let bytes = encoded.clone();
+        // Nodes that executed a block go on with what they made, others read it back from the bytes.
+        debug_assert_eq!(cbor::decode(&bytes, bytes.len()).as_ref(), Ok(&version), "one encoding");
+        cbor::encode_into(&version.key, encoded);
+        let state_key = hash::in_domain(hash::STATE, encoded);
+        let (key, began) = (version.key.clone(), self.session.context.time);
+        let head = Head { body: hash::body_digest(&bytes), version: version.version, began };
+        let record = Arc::new(Record { head, version: Arc::new(version) });
+        layer.written.push(WrittenVersion { state_key, record: Arc::clone(&record), bytes });
+        layer.records.insert(key, record);
         Ok(())
     }
-}
-
-/// Adds a version to a layer.
-fn push(layer: &mut Layer, version: Version, bytes: Vec<u8>, began: chaincity_types::Timestamp) {
-    // Nodes that executed a block go on with what they made, others read it back from the bytes.
-    debug_assert_eq!(cbor::decode(&bytes, bytes.len()).as_ref(), Ok(&version), "one encoding");
-    let head = Head { body: hash::body_digest(&bytes), version: version.version, began };
-    let (key, state_key) = (version.key.clone(), hash::state_key(&version.key));
-    let record = Arc::new(Record { head, version: Arc::new(version) });
-    layer.written.push(WrittenVersion { state_key, record: Arc::clone(&record), bytes });
-    layer.records.insert(key, record);
 }
 
 impl Draft {

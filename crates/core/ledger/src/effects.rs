@@ -98,7 +98,7 @@ impl CallRun<'_, '_> {
             let seen = BTreeMap::from([("_key".into(), Value::Text(key.clone()))]);
             self.environment.insert(name.clone(), Value::Map(seen));
             let binding = Binding { register: register.clone(), keys: vec![key] };
-            self.bindings.insert(name.clone(), Arc::new(binding));
+            self.bindings.insert(name.clone(), binding);
         }
         Ok(())
     }
@@ -173,7 +173,7 @@ impl CallRun<'_, '_> {
                 let key = item.as_map().and_then(|map| map.get("_key")).and_then(Value::as_str);
                 let keys = key.cloned().into_iter().collect();
                 let binding = Binding { register: register.clone(), keys };
-                self.bindings.insert(name.clone(), Arc::new(binding));
+                self.bindings.insert(name.clone(), binding);
             }
             self.environment.insert(name.clone(), item);
             if let Some(position) = position {
@@ -195,9 +195,9 @@ impl CallRun<'_, '_> {
         Ok(out)
     }
 
-    fn binding(&self, name: &str) -> Result<Arc<Binding>, Halt> {
+    fn binding(&self, name: &str) -> Result<Binding, Halt> {
         match self.bindings.get(name) {
-            Some(binding) => Ok(Arc::clone(binding)),
+            Some(binding) => Ok(binding.clone()),
             None => reject(Reject::RuleError, format!("no read `{name}`")),
         }
     }

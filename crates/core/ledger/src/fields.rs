@@ -28,8 +28,7 @@ pub(crate) fn references_of(
     let mut out = Vec::new();
     for (name, value) in values {
         if let Some(field) = declared.get(name) {
-            let found = references(package, &field.kind, value);
-            out.extend(found.into_iter().map(|key| (key, name.clone())));
+            collect(package, &field.kind, value, &mut |key| out.push((key, name.clone())));
         }
     }
     out
@@ -38,13 +37,13 @@ pub(crate) fn references_of(
 /// The records that `value` refers to.
 pub(crate) fn references(package: &Str, kind: &FieldType, value: &Value) -> Vec<LogicalKey> {
     let mut out = Vec::new();
-    collect(package, kind, value, &mut out);
+    collect(package, kind, value, &mut |key| out.push(key));
     out
 }
 
-fn collect(package: &Str, kind: &FieldType, value: &Value, out: &mut Vec<LogicalKey>) {
+fn collect(package: &Str, kind: &FieldType, value: &Value, out: &mut dyn FnMut(LogicalKey)) {
     match (kind, value) {
-        (FieldType::Ref(register), Value::Text(key)) => out.push(LogicalKey::Record {
+        (FieldType::Ref(register), Value::Text(key)) => out(LogicalKey::Record {
             package: package.clone(),
             register: register.clone(),
             key: key.clone(),

@@ -22,7 +22,8 @@ const ALL: &str = "all";
 impl CallRun<'_, '_> {
     /// Checks everything; every key that is not known yet is named before this halts.
     pub(crate) fn check_invariants(&mut self) -> Result<(), Halt> {
-        for key in self.order.clone() {
+        for at in 0..self.order.len() {
+            let Some(key) = self.order.get(at).cloned() else { break };
             let LogicalKey::Record { key: name, .. } = &key else { continue };
             let Some(draft) = self.drafts.get(&key) else { continue };
             let (package, status) = (Arc::clone(&draft.package), draft.status);

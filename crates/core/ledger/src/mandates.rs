@@ -47,11 +47,10 @@ impl CallRun<'_, '_> {
         if keys.len() > MANDATES_MAX || distinct.len() != keys.len() {
             return reject(Reject::MandateInvalid, "named twice, or too many");
         }
-        let logical: Vec<_> =
-            keys.iter().map(|key| governance::key(governance::MANDATE, key)).collect();
         let units = fuel::MANDATE.saturating_mul(u64::try_from(keys.len()).unwrap_or(u64::MAX));
         draw(&mut self.fuel, units)?;
-        let records = self.session.get_all(&logical)?;
+        let named = keys.iter().map(|key| governance::key(governance::MANDATE, key));
+        let records = self.session.get_all(named)?;
         let mut out = Vec::with_capacity(keys.len());
         if keys.is_empty() {
             return Ok(out);

@@ -71,7 +71,7 @@ impl CallRun<'_, '_> {
         };
         self.environment.insert(read.name.clone(), value);
         let binding = Binding { register: register.name.clone(), keys };
-        self.bindings.insert(read.name.clone(), Arc::new(binding));
+        self.bindings.insert(read.name.clone(), binding);
         Ok(())
     }
 
@@ -136,10 +136,10 @@ impl CallRun<'_, '_> {
         register: &Register,
         keys: &[Str],
     ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
-        let logical: Vec<_> = keys.iter().map(|key| self.record_key(&register.name, key)).collect();
-        let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
+        let reads = u64::try_from(keys.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
-        self.session.get_all(&logical)
+        let package = &self.package;
+        self.session.get_all(keys.iter().map(|key| logical(package, &register.name, key)))
     }
 
     /// The index entries that the values name, sorted, each once; a null value is under no entry.
@@ -158,24 +158,22 @@ impl CallRun<'_, '_> {
         if alternatives.is_some_and(|(_, items)| items.len() > EACH_MAX) {
             return reject(Reject::TooManyRecords, format!("index `{index}`"));
         }
-        let rows: Vec<Vec<Value>> = match alternatives {
-            Some((at, items)) => {
-                let with = |item: &Value| {
-                    let values = row.iter().enumerate();
-                    values.map(|(i, v)| if i == at { item.clone() } else { v.clone() }).collect()
-                };
-                items.iter().map(with).collect()
-            }
-            None => vec![row],
+        let entry = |values: Vec<Value>| {
+            (!values.contains(&Value::Null)).then(|| LogicalKey::Index {
+                package: self.package.id.clone(),
+                register: register.name.clone(),
+                index: index.clone(),
+                values,
+            })
         };
-        let entry = |values| LogicalKey::Index {
-            package: self.package.id.clone(),
-            register: register.name.clone(),
-            index: index.clone(),
-            values,
+        let Some((at, items)) = alternatives else {
+            return Ok(entry(row).into_iter().collect());
         };
-        let named = rows.into_iter().filter(|row| !row.contains(&Value::Null));
-        let mut entries: Vec<_> = named.map(entry).collect();
+        let with = |item: &Value| {
+            let values = row.iter().enumerate();
+            values.map(|(i, v)| if i == at { item.clone() } else { v.clone() }).collect()
+        };
+        let mut entries: Vec<_> = items.iter().map(with).filter_map(entry).collect();
         entries.sort_unstable();
         entries.dedup();
         Ok(entries)
@@ -186,7 +184,7 @@ impl CallRun<'_, '_> {
         register: &Register,
         entries: &[LogicalKey],
         filters: &[(Str, Program)],
-    ) -> Result<Vec<(Str, Value)>, Halt> {
+    ) -> Result<(Vec<Value>, Vec<Str>), Halt> {
         let mut wanted = Vec::with_capacity(filters.len());
         for (name, program) in filters {
             wanted.push((name, program.run(&self.environment, &mut self.fuel)?));
@@ -199,7 +197,7 @@ impl CallRun<'_, '_> {
         keys.sort_unstable();
         keys.dedup();
         let records = self.records(register, &keys)?;
-        let mut out = Vec::with_capacity(keys.len());
+        let (mut all, mut of) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
         for (key, record) in keys.into_iter().zip(records) {
             let Some(record) = record else { continue };
             let seen = self.see_record(register, &key, Seen::of(&record))?;
@@ -210,10 +208,11 @@ impl CallRun<'_, '_> {
                 fits = fits && found.unwrap_or(&Value::Null) == value;
             }
             if fits {
-                out.push((key, seen));
+                all.push(seen);
+                of.push(key);
             }
         }
-        Ok(out)
+        Ok((all, of))
     }
 
     /// A record as rules see it, computed fields included.
@@ -237,9 +236,12 @@ impl CallRun<'_, '_> {
 }
 
 /// As many records as were wanted, as rules see them.
-fn wanted(read: &Let, want: Want, found: Vec<(Str, Value)>) -> Result<(Value, Vec<Str>), Halt> {
+fn wanted(
+    read: &Let,
+    want: Want,
+    (seen, keys): (Vec<Value>, Vec<Str>),
+) -> Result<(Value, Vec<Str>), Halt> {
     let detail = || format!("read `{}`", read.name);
-    let (keys, seen): (Vec<Str>, Vec<Value>) = found.into_iter().unzip();
     match (want, seen.len()) {
         (Want::All(max), len) if u32::try_from(len).is_ok_and(|len| len <= max) => {
             Ok((Value::List(seen), keys))

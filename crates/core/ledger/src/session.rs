@@ -1,6 +1,7 @@
 //! Reading through the layers of a block: the call's own transaction over the block's earlier
 //! writes over the parent's state; and writing into the transaction's layer.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
@@ -52,6 +53,9 @@ impl Layer {
 /// one, which costs a transaction that is run once more and changes no outcome.
 pub(crate) type Mark = u64;
 
+/// As many keys as most transactions look at.
+const READS_USUAL: usize = 32;
+
 /// The mark of a key.
 pub(crate) fn mark(key: &LogicalKey) -> Mark {
     let mut hasher = DefaultHasher::new();
@@ -73,6 +77,8 @@ pub(crate) struct Session<'a> {
     pub(crate) missing: BTreeSet<LogicalKey>,
     /// What was looked at outside of the transaction's own writes.
     pub(crate) reads: Vec<Mark>,
+    /// Where versions and keys are encoded, one after the other.
+    pub(crate) encoded: Vec<u8>,
 }
 
 impl<'a> Session<'a> {
@@ -82,8 +88,17 @@ impl<'a> Session<'a> {
         view: &'a dyn View,
         packages: &'a dyn Packages,
     ) -> Self {
-        let (layer, calling, reads) = (Layer::default(), Vec::new(), Vec::new());
-        Self { context, view, packages, block, layer, calling, missing: BTreeSet::new(), reads }
+        Self {
+            context,
+            view,
+            packages,
+            block,
+            layer: Layer::default(),
+            calling: Vec::new(),
+            missing: BTreeSet::new(),
+            reads: Vec::with_capacity(READS_USUAL),
+            encoded: Vec::new(),
+        }
     }
 
     /// What the transaction wrote under `key`.
@@ -125,15 +140,15 @@ impl<'a> Session<'a> {
     }
 
     /// The records under all of `keys`; every unknown one is noted before this halts.
-    pub(crate) fn get_all<'k>(
+    pub(crate) fn get_all<K: Borrow<LogicalKey>>(
         &mut self,
-        keys: impl IntoIterator<Item = &'k LogicalKey>,
+        keys: impl IntoIterator<Item = K>,
     ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
         let keys = keys.into_iter();
         let mut out = Vec::with_capacity(keys.size_hint().0);
         let mut missing = false;
         for key in keys {
-            match self.get(key) {
+            match self.get(key.borrow()) {
                 Ok(record) => out.push(record),
                 Err(Halt::Missing) => missing = true,
                 Err(halt) => return Err(halt),

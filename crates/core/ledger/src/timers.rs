@@ -191,7 +191,8 @@ fn refused(rejection: &Rejection) -> Entry {
 /// The ledger as a caller: no key, no member.
 fn ledger() -> Caller {
     Caller {
-        key: Vec::new(),
+        key: [].into(),
+        name: Str::default(),
         member: Str::default(),
         roles: vec![TIMER_ROLE.into()],
         subject: None,
@@ -223,7 +224,8 @@ impl CallRun<'_, '_> {
     /// The timers that the drafts set: those whose time is another than the version before had.
     pub(crate) fn changed_timers(&mut self) -> Result<Vec<Due>, Halt> {
         let mut out = Vec::new();
-        for key in self.order.clone() {
+        for at in 0..self.order.len() {
+            let Some(key) = self.order.get(at).cloned() else { break };
             let LogicalKey::Record { package: id, register: name, key: record } = &key else {
                 continue;
             };

@@ -5,8 +5,7 @@
 
 use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{
-    CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, Head, LogicalKey, Mode, Outcome, Receipt,
-    Write,
+    CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, Head, Mode, Outcome, Receipt, Write,
 };
 use chaincity_types::{Reject, Str};
 
@@ -249,14 +248,11 @@ fn merge(entries: Vec<Entry>) -> Entry {
 impl Session<'_> {
     /// Notes what a call needs whatever it does, so that it is fetched in the first round.
     fn want(&mut self, call: &Call) {
-        let mut keys: Vec<LogicalKey> = Vec::new();
         if call.package != governance::ID {
-            keys.push(governance::key(governance::PACKAGE, &call.package));
+            self.probe(&governance::key(governance::PACKAGE, &call.package));
         }
-        let mandates = call.mandates.iter().flatten().take(crate::mandates::MANDATES_MAX);
-        keys.extend(mandates.map(|key| governance::key(governance::MANDATE, key)));
-        for key in keys {
-            self.probe(&key);
+        for key in call.mandates.iter().flatten().take(crate::mandates::MANDATES_MAX) {
+            self.probe(&governance::key(governance::MANDATE, key));
         }
     }
 }

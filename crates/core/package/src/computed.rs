@@ -40,22 +40,33 @@ impl Register {
         fields: &BTreeMap<Str, Value>,
         (status, version, began): (Status, u64, Timestamp),
     ) -> BTreeMap<Str, Value> {
-        let value = |name: &Str| fields.get(name).cloned().unwrap_or(Value::Null);
-        let mut map: BTreeMap<Str, Value> =
-            self.fields.keys().map(|name| (name.clone(), value(name))).collect();
-        // A record of an older version of the package may have fields that are not declared now.
-        for (name, value) in fields.iter().filter(|(name, _)| !self.fields.contains_key(*name)) {
-            map.insert(name.clone(), value.clone());
-        }
         let status = match status {
             Status::Live => "live",
             Status::Closed => "closed",
         };
-        map.insert("_key".into(), Value::Text(key.clone()));
-        map.insert("_version".into(), Value::Int(i64::try_from(version).unwrap_or(i64::MAX)));
-        map.insert("_status".into(), status.into());
-        map.insert("_began".into(), Value::Time(began));
-        map
+        let own = [
+            ("_began", Value::Time(began)),
+            ("_key", Value::Text(key.clone())),
+            ("_status", status.into()),
+            ("_version", Value::Int(i64::try_from(version).unwrap_or(i64::MAX))),
+        ];
+        let mut entries = Vec::with_capacity(
+            self.fields.len().saturating_add(fields.len()).saturating_add(own.len()),
+        );
+        // Both are sorted, so one pass pairs them. A record of an older version of the package may
+        // have fields that are not declared now.
+        let mut given = fields.iter().peekable();
+        for name in self.fields.keys() {
+            while let Some((other, value)) = given.next_if(|(other, _)| *other < name) {
+                entries.push((other.clone(), value.clone()));
+            }
+            let value = given.next_if(|(given, _)| *given == name).map(|(_, value)| value.clone());
+            entries.push((name.clone(), value.unwrap_or(Value::Null)));
+        }
+        entries.extend(given.map(|(name, value)| (name.clone(), value.clone())));
+        // Last, so that they stand whatever a field is called.
+        entries.extend(own.map(|(name, value)| (Str::from(name), value)));
+        entries.into_iter().collect()
     }
 
     /// Adds the computed fields to a record as [`Register::stored`] gives it. `environment` must

@@ -35,11 +35,19 @@ pub enum CborError {
 /// The canonical encoding of `value`.
 #[must_use]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
+    let mut out = Vec::new();
+    encode_into(value, &mut out);
+    out
+}
+
+/// Writes the canonical encoding of `value` over what `out` holds: whoever encodes many values
+/// reuses one buffer.
+pub fn encode_into<T: Encode<()>>(value: &T, out: &mut Vec<u8>) {
+    out.clear();
+    out.reserve(256);
     // Writing to a vector cannot fail, and our own Encode impls raise no error of their own.
-    match minicbor::encode(value, &mut out) {
-        Ok(()) => out,
-        Err(_) => Vec::new(),
+    if minicbor::encode(value, &mut *out).is_err() {
+        out.clear();
     }
 }
 
@@ -56,8 +64,29 @@ where
     }
     check_well_formed(bytes)?;
     let value: T = minicbor::decode(bytes).map_err(|e| CborError::Malformed(e.to_string()))?;
-    if encode(&value) == bytes { Ok(value) } else { Err(CborError::NotCanonical) }
+    let mut rest = Expected(bytes);
+    match minicbor::encode(&value, &mut rest) {
+        Ok(()) if rest.0.is_empty() => Ok(value),
+        Ok(()) | Err(_) => Err(CborError::NotCanonical),
+    }
 }
+
+/// Takes bytes only as long as they are the expected ones; these are what is left of them.
+struct Expected<'b>(&'b [u8]);
+
+impl minicbor::encode::Write for Expected<'_> {
+    type Error = Unexpected;
+
+    fn write_all(&mut self, bytes: &[u8]) -> Result<(), Unexpected> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(Unexpected)?;
+        Ok(())
+    }
+}
+
+/// Other bytes than the expected ones.
+#[derive(Debug, thiserror::Error)]
+#[error("not as expected")]
+struct Unexpected;
 
 /// Walks the items without building anything: depth, definite lengths, no floats, one item.
 fn check_well_formed(bytes: &[u8]) -> Result<(), CborError> {

@@ -109,31 +109,38 @@ impl From<String> for Value {
     }
 }
 
-pub(crate) fn encode_map<C, W: encode::Write>(
+/// Encodes named values as the map that they are.
+///
+/// # Errors
+/// When the writer fails.
+pub fn encode_map<C, W: encode::Write>(
     map: &BTreeMap<Str, Value>,
     e: &mut Encoder<W>,
     ctx: &mut C,
 ) -> Result<(), encode::Error<W::Error>> {
     e.map(u64::try_from(map.len()).unwrap_or(u64::MAX))?;
-    // The map's own order is bytewise: often it is the canonical one already.
-    if map.keys().map(|name| name.len()).is_sorted() {
-        for (key, value) in map {
-            value.encode(e.str(key)?, ctx)?;
+    let mut few = [None; FEW];
+    let mut many = Vec::new();
+    let entries = match few.get_mut(..map.len()) {
+        Some(entries) => entries,
+        None => {
+            many.resize(map.len(), None);
+            many.as_mut_slice()
         }
-        return Ok(());
+    };
+    for (place, entry) in entries.iter_mut().zip(map) {
+        *place = Some(entry);
     }
-    for (key, value) in canonical_entries(map) {
+    // Bytewise order of the encodings of text keys: shorter first, then bytewise (RFC 8949, 4.2.1).
+    entries.sort_unstable_by_key(|entry| entry.map(|(key, _)| (key.len(), key.as_bytes())));
+    for (key, value) in entries.iter().flatten() {
         value.encode(e.str(key)?, ctx)?;
     }
     Ok(())
 }
 
-/// Bytewise order of the encodings of text keys: shorter first, then bytewise (RFC 8949, 4.2.1).
-fn canonical_entries(map: &BTreeMap<Str, Value>) -> Vec<(&Str, &Value)> {
-    let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_unstable_by_key(|(name, _)| (name.len(), name.as_bytes()));
-    entries
-}
+/// Entries of a map that are put in order without asking for memory.
+const FEW: usize = 24;
 
 impl<C> Encode<C> for Value {
     fn encode<W: encode::Write>(

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chaincity_package::model::Package;
 use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{Call, Genesis, Validator};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use super::{MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER, committee, record, text_list};
 use crate::authority::Caller;
@@ -81,8 +81,13 @@ pub(crate) fn genesis(
         task: None,
         mandates: None,
     };
-    let caller =
-        Caller { key: Vec::new(), member: String::new().into(), roles: Vec::new(), subject: None };
+    let caller = Caller {
+        key: [].into(),
+        name: Str::default(),
+        member: Str::default(),
+        roles: Vec::new(),
+        subject: None,
+    };
     let frame = Frame {
         transaction: Digest::ZERO,
         index: 0,

@@ -37,7 +37,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     };
     let member = field_text(&record.version, "member").unwrap_or_default().to_owned();
     super::check_own(run, &member)?;
-    let own_key_only = run.frame.caller.key == key
+    let own_key_only = *run.frame.caller.key == *key
         && !input.contains_key("roles")
         && !input.contains_key("active");
     if !run.frame.caller.has_role(ADMIN) && !own_key_only {

@@ -49,7 +49,7 @@ fn a_version_names_the_one_before_and_everything_about_its_writing() {
     );
     assert_eq!((by.transaction, by.call, by.package_version), (receipt.transaction, 0, 1));
     assert_eq!((by.height, by.time), (receipt.height, receipt.time));
-    assert_eq!((by.operator.clone(), by.case.as_deref()), (receipt.operator, Some("case-7")));
+    assert_eq!((by.operator.to_vec(), by.case.as_deref()), (receipt.operator, Some("case-7")));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::{Str, Value};
+use chaincity_types::{Str, Value, value};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::graph::{BodyIx, CodeIx, FlowIx, NodeIx};
@@ -71,7 +71,7 @@ impl<C> Encode<C> for Variables {
         e: &mut Encoder<W>,
         ctx: &mut C,
     ) -> Result<(), encode::Error<W::Error>> {
-        Value::Map(self.0.clone()).encode(e, ctx)
+        value::encode_map(&self.0, e, ctx)
     }
 }
 

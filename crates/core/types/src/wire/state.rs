@@ -1,6 +1,7 @@
 //! State: logical keys, fixed-size heads, and the version bodies that heads name.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use minicbor::{Decode, Encode};
 
@@ -194,8 +195,8 @@ pub struct Provenance {
     pub call: u32,
     /// Operator's public key; empty in genesis.
     #[n(3)]
-    #[cbor(with = "minicbor::bytes")]
-    pub operator: Vec<u8>,
+    #[cbor(encode_with = "encode_shared", decode_with = "decode_shared")]
+    pub operator: Arc<[u8]>,
     /// The operator's member.
     #[n(4)]
     pub member: Str,
@@ -220,6 +221,21 @@ pub struct Provenance {
     /// Mandates used.
     #[n(11)]
     pub mandates: Option<Vec<Str>>,
+}
+
+fn encode_shared<C, W: minicbor::encode::Write>(
+    bytes: &Arc<[u8]>,
+    e: &mut minicbor::Encoder<W>,
+    _: &mut C,
+) -> Result<(), minicbor::encode::Error<W::Error>> {
+    e.bytes(bytes)?.ok()
+}
+
+fn decode_shared<C>(
+    d: &mut minicbor::Decoder<'_>,
+    _: &mut C,
+) -> Result<Arc<[u8]>, minicbor::decode::Error> {
+    d.bytes().map(Arc::from)
 }
 
 /// What a correction corrects (更正登记, 民法典 220).
