@@ -81,7 +81,8 @@ impl Running {
         together::check(config, &*history)?.map_err(|why| refusal::not_together(config, why))?;
         let public = key.public_key().as_bytes().to_vec();
         let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
-            .map_err(|error| refusal::history_damaged(config, &chain(&error)))?;
+            .map_err(|error| refusal::history_damaged(config, &chain(&error)))?
+            .on_all_cores();
         let place = place(config, &genesis, &key)?;
         let mut engine_config = engine_config(config, &genesis, &key)?;
         let begun = crate::joining::snapshot_begun(config)?;

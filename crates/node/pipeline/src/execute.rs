@@ -12,6 +12,9 @@ use chaincity_ledger::{
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
+use rayon::iter::{
+    IndexedParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
+};
 
 use crate::api::NodeError;
 use crate::cache::Cache;
@@ -21,6 +24,18 @@ use crate::records::Known;
 /// Most compiled packages kept, in number and in bytes of their documents.
 const COMPILED_MAX: usize = 256;
 const COMPILED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Fewest transactions that are handed to further cores: below, the handing over costs as much.
+const TOGETHER_MIN: usize = 16;
+
+/// On how many cores a block's transactions are tried. What they come to is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// In order, on the caller's: for the simulator, where nothing may depend on chance.
+    One,
+    /// On all that the process has.
+    All,
+}
 
 /// Compiled packages by document digest. Compiling is a pure function of the document, so the
 /// cache can never disagree with another node's.
@@ -88,7 +103,7 @@ pub(crate) async fn execute<S: StateReader>(
     genesis: Option<&Genesis>,
     transactions: &[Arc<SignedTransaction>],
     parent: &Known<'_, S>,
-    packages: &PackageCache,
+    (packages, cores): (&PackageCache, Cores),
 ) -> Result<Outcome, NodeError> {
     let mut run = BlockRun::new(context);
     if let Some(genesis) = genesis {
@@ -97,7 +112,7 @@ pub(crate) async fn execute<S: StateReader>(
     let mut attempts: Vec<Option<Attempt>> = Vec::new();
     attempts.resize_with(transactions.len(), || None);
     loop {
-        let missing = attempt_all(&run, transactions, &mut attempts, parent, packages);
+        let missing = attempt_all(&run, transactions, &mut attempts, parent, (packages, cores));
         if missing.is_empty() {
             break;
         }
@@ -139,23 +154,35 @@ pub(crate) async fn execute<S: StateReader>(
 }
 
 /// Tries each transaction that has not been tried with success; gives the keys that are missing,
-/// each once.
-fn attempt_all(
+/// each once. Each is tried on the parent's state alone, so the order in which cores come to them
+/// decides nothing.
+fn attempt_all<V: View + Sync>(
     run: &BlockRun,
     transactions: &[Arc<SignedTransaction>],
     attempts: &mut [Option<Attempt>],
-    parent: &dyn View,
-    packages: &PackageCache,
+    parent: &V,
+    (packages, cores): (&PackageCache, Cores),
 ) -> Vec<LogicalKey> {
-    let mut missing = BTreeSet::new();
-    for (transaction, attempt) in transactions.iter().zip(attempts) {
+    let attempt = |transaction: &Arc<SignedTransaction>, attempt: &mut Option<Attempt>| {
         if attempt.is_none() {
             match run.attempt(&call(transaction), parent, packages) {
                 Step::Done(done) => *attempt = Some(done),
-                Step::Need(keys) => missing.extend(keys),
+                Step::Need(keys) => return keys,
             }
         }
-    }
+        Vec::new()
+    };
+    let missing: Vec<Vec<LogicalKey>> = match cores {
+        Cores::All if transactions.len() >= TOGETHER_MIN => {
+            let tried = attempts.par_iter_mut().zip(transactions);
+            tried.map(|(tried, transaction)| attempt(transaction, tried)).collect()
+        }
+        Cores::All | Cores::One => {
+            let tried = attempts.iter_mut().zip(transactions);
+            tried.map(|(tried, transaction)| attempt(transaction, tried)).collect()
+        }
+    };
+    let missing: BTreeSet<LogicalKey> = missing.into_iter().flatten().collect();
     missing.into_iter().collect()
 }
 

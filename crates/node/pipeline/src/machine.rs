@@ -101,7 +101,8 @@ impl Pipeline {
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
         let begun = clock.now();
         loop {
-            match execute(context, genesis, transactions, state, &inner.package_cache).await {
+            let with = (&inner.package_cache, self.cores);
+            match execute(context, genesis, transactions, state, with).await {
                 Ok(outcome) => {
                     let bytes = transactions.iter().map(|signed| signed.to_be_signed.len()).sum();
                     inner.shared().pace.executed(bytes, clock.now().since_ms(begun));
