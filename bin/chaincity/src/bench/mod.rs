@@ -58,7 +58,7 @@ const READER: &str = "operator-00";
 pub(crate) struct Options {
     /// What is submitted.
     pub(crate) kind: Kind,
-    /// Validators, 4 to 16.
+    /// Validators, 1 to 16; fewer than 4 survive no fault.
     pub(crate) validators: usize,
     /// Length of the measured window, in seconds.
     pub(crate) seconds: u64,

@@ -36,11 +36,25 @@ pub enum CborError {
 #[must_use]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
     let mut out = Vec::with_capacity(256);
+    encode_onto(&mut out, value);
+    out
+}
+
+/// Writes the canonical encoding of `value` after what `out` holds.
+pub fn encode_onto<T: Encode<()>>(out: &mut Vec<u8>, value: &T) {
+    let before = out.len();
     // Writing to a vector cannot fail, and our own Encode impls raise no error of their own.
-    match minicbor::encode(value, &mut out) {
-        Ok(()) => out,
-        Err(_) => Vec::new(),
+    if minicbor::encode(value, &mut *out).is_err() {
+        out.truncate(before);
     }
+}
+
+/// Decodes bytes that [`encode`] made, as a digest told before: nothing is checked a second time.
+///
+/// # Errors
+/// [`CborError::Malformed`] when they are of another shape.
+pub fn decode_own<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, CborError> {
+    minicbor::decode(bytes).map_err(|e| CborError::Malformed(e.to_string()))
 }
 
 /// Decodes one value of at most `max` bytes and refuses every encoding but the canonical one.

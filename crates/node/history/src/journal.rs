@@ -243,9 +243,14 @@ impl<K: Kv> Journal<K> {
             return if same { Ok(()) } else { Err(HistoryError::Conflict { height: height.0 }) };
         }
         check_links(state, block, &digest)?;
-        let mut value = digest.as_bytes().to_vec();
-        value.extend(cbor::encode(block));
-        staged.put(Space::Blocks, height_key(height), &value);
+        let transactions = block.block.transactions.iter().map(|bytes| bytes.len());
+        // Receipts and writes take about as much again, or less.
+        let mut value = frame::unsealed(transactions.sum::<usize>().saturating_mul(2));
+        value.extend_from_slice(digest.as_bytes());
+        cbor::encode_onto(&mut value, block);
+        let key = height_key(height);
+        let sealed = frame::close(Space::Blocks, &key, value);
+        staged.entries.push((Space::Blocks, key, sealed.into()));
         staged.put(Space::ByBlock, digest.as_bytes().to_vec(), &height.0.to_be_bytes());
         for receipt in &block.receipts {
             let mut place = height_key(height);
