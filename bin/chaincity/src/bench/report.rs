@@ -27,6 +27,8 @@ pub(crate) struct Step {
     offered_tps: u64,
     committed_tps: u64,
     reads_per_s: u64,
+    /// Whether what was done followed what was offered.
+    sustained: bool,
     /// Of transactions; of reads where nothing is written.
     latency_ms: Latency,
 }
@@ -37,6 +39,7 @@ impl Step {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
             reads_per_s: window.read_rate,
+            sustained: window.is_sustained(),
             latency_ms: Latency::of(window.main_latencies()),
         }
     }
@@ -297,6 +300,7 @@ impl Report {
             rate: step.committed_tps.saturating_add(step.reads_per_s),
             p50: step.latency_ms.p50,
             p99: step.latency_ms.p99,
+            kept_up: step.sustained,
         };
         let points: Vec<Point> = self.load_curve.iter().map(point).collect();
         let title = format!(
