@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use chaincity_crypto::hash;
 use chaincity_crypto::suite::SecretKey;
+use chaincity_engine::stage;
 use chaincity_engine::{Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread};
 use chaincity_history::{DiskOptions, DiskStore, HistoryError, HistoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline};
@@ -20,7 +21,7 @@ use crate::failure::chain;
 use crate::fault::Fault;
 use crate::joining::Joining;
 use crate::node_config::NodeConfig;
-use crate::{following, refusal, together};
+use crate::{following, measures, refusal, together};
 
 /// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
 const BLOCKS_AHEAD: u64 = 64;
@@ -114,6 +115,9 @@ impl Running {
         }
         let mut server = server_config(config);
         server.vault = vault;
+        let measured = handle.clone();
+        server.more_metrics =
+            Some(Arc::new(move || measures::text(&stage::used(), &measured.status())));
         let server = Server::start(&server, api, model).map_err(Fault::form(&config.data))?;
         Ok(Self { handle, engine, server: Some(server), _timers: timers })
     }

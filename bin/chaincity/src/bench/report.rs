@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audit::Found;
+use super::cost::{self, TOTAL};
 use super::drive::Window;
 use super::limit::Limit;
 use super::plot::{Point, svg};
@@ -27,8 +28,13 @@ pub(crate) struct Step {
     offered_tps: u64,
     committed_tps: u64,
     reads_per_s: u64,
+    /// Whether what was done followed what was offered.
+    sustained: bool,
     /// Of transactions; of reads where nothing is written.
     latency_ms: Latency,
+    /// Processor time and bytes as in the report.
+    cpu_us_per_tx: BTreeMap<&'static str, u64>,
+    wire_bytes_per_tx: u64,
 }
 
 impl Step {
@@ -37,13 +43,18 @@ impl Step {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
             reads_per_s: window.read_rate,
+            sustained: window.is_sustained(),
             latency_ms: Latency::of(window.main_latencies()),
+            cpu_us_per_tx: window.cost.us.clone(),
+            wire_bytes_per_tx: window.cost.wire_bytes,
         }
     }
 
     pub(super) fn for_person(&self) -> String {
-        let Self { offered_tps, committed_tps, latency_ms, .. } = self;
-        format!("{committed_tps} / {offered_tps} tps, {}", latency_ms.for_person())
+        let Self { offered_tps, committed_tps, wire_bytes_per_tx: wire, .. } = self;
+        let us = self.cpu_us_per_tx.get(TOTAL).copied().unwrap_or(0);
+        let latency = self.latency_ms.for_person();
+        format!("{committed_tps} / {offered_tps} tps, {latency}, {us} µs, {wire} B")
     }
 }
 
@@ -98,6 +109,8 @@ pub(crate) struct Report {
     at_size: Option<AtSize>,
     /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
+    /// Bytes that all nodes together sent to peers, divided by transactions.
+    wire_bytes_per_tx: u64,
     /// Processor time of the client that made the load.
     client_cpu_us_per_tx: u64,
     /// Average size of a measured transaction as signed.
@@ -184,8 +197,9 @@ impl Report {
             balance: found.balance,
             latency_ms: Latency::of(&measured.latencies),
             half_load: parts.half.map(half),
-            cpu_us_per_tx: measured.used.0.clone(),
-            client_cpu_us_per_tx: measured.used_by_client.0.get("total").copied().unwrap_or(0),
+            cpu_us_per_tx: measured.cost.us.clone(),
+            wire_bytes_per_tx: measured.cost.wire_bytes,
+            client_cpu_us_per_tx: measured.client_us,
             transaction_bytes: parts.transaction_bytes,
             call_us: parts.call_us,
             disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
@@ -242,10 +256,14 @@ impl Report {
             let text = format!("{} ({} tps)", half.latency_ms.for_person(), half.offered_tps);
             lines.push(row("半载延迟 · latency at half load", text));
         }
-        let mut stages = self.cpu_us_per_tx.iter().map(|(name, n)| ((*name).to_owned(), *n));
+        let stages = cost::for_person(&self.cpu_us_per_tx);
         let mut calls = self.call_us.iter().map(|(name, n)| (name.clone(), *n));
         lines.extend([
-            row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", list(&mut stages)),
+            row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", stages),
+            row(
+                "每笔网络字节 · bytes between nodes a transaction",
+                self.wire_bytes_per_tx.to_string(),
+            ),
             row("客户端CPU微秒每笔 · CPU of the client", self.client_cpu_us_per_tx.to_string()),
             row("执行微秒每调用 · execution, µs a call", list(&mut calls)),
             row("每记录磁盘字节 · bytes on disk a record", self.disk_bytes_per_record.to_string()),
@@ -297,6 +315,7 @@ impl Report {
             rate: step.committed_tps.saturating_add(step.reads_per_s),
             p50: step.latency_ms.p50,
             p99: step.latency_ms.p99,
+            kept_up: step.sustained,
         };
         let points: Vec<Point> = self.load_curve.iter().map(point).collect();
         let title = format!(

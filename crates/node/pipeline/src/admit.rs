@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_ledger::{Admissible, BlockContext, Hopeless, Step, View, precheck};
 use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Reject, Timestamp};
@@ -118,7 +119,7 @@ impl Pipeline {
                 *candidate = Err(reject.into());
             }
         }
-        verify(&mut candidates);
+        measure(Stage::Verification, || verify(&mut candidates));
         let verdicts = match self.judge(&candidates, state).await {
             Ok(verdicts) => verdicts,
             Err(fault) => {

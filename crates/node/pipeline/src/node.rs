@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
+use chaincity_engine::stage::{Stage, polled};
 use chaincity_history::{HistoryError, HistoryStore, StoredBlock, Written};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
@@ -162,7 +163,8 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
                 return transactions.iter().map(|_| busy()).collect();
             }
             let state = FinalState::new(Arc::clone(&self.orderer));
-            self.pipeline.admit(transactions, &state, self.clock.now()).await
+            let admit = self.pipeline.admit(transactions, &state, self.clock.now());
+            polled(Stage::Admission, admit).await
         }
         .boxed()
     }
