@@ -53,6 +53,9 @@ fn check(report: &Value, workload: &str) {
     let latency = |p: &str| report["latency_ms"][p].as_f64().unwrap();
     assert!(latency("p50") > 0.0 && latency("p50") <= latency("p90"), "{report}");
     assert!(latency("p90") <= latency("p99"), "{report}");
+    let signed = report["signed_bytes"].as_u64().unwrap();
+    assert!(signed > 40 * report["transaction_bytes"].as_u64().unwrap(), "{report}");
+    assert!(report["disk_to_signed"].as_f64().unwrap() > 1.0, "{report}");
     check_cost(report);
     // Each transaction is sent to three other nodes at least twice: by itself and in its block.
     let sent = report["wire_bytes_per_tx"].as_u64().unwrap();

@@ -119,6 +119,10 @@ pub(crate) struct Report {
     /// the package's scenarios, on a ledger in memory.
     call_us: BTreeMap<String, u64>,
     disk_bytes_per_record: u64,
+    /// All transactions, as they were signed.
+    signed_bytes: u64,
+    /// Bytes on the disk of one node, divided by these.
+    disk_to_signed: f64,
     /// Record versions written, with all windows and what prepared them.
     records: u64,
     blocks: u64,
@@ -203,6 +207,8 @@ impl Report {
             transaction_bytes: parts.transaction_bytes,
             call_us: parts.call_us,
             disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
+            signed_bytes: found.signed_bytes,
+            disk_to_signed: quotient(found.disk_bytes, found.signed_bytes),
             records: found.records,
             blocks: found.blocks,
             rss_mb: parts.rss_mb,
@@ -267,6 +273,7 @@ impl Report {
             row("客户端CPU微秒每笔 · CPU of the client", self.client_cpu_us_per_tx.to_string()),
             row("执行微秒每调用 · execution, µs a call", list(&mut calls)),
             row("每记录磁盘字节 · bytes on disk a record", self.disk_bytes_per_record.to_string()),
+            row("磁盘与签名字节之比 · disk to signed bytes", format!("{:.2}", self.disk_to_signed)),
             row("每节点内存峰值 · peak memory a node", format!("{} MB", self.rss_mb)),
             row("遗失 · lost", self.lost.to_string()),
             row("重复 · duplicated", self.duplicated.to_string()),
@@ -351,6 +358,11 @@ impl Latency {
 fn ratio(part: u64, whole: u64) -> f64 {
     let float = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     if whole == 0 { 0.0 } else { float(part) / float(whole) }
+}
+
+/// A quotient of numbers that may be large, to three digits.
+fn quotient(part: u64, whole: u64) -> f64 {
+    ratio(part.saturating_mul(1_000).checked_div(whole).unwrap_or(0), 1_000)
 }
 
 #[cfg(test)]
