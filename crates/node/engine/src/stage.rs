@@ -196,7 +196,7 @@ mod tests {
     /// Keeps the processor busy for so long of this thread's own time.
     fn burn(ms: u64) {
         let begun = thread_time();
-        while thread_time() < begun + ms * 1_000_000 {
+        while thread_time() < begun.saturating_add(ms.saturating_mul(1_000_000)) {
             std::hint::spin_loop();
         }
     }
