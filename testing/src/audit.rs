@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::model::Package;
 use chaincity_types::wire::{LogicalKey, Status, Version};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 
 use crate::model::Model;
 use crate::workload::Keys;
@@ -30,11 +30,7 @@ struct Audit<'a> {
 /// The key of a record of the registry.
 #[must_use]
 pub fn key(register: &str, key: &str) -> LogicalKey {
-    LogicalKey::Record {
-        package: "real-estate".to_owned(),
-        register: register.to_owned(),
-        key: key.to_owned(),
-    }
+    LogicalKey::Record { package: "real-estate".into(), register: register.into(), key: key.into() }
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, wanted: &T) -> Result<(), String> {
@@ -68,10 +64,10 @@ impl Audit<'_> {
             for (entry, name) in entries.iter().zip(names) {
                 let version = self.record(register, name)?;
                 let what = format!("{register} {name}");
-                let wanted: BTreeMap<String, Value> = entry
+                let wanted: BTreeMap<Str, Value> = entry
                     .facts
                     .iter()
-                    .map(|(field, fact)| ((*field).to_owned(), keys.value(fact)))
+                    .map(|(field, fact)| ((*field).into(), keys.value(fact)))
                     .collect();
                 same(&what, &version.fields, &wanted)?;
                 same(&what, &(is_live(version), version.version), &(entry.live, entry.version))?;
@@ -144,10 +140,10 @@ pub fn states(
             };
             let computed = declared.computed_at(package, name, version, now);
             let computed = computed.map_err(|failure| format!("{name}: {failure:?}"))?;
-            let wanted: BTreeMap<String, Value> =
-                wanted.iter().map(|(name, fact)| ((*name).to_owned(), keys.value(fact))).collect();
-            let there = |(_, value): &(String, Value)| *value != Value::Null;
-            let computed: BTreeMap<String, Value> = computed.into_iter().filter(there).collect();
+            let wanted: BTreeMap<Str, Value> =
+                wanted.iter().map(|(name, fact)| ((*name).into(), keys.value(fact))).collect();
+            let there = |(_, value): &(Str, Value)| *value != Value::Null;
+            let computed: BTreeMap<Str, Value> = computed.into_iter().filter(there).collect();
             same(&format!("what follows from {register} {name}"), &computed, &wanted)?;
         }
     }

@@ -85,7 +85,7 @@ pub fn seal(unit: &str) -> Call {
 /// A call that any operator may make, about so many bytes long, which the ledger rejects.
 #[must_use]
 pub fn padded(bytes: usize) -> Call {
-    Call { mandates: Some(vec!["m".repeat(bytes)]), ..registration("padded") }
+    Call { mandates: Some(vec!["m".repeat(bytes).into()]), ..registration("padded") }
 }
 
 /// The orderer as the node sees it: the state after the newest block, and nobody else.
@@ -351,7 +351,7 @@ impl Desk {
             expiry: self.tip().time.plus_ms(300_000),
             mode: Mode::Atomic,
             calls,
-            intent: Some(format!("n-{}", self.count)),
+            intent: Some(format!("n-{}", self.count).into()),
         }
     }
 
@@ -519,6 +519,6 @@ impl Desk {
 /// A field of an input, replaced.
 #[must_use]
 pub fn with(mut call: Call, field: &str, value: Value) -> Call {
-    call.input.insert(field.to_owned(), value);
+    call.input.insert(field.into(), value);
     call
 }

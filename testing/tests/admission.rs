@@ -210,9 +210,9 @@ fn names_longer_than_the_format_allows_are_malformed() {
     let named = |desk: &mut Desk, name: String, place: usize| {
         let mut transaction = desk.transaction(vec![registration("u")]);
         match place {
-            0 => transaction.intent = Some(name),
-            1 => transaction.calls[0].case = Some(name),
-            _ => transaction.calls[0].task = Some(name),
+            0 => transaction.intent = Some(name.into()),
+            1 => transaction.calls[0].case = Some(name.into()),
+            _ => transaction.calls[0].task = Some(name.into()),
         }
         sign(&transaction)
     };
@@ -436,10 +436,10 @@ fn who_lacks_the_role_is_not_authorised() {
 #[test]
 fn an_input_that_does_not_fit_is_invalid() {
     let mut desk = Desk::open();
-    let text = |chars: usize| Value::Text("地".repeat(chars));
+    let text = |chars: usize| Value::Text("地".repeat(chars).into());
     let share = |subject: &str, n: i64, d: i64| {
         let parts = [("subject", Value::from(subject)), ("n", Value::Int(n)), ("d", Value::Int(d))];
-        Value::Map(parts.map(|(name, value)| (name.to_owned(), value)).into())
+        Value::Map(parts.map(|(name, value)| (name.into(), value)).into())
     };
     let shares = |count: i64| {
         Value::List(vec![share("测试甲", 1, count); usize::try_from(count).unwrap()])

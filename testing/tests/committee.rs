@@ -23,7 +23,7 @@ use chaincity_testing::sim::client::{Client, Courier, governance_call};
 use chaincity_testing::sim::keys::{KeyRing, administrator, member};
 use chaincity_testing::workload::mandate_key;
 use chaincity_types::wire::{Call, EXPIRY_AHEAD_MAX_MS, Mode, PROTOCOL, Transaction};
-use chaincity_types::{Height, Value};
+use chaincity_types::{Height, Str, Value};
 use futures::future::try_join;
 
 const EPOCH: u64 = 16;
@@ -72,7 +72,7 @@ impl Board {
         Self(Courier::new(city, 99))
     }
 
-    async fn applied(&mut self, by: &str, call: Call) -> Result<String, String> {
+    async fn applied(&mut self, by: &str, call: Call) -> Result<Str, String> {
         let answers = self.0.settle(vec![(administrator(by), call)]).await?;
         match answers[0].outcome() {
             "applied" => Ok(mandate_key(answers[0].receipt())),

@@ -83,7 +83,7 @@ impl Registry {
             expiry: self.time.plus_ms(60_000),
             mode: Mode::Atomic,
             calls: vec![call],
-            intent: Some(format!("n-{}", self.count)),
+            intent: Some(format!("n-{}", self.count).into()),
         };
         let operator = key_of(&by.name());
         let mut bytes = cbor::encode(&transaction);
@@ -107,7 +107,7 @@ fn context(
 fn outcome(receipt: &Receipt) -> String {
     match &receipt.entries[0].outcome {
         Outcome::Applied => "applied".into(),
-        Outcome::Rejected { code, .. } => code.clone(),
+        Outcome::Rejected { code, .. } => code.to_string(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaincity_client::{Client, ClientError, call};
 use chaincity_crypto::suite::SecretKey;
 use chaincity_types::wire::{Event, Outcome};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use crate::clock;
 use crate::fault::Fault;
@@ -57,17 +57,18 @@ impl Actor {
         &self,
         package: &str,
         action: &str,
-        input: BTreeMap<String, Value>,
+        input: BTreeMap<Str, Value>,
         mandates: Vec<String>,
     ) -> Result<Done, Fault> {
         let mut call = call(package, action, input);
-        call.mandates = (!mandates.is_empty()).then_some(mandates);
+        call.mandates =
+            (!mandates.is_empty()).then(|| mandates.into_iter().map(Into::into).collect());
         let proved = self.client.execute(vec![call]).map_err(remote)?;
         let entry = proved.receipt.entries.into_iter().next();
         let entry = entry.ok_or_else(|| Fault::other("回执为空", "the receipt is empty"))?;
         Ok(match entry.outcome {
             Outcome::Applied => Done::Applied(entry.events),
-            Outcome::Rejected { code, .. } => Done::Refused(code),
+            Outcome::Rejected { code, .. } => Done::Refused(code.into()),
         })
     }
 
@@ -76,7 +77,7 @@ impl Actor {
         &self,
         package: &str,
         action: &str,
-        input: BTreeMap<String, Value>,
+        input: BTreeMap<Str, Value>,
         mandates: Vec<String>,
     ) -> Result<Vec<Event>, Fault> {
         match self.call(package, action, input, mandates)? {
@@ -94,7 +95,7 @@ impl Actor {
         party: &str,
         action: &str,
         purpose: &str,
-        input: &BTreeMap<String, Value>,
+        input: &BTreeMap<Str, Value>,
     ) -> Result<String, Fault> {
         let mandate = mandate_input(party, action, purpose, input);
         let events = self.apply("governance", "mandate", mandate, Vec::new())?;
@@ -107,8 +108,8 @@ pub(crate) fn mandate_input(
     party: &str,
     action: &str,
     purpose: &str,
-    input: &BTreeMap<String, Value>,
-) -> BTreeMap<String, Value> {
+    input: &BTreeMap<Str, Value>,
+) -> BTreeMap<Str, Value> {
     let digest = chaincity_ledger::mandate_digest(input);
     fields([
         ("party", party.into()),
@@ -130,14 +131,14 @@ pub(crate) fn sole(subject: &str) -> Value {
 }
 
 /// An input or record from pairs.
-pub(crate) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> BTreeMap<String, Value> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+pub(crate) fn fields<const N: usize>(pairs: [(&str, Value); N]) -> BTreeMap<Str, Value> {
+    pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 /// The key of the record that was inserted into this register.
 pub(crate) fn key_of(events: &[Event], register: &str) -> Result<String, Fault> {
     let found = events.iter().find(|e| e.register == register && e.kind == "inserted");
-    found.map(|event| event.key.clone()).ok_or_else(|| {
+    found.map(|event| event.key.to_string()).ok_or_else(|| {
         Fault::other(format!("没有写入 {register}"), format!("nothing was written to {register}"))
     })
 }

@@ -94,9 +94,9 @@ fn own_member(node: &dyn NodeApi) -> String {
     loop {
         let status = node.status();
         let key = LogicalKey::Record {
-            package: "governance".to_owned(),
-            register: "node".to_owned(),
-            key: hex::encode(&status.node_key),
+            package: "governance".into(),
+            register: "node".into(),
+            key: hex::encode(&status.node_key).into(),
         };
         if let Ok(Some((_, version))) = block_on(node.record(key))
             && let Some(member) = version.fields.get("member").and_then(Value::as_text)

@@ -10,7 +10,7 @@ use chaincity_engine::sim::SimClock;
 use chaincity_ledger::{governance, mandate_digest};
 use chaincity_pipeline::NodeApi;
 use chaincity_types::wire::{Call, Mode, Outcome, PROTOCOL, Receipt, Transaction};
-use chaincity_types::{Digest, Reject, Timestamp, Value};
+use chaincity_types::{Digest, Reject, Str, Timestamp, Value};
 
 use crate::city::Actor;
 use crate::model::Foretold;
@@ -140,7 +140,7 @@ impl Courier {
             expiry,
             mode: Mode::Atomic,
             calls: vec![call.clone()],
-            intent: Some(format!("{}-{}", self.random.next(), self.signed)),
+            intent: Some(format!("{}-{}", self.random.next(), self.signed).into()),
         };
         let key = self.keys.named(&by);
         let id = cose::transaction_id(&transaction, &key.public_key());
@@ -275,7 +275,7 @@ impl Client {
             return Err(format!("a mandate ended as `{}`: {request:?}", answer.outcome()));
         }
         let mut answers = answers.iter();
-        let named: Vec<String> = given
+        let named: Vec<Str> = given
             .iter()
             .map(|call| mandate_key(call.as_ref().and_then(|_| answers.next()?.receipt())))
             .collect();
@@ -310,7 +310,7 @@ impl Client {
     pub fn stranger(&mut self, now: Timestamp) -> (String, Call) {
         let citizen = u8::try_from(self.random.below(6)).unwrap_or_default();
         let by = Actor::Citizen(citizen);
-        let about = BTreeMap::from([("n".to_owned(), Value::Text(self.random.next().to_string()))]);
+        let about = BTreeMap::from([("n".into(), Value::from(self.random.next().to_string()))]);
         let input = [
             ("party", Value::from(by.party())),
             ("package", "real-estate".into()),
@@ -327,9 +327,9 @@ impl Client {
 /// A call of the built-in package.
 pub fn governance_call<const N: usize>(action: &str, input: [(&str, Value); N]) -> Call {
     Call {
-        package: governance::ID.to_owned(),
-        action: action.to_owned(),
-        input: input.map(|(name, value)| (name.to_owned(), value)).into(),
+        package: governance::ID.into(),
+        action: action.into(),
+        input: input.map(|(name, value)| (name.into(), value)).into(),
         case: None,
         task: None,
         mandates: None,

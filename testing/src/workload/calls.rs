@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chaincity_ledger::{governance, mandate_digest};
 use chaincity_types::wire::{Call, Receipt};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 
 use crate::city::Actor;
 use crate::model::{Fact, Facts, Fault, Holder, Made, Named, Operation};
@@ -48,7 +48,7 @@ impl Keys {
     /// entries' keys, which the model does not know.
     pub fn note(&mut self, receipt: &Receipt, made: &[Made]) {
         let events = receipt.entries.iter().flat_map(|entry| &entry.events);
-        let mut fresh: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        let mut fresh: BTreeMap<Str, Vec<Str>> = BTreeMap::new();
         for event in events {
             if event.kind == "inserted" && event.package == "real-estate" {
                 fresh.entry(event.register.clone()).or_default().push(event.key.clone());
@@ -64,10 +64,10 @@ impl Keys {
             let mut sorted = vec![String::new(); keys.len()];
             for (place, key) in places.into_iter().zip(keys) {
                 if let Some(slot) = sorted.get_mut(place) {
-                    *slot = key;
+                    *slot = key.into();
                 }
             }
-            self.registers.entry(register).or_default().extend(sorted);
+            self.registers.entry(register.into()).or_default().extend(sorted);
         }
     }
 
@@ -76,9 +76,9 @@ impl Keys {
     pub fn call(&self, operation: &Operation) -> Call {
         let given = operation.given.iter();
         Call {
-            package: "real-estate".to_owned(),
-            action: operation.action.to_owned(),
-            input: given.map(|(name, fact)| ((*name).to_owned(), self.value(fact))).collect(),
+            package: "real-estate".into(),
+            action: operation.action.into(),
+            input: given.map(|(name, fact)| ((*name).into(), self.value(fact))).collect(),
             case: None,
             task: None,
             mandates: None,
@@ -91,7 +91,7 @@ impl Keys {
     }
 
     fn group(&self, facts: &Facts) -> Value {
-        let each = facts.iter().map(|(name, fact)| ((*name).to_owned(), self.value(fact)));
+        let each = facts.iter().map(|(name, fact)| ((*name).into(), self.value(fact)));
         Value::Map(each.collect())
     }
 
@@ -144,7 +144,7 @@ impl Keys {
 }
 
 fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Map(fields.map(|(name, value)| (name.to_owned(), value)).into())
+    Value::Map(fields.map(|(name, value)| (name.into(), value)).into())
 }
 
 fn share(holder: &Holder) -> Value {
@@ -166,7 +166,7 @@ pub fn mandate_call(named: &Named, call: &Call, now: Timestamp) -> Option<Call> 
     match named.fault {
         Fault::Unknown => return None,
         Fault::OtherArguments => {
-            input.insert("other".to_owned(), Value::Bool(true));
+            input.insert("other".into(), Value::Bool(true));
         }
         Fault::None => {}
     }
@@ -179,9 +179,9 @@ pub fn mandate_call(named: &Named, call: &Call, now: Timestamp) -> Option<Call> 
         ("expiry", Value::Time(now.plus_ms(600_000))),
     ];
     Some(Call {
-        package: governance::ID.to_owned(),
-        action: "mandate".to_owned(),
-        input: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+        package: governance::ID.into(),
+        action: "mandate".into(),
+        input: fields.map(|(name, value)| (name.into(), value)).into(),
         case: None,
         task: None,
         mandates: None,
@@ -190,8 +190,8 @@ pub fn mandate_call(named: &Named, call: &Call, now: Timestamp) -> Option<Call> 
 
 /// The key of the mandate that `receipt` gave, or one that no record has.
 #[must_use]
-pub fn mandate_key(receipt: Option<&Receipt>) -> String {
+pub fn mandate_key(receipt: Option<&Receipt>) -> Str {
     let events = receipt.and_then(|receipt| receipt.entries.first()).map(|entry| &entry.events);
     let key = events.and_then(|events| events.first()).map(|event| event.key.clone());
-    key.unwrap_or_else(|| NO_KEY.to_owned())
+    key.unwrap_or_else(|| NO_KEY.into())
 }

@@ -134,7 +134,7 @@ fn write(path: &Path, units: usize) -> Result<(), Fault> {
 /// A value as a cell.
 fn text(value: &Value) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) => text.to_string(),
         Value::Int(number) => number.to_string(),
         // Areas: hundredths of a square metre.
         Value::Decimal { mantissa, .. } => {

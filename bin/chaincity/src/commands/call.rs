@@ -117,9 +117,10 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
             Ok(given) => mandates.extend(given),
             Err(refused) => return show(&refused, output),
         }
-        call.case = text.case;
-        call.task = text.task;
-        call.mandates = (!mandates.is_empty()).then_some(mandates);
+        call.case = text.case.map(Into::into);
+        call.task = text.task.map(Into::into);
+        call.mandates =
+            (!mandates.is_empty()).then(|| mandates.into_iter().map(Into::into).collect());
         calls.push(call);
     }
     let mode = if arguments.independent { Mode::Independent } else { Mode::Atomic };
@@ -217,7 +218,7 @@ fn told(
         (None, Some(call)) => client
             .package(&call.package)?
             .and_then(|package| {
-                let guards = package.actions.get(&call.action).map(|action| &action.guards);
+                let guards = package.actions.get(call.action.as_str()).map(|action| &action.guards);
                 let invariants = package.registers.values().map(|register| &register.invariants);
                 let mut declared = guards.into_iter().chain(invariants).flatten();
                 declared.find(|declared| declared.code == rejection.code).cloned()

@@ -148,7 +148,8 @@ impl Sink<'_> {
             to_fields(&register.fields, &record.fields).map_err(|e| unfit(&e.to_string()))?;
         let status = if record.status == "live" { Status::Live } else { Status::Closed };
         let began = parse_instant(&record.began).unwrap_or(Timestamp(0));
-        let stored = register.stored(&record.key, &fields, (status, record.version, began));
+        let stored =
+            register.stored(&record.key.as_str().into(), &fields, (status, record.version, began));
         let mut scratch = environment.clone();
         let seen = register
             .compute(stored, &mut scratch, &mut Fuel::for_call())

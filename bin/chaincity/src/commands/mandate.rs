@@ -92,7 +92,7 @@ fn attempt_give(give: &Give, output: &mut Output) -> Result<Exit, Failure> {
     let input = read_input(&give.input)?;
     let (client, session) = give.connection.signed_in()?;
     let mut act = client.call_from_json(&give.package, &give.action, &input)?;
-    act.case.clone_from(&give.case);
+    act.case = give.case.as_deref().map(Into::into);
     let party = give.party.clone().unwrap_or(session.member);
     let (answer, expiry) = consent(&client, &party, &act, &give.purpose, give.hours)?;
     let Some(mandate) = answer.first_key().filter(|_| answer.is_applied()) else {
@@ -128,15 +128,15 @@ pub(super) fn consent(
     let expiry = now.plus_ms(hours.saturating_mul(HOUR_MS));
     let digest = mandate_digest(&act.input);
     let mut fields = BTreeMap::from([
-        ("party".to_owned(), Value::Text(party.to_owned())),
-        ("package".to_owned(), Value::Text(act.package.clone())),
-        ("action".to_owned(), Value::Text(act.action.clone())),
-        ("purpose".to_owned(), Value::Text(purpose.to_owned())),
-        ("digest".to_owned(), Value::Bytes(digest.as_bytes().to_vec())),
-        ("expiry".to_owned(), Value::Time(expiry)),
+        ("party".into(), Value::from(party)),
+        ("package".into(), Value::Text(act.package.clone())),
+        ("action".into(), Value::Text(act.action.clone())),
+        ("purpose".into(), Value::from(purpose)),
+        ("digest".into(), Value::Bytes(digest.as_bytes().to_vec())),
+        ("expiry".into(), Value::Time(expiry)),
     ]);
     if let Some(case) = &act.case {
-        fields.insert("case".to_owned(), Value::Text(case.clone()));
+        fields.insert("case".into(), Value::Text(case.clone()));
     }
     let answer = execute(client, Mode::Atomic, &[call(GOVERNANCE, "mandate", fields)])?;
     Ok((answer, expiry))
@@ -180,7 +180,7 @@ fn attempt_revoke(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let (client, _) = connection.signed_in()?;
-    let fields = BTreeMap::from([("mandate".to_owned(), Value::Text(mandate.to_owned()))]);
+    let fields = BTreeMap::from([("mandate".into(), Value::from(mandate))]);
     let calls = vec![call(GOVERNANCE, "revoke-mandate", fields)];
     show(&execute(&client, Mode::Atomic, &calls)?, output)
 }

@@ -78,7 +78,7 @@ fn variables(text: &str) -> Result<(Names, Environment), Failure> {
         let Some(ty) = Type::of_value(value) else {
             return Err(wrong(format!("`{name}` is a list of values of different types")));
         };
-        names.insert(name.clone(), ty);
+        names.insert(name.to_string(), ty);
     }
     Ok((names, environment))
 }

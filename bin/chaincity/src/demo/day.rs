@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chaincity_client::api::vault::SealRequest;
 use chaincity_types::calendar::days_of_date;
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 use rand::Rng as _;
 use serde_json::{Value as Json, json};
 
@@ -43,7 +43,7 @@ fn said(zh: impl Into<String>, en: impl Into<String>) -> Said {
     (zh.into(), en.into())
 }
 
-fn flat(number: &str, room: &str) -> BTreeMap<String, Value> {
+fn flat(number: &str, room: &str) -> BTreeMap<Str, Value> {
     fields([
         ("number", number.into()),
         ("number_kind", "gbt37346".into()),
@@ -55,7 +55,7 @@ fn flat(number: &str, room: &str) -> BTreeMap<String, Value> {
     ])
 }
 
-fn sale(unit: &str) -> BTreeMap<String, Value> {
+fn sale(unit: &str) -> BTreeMap<Str, Value> {
     fields([("unit", unit.into()), ("to", sole(BUYER)), ("basis", "存量房买卖合同".into())])
 }
 
@@ -128,7 +128,7 @@ impl Day {
             let sealed = |room: &str, number: &str| -> Result<_, Fault> {
                 let mut flat = flat(number, room);
                 let identity = self.sealed("holder-identity", &identity(SELLER_IS))?;
-                flat.insert("identity".to_owned(), identity);
+                flat.insert("identity".into(), identity);
                 Ok(flat)
             };
             let first = sealed("101", FLAT_A)?;
@@ -167,12 +167,9 @@ impl Day {
             report.private_values.extend([name, id_number, phone, CONTRACT].map(str::to_owned));
             report.private_values.push(PRICE_FEN.to_string());
             let mut input = sale(FLAT_A);
-            input.insert(
-                "identity".to_owned(),
-                self.sealed("holder-identity", &identity(BUYER_IS))?,
-            );
+            input.insert("identity".into(), self.sealed("holder-identity", &identity(BUYER_IS))?);
             let deal = json!({"price": PRICE_FEN, "contract": CONTRACT});
-            input.insert("deal".to_owned(), self.sealed("deal", &deal)?);
+            input.insert("deal".into(), self.sealed("deal", &deal)?);
             match self.transfer(&input)? {
                 Done::Applied(events) => self.sold = key_of(&events, "right")?,
                 Done::Refused(code) => return Err(refused("sale", &code)),
@@ -247,7 +244,7 @@ impl Day {
     }
 
     /// Both sides' mandates, then the registrar's call.
-    fn transfer(&self, input: &BTreeMap<String, Value>) -> Result<Done, Fault> {
+    fn transfer(&self, input: &BTreeMap<Str, Value>) -> Result<Done, Fault> {
         let mandates = vec![
             self.seller.mandate(SELLER, "transfer", "transfer", input)?,
             self.buyer.mandate(BUYER, "transfer", "acquire", input)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chaincity_client::{Basis, Read, Reading};
 use chaincity_types::calendar::days_of_date;
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use crate::actor::{Actor, fields, key_of, remote};
 use crate::city::City;
@@ -37,7 +37,7 @@ fn texts(texts: &[&str]) -> Value {
     Value::List(texts.iter().map(|text| Value::from(*text)).collect())
 }
 
-fn resource() -> BTreeMap<String, Value> {
+fn resource() -> BTreeMap<Str, Value> {
     fields([
         ("code", RESOURCE.into()),
         ("in_package", "real-estate".into()),
@@ -55,7 +55,7 @@ fn resource() -> BTreeMap<String, Value> {
     ])
 }
 
-fn application(today: i32) -> BTreeMap<String, Value> {
+fn application(today: i32) -> BTreeMap<Str, Value> {
     fields([
         ("resource", RESOURCE.into()),
         ("groups", texts(&["deal"])),

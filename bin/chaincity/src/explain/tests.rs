@@ -18,7 +18,7 @@ fn both(zh: &str, en: &str) -> TextInfo {
 /// A version all of whose texts are `text`.
 fn version(number: u64, text: &str) -> Version {
     let generation = [("system", text.into()), ("row", Value::Int(number.cast_signed()))];
-    let generation = generation.map(|(name, value)| (name.to_owned(), value)).into();
+    let generation = generation.map(|(name, value)| (name.into(), value)).into();
     Version {
         key: LogicalKey::Record { package: text.into(), register: text.into(), key: text.into() },
         version: number,
@@ -26,9 +26,9 @@ fn version(number: u64, text: &str) -> Version {
         schema: 1,
         status: Status::Live,
         fields: [
-            (text.to_owned(), Value::from(text)),
-            ("owner".to_owned(), Value::Text(format!("{text}{number}"))),
-            ("generation".to_owned(), Value::Map(generation)),
+            (text.into(), Value::from(text)),
+            ("owner".into(), Value::from(format!("{text}{number}"))),
+            ("generation".into(), Value::Map(generation)),
         ]
         .into(),
         by: Provenance {

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chaincity_package::model::{Action, Field, FieldType, Package, Text};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 use encoding_rs::Encoding;
 use serde_saphyr::Spanned;
 
@@ -79,7 +79,7 @@ pub(crate) struct CallSpec {
     /// The input.
     pub(crate) input: Vec<InputSpec>,
     /// What the package declares.
-    pub(crate) declared: BTreeMap<String, Field>,
+    pub(crate) declared: BTreeMap<Str, Field>,
 }
 
 /// A field of an input and where it comes from.
@@ -238,7 +238,7 @@ pub(crate) fn compile(
     }
     let files = compiler.files.into_iter().map(|(_, file)| file).collect();
     let actions = &package.actions;
-    let (id, package) = (text.id.value.clone(), package.id.clone());
+    let (id, package) = (text.id.value.clone(), package.id.to_string());
     let (title, assumptions) = (text.title.clone(), text.assumptions.clone());
     let (generation, codes) = (compiler.generation, codes(text, actions));
     Ok(Mapping {
@@ -262,12 +262,13 @@ fn at<T>(place: &Spanned<T>, cause: impl Into<String>) -> MappingProblem {
 }
 
 /// What the reject codes of the called actions mean.
-fn codes(text: &MappingText, actions: &BTreeMap<String, Action>) -> BTreeMap<String, Title> {
+fn codes(text: &MappingText, actions: &BTreeMap<Str, Action>) -> BTreeMap<String, Title> {
     let first = text.generation.iter().map(|generation| &generation.value.action);
     let called = first.chain(text.calls.iter().map(|call| &call.value.action));
-    let guards = called.filter_map(|name| actions.get(name)).flat_map(|action| &action.guards);
+    let guards =
+        called.filter_map(|name| actions.get(name.as_str())).flat_map(|action| &action.guards);
     let title = |Text { zh, en }: &Text| Title { zh: zh.clone(), en: en.clone() };
-    guards.map(|guard| (guard.code.clone(), title(&guard.text))).collect()
+    guards.map(|guard| (guard.code.to_string(), title(&guard.text))).collect()
 }
 
 struct Compiler {
@@ -299,7 +300,7 @@ impl Compiler {
         let files: Vec<String> = self.files.iter().map(|(_, file)| file.path.clone()).collect();
         match Generation::compile(&place.value, package, &files, self.today) {
             Ok(generation) => {
-                let action = package.actions.get(&generation.action);
+                let action = package.actions.get(generation.action.as_str());
                 self.already(place, &place.value.already, action);
                 self.generation = Some(generation);
             }
@@ -346,7 +347,7 @@ impl Compiler {
         package: &Package,
     ) -> Option<CallSpec> {
         let CallText { action: name, already, input } = &call.value;
-        let Some(action) = package.actions.get(name) else {
+        let Some(action) = package.actions.get(name.as_str()) else {
             self.problem(call, format!("package `{}` has no action `{name}`", package.id));
             return None;
         };
@@ -362,11 +363,11 @@ impl Compiler {
         input: &Ordered<Spanned<ExprText>>,
         file: usize,
         names: &[Expr],
-        declared: &BTreeMap<String, Field>,
+        declared: &BTreeMap<Str, Field>,
     ) -> Vec<InputSpec> {
         let mut specs: Vec<InputSpec> = Vec::new();
         for (name, text) in &input.0 {
-            let Some(field) = declared.get(name) else {
+            let Some(field) = declared.get(name.as_str()) else {
                 self.problem(text, format!("field `{name}` is not declared"));
                 continue;
             };
@@ -421,7 +422,7 @@ impl Compiler {
             return self.cell(place, file, column);
         }
         if let Some(text) = constant {
-            return Some(Expr::Constant(Value::Text(text.clone())));
+            return Some(Expr::Constant(Value::from(text.as_str())));
         }
         if let Some(template) = template {
             return self.template(place, file, template);
@@ -599,7 +600,7 @@ impl Compiler {
             Some(name) => Some(self.file(place, name)?),
             None => None,
         };
-        let text = |text: &str| Expr::Constant(Value::Text(text.to_owned()));
+        let text = |text: &str| Expr::Constant(Value::from(text));
         match (source, of) {
             ("generation", None) => match &self.generation {
                 Some(generation) => Some(text(&generation.id)),
@@ -622,10 +623,10 @@ impl Compiler {
 }
 
 /// What a share consists of, as the items of a list of them are mapped.
-fn share_fields() -> BTreeMap<String, Field> {
+fn share_fields() -> BTreeMap<Str, Field> {
     let field = |name: &str, kind| {
         let title = Text { zh: name.to_owned(), en: name.to_owned() };
-        (name.to_owned(), Field { kind, optional: false, title })
+        (name.into(), Field { kind, optional: false, title })
     };
     [field("subject", FieldType::Subject), field("n", FieldType::Int), field("d", FieldType::Int)]
         .into()
@@ -683,12 +684,10 @@ fn fits(expr: &Expr, kind: &FieldType, names: &[Expr], today: i32) -> Result<(),
             | FieldType::Identifier(_)
             | FieldType::Enum(_)
     );
-    let check = |text: &str| {
-        kind.check(&Value::Text(text.to_owned()), today).map(drop).map_err(|p| p.to_string())
-    };
+    let check = |text: &str| kind.check(text.into(), today).map(drop).map_err(|p| p.to_string());
     let ok = match expr {
         Expr::Constant(value) => {
-            return kind.check(value, today).map(drop).map_err(|p| p.to_string());
+            return kind.check(value.clone(), today).map(drop).map_err(|p| p.to_string());
         }
         Expr::Word { words, .. } => return words.values().try_for_each(|word| check(word)),
         Expr::Name(index) => match names.get(*index) {
@@ -712,7 +711,7 @@ fn fits(expr: &Expr, kind: &FieldType, names: &[Expr], today: i32) -> Result<(),
         Expr::Lines(_) => is_list_of(kind, |item| *item == FieldType::Int),
         Expr::Flags(flags) => {
             let all = |item: &FieldType| {
-                flags.iter().all(|f| item.check(&Value::Text(f.flag.clone()), today).is_ok())
+                flags.iter().all(|f| item.check(f.flag.as_str().into(), today).is_ok())
             };
             is_list_of(kind, all)
         }

@@ -64,7 +64,7 @@ impl Convert {
     /// The reason why the text is not such a value.
     pub(crate) fn value(self, text: &str) -> Result<Value, Reason> {
         match self {
-            Self::Text => Ok(Value::Text(text.to_owned())),
+            Self::Text => Ok(Value::from(text)),
             Self::Integer => integer(text).map(Value::Int).ok_or(Reason::NotInteger),
             Self::Money => money(text).map(Value::Int).ok_or(Reason::NotMoney),
             Self::Date => date(text).map(Value::Date).ok_or(Reason::NotDate),
@@ -219,9 +219,9 @@ fn chinese_number(text: &str) -> Option<i64> {
 pub(crate) fn share(subject: String, share: Share) -> Value {
     let part = |n: u64| Value::Int(i64::try_from(n).unwrap_or(i64::MAX));
     let entries = [
-        ("subject".to_owned(), Value::Text(subject)),
-        ("n".to_owned(), part(share.numerator())),
-        ("d".to_owned(), part(share.denominator())),
+        ("subject".into(), Value::from(subject)),
+        ("n".into(), part(share.numerator())),
+        ("d".into(), part(share.denominator())),
     ];
     Value::Map(entries.into_iter().collect())
 }

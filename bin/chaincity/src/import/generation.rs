@@ -11,7 +11,7 @@ use chaincity_crypto::suite::Digester;
 use chaincity_package::model::{Field, Package};
 use chaincity_package::value::check_fields;
 use chaincity_types::wire::Call;
-use chaincity_types::{Digest, Timestamp, Value};
+use chaincity_types::{Digest, Str, Timestamp, Value};
 use jiff::civil::Date;
 use jiff::tz::{TimeZone, offset};
 use serde::Serialize;
@@ -40,7 +40,7 @@ pub(crate) struct Generation {
     pub(crate) action: String,
     /// Reject codes that say it is recorded.
     already: Vec<String>,
-    declared: BTreeMap<String, Field>,
+    declared: BTreeMap<Str, Field>,
 }
 
 /// What became of the record of a generation.
@@ -88,7 +88,7 @@ impl Generation {
         today: i32,
     ) -> Result<Self, String> {
         let GenerationText { series, number, system, exported, operator, action, already } = text;
-        let declared = package.actions.get(action);
+        let declared = package.actions.get(action.as_str());
         let declared =
             declared.ok_or_else(|| format!("package `{}` has no action `{action}`", package.id))?;
         if *number == 0 {
@@ -113,13 +113,13 @@ impl Generation {
         };
         let files: Vec<_> = files.iter().map(|file| (file.clone(), Digest::ZERO)).collect();
         let input = generation.input(&files);
-        check_fields(&generation.declared, &input, today).map_err(|problem| problem.to_string())?;
+        check_fields(&generation.declared, input, today).map_err(|problem| problem.to_string())?;
         Ok(generation)
     }
 
-    fn input(&self, files: &[(String, Digest)]) -> BTreeMap<String, Value> {
-        let map = |pairs: Vec<(&str, Value)>| -> BTreeMap<String, Value> {
-            pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fn input(&self, files: &[(String, Digest)]) -> BTreeMap<Str, Value> {
+        let map = |pairs: Vec<(&str, Value)>| -> BTreeMap<Str, Value> {
+            pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
         };
         let file = |(name, digest): &(String, Digest)| {
             let digest = Value::Bytes(digest.0.to_vec());
@@ -135,7 +135,7 @@ impl Generation {
             ("files", Value::List(files.iter().map(file).collect())),
         ]);
         if let Some(en) = &self.system_en {
-            input.insert("system_en".to_owned(), en.as_str().into());
+            input.insert("system_en".into(), en.as_str().into());
         }
         input
     }
@@ -143,8 +143,8 @@ impl Generation {
     /// The call that records it with its files.
     pub(super) fn call(&self, package: &str, files: &[(String, Digest)]) -> Call {
         Call {
-            package: package.to_owned(),
-            action: self.action.clone(),
+            package: package.into(),
+            action: self.action.as_str().into(),
             input: self.input(files),
             case: None,
             task: None,

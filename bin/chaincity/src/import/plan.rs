@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaincity_crypto::hash;
 use chaincity_package::value::check_fields;
 use chaincity_types::wire::Call;
-use chaincity_types::{Share, Value, cbor};
+use chaincity_types::{Share, Str, Value, cbor};
 
 use super::check::{CallSpec, Expr, FileSpec, Flag, InputSpec, Mapping, Piece, When};
 use super::convert::{folded, trimmed};
@@ -92,7 +92,7 @@ fn lists(mapping: &Mapping, seed: u64, joined: &Joined) -> Placed {
                 let scope =
                     Scope { file: spec, row, names: &[], lists, joined, flawed: false, seed };
                 let made = scope.fields(item).and_then(|map| {
-                    let checked = kind.check(&Value::Map(map), mapping.today);
+                    let checked = kind.check(Value::Map(map), mapping.today);
                     checked.map_err(|problem| scope.refused(item, &problem))
                 });
                 match made {
@@ -115,11 +115,11 @@ fn lists(mapping: &Mapping, seed: u64, joined: &Joined) -> Placed {
 impl Scope<'_> {
     fn call(&self, mapping: &Mapping, spec: &CallSpec) -> Result<Call, Refusal> {
         let input = self.fields(&spec.input)?;
-        let input = check_fields(&spec.declared, &input, mapping.today)
+        let input = check_fields(&spec.declared, input, mapping.today)
             .map_err(|problem| self.refused(&spec.input, &problem))?;
         let call = Call {
-            package: mapping.package.clone(),
-            action: spec.action.clone(),
+            package: mapping.package.as_str().into(),
+            action: spec.action.as_str().into(),
             input,
             case: None,
             task: None,
@@ -131,12 +131,12 @@ impl Scope<'_> {
         Ok(call)
     }
 
-    fn fields(&self, specs: &[InputSpec]) -> Result<BTreeMap<String, Value>, Refusal> {
+    fn fields(&self, specs: &[InputSpec]) -> Result<BTreeMap<Str, Value>, Refusal> {
         let mut fields = BTreeMap::new();
         for spec in specs {
             match self.value(&spec.value)? {
                 Some(value) => {
-                    fields.insert(spec.field.clone(), value);
+                    fields.insert(spec.field.as_str().into(), value);
                 }
                 None if spec.required => {
                     let column = self.column_of(&spec.value).map(str::to_owned);
@@ -201,7 +201,7 @@ impl Scope<'_> {
                 "" => None,
                 text => {
                     let refuse = || Refusal::cell(self.column_name(*column), Reason::UnknownWord);
-                    Some(Value::Text(words.get(text).ok_or_else(refuse)?.clone()))
+                    Some(Value::Text(words.get(text).ok_or_else(refuse)?.as_str().into()))
                 }
             },
             Expr::Template(pieces) => self.template(pieces),
@@ -216,7 +216,7 @@ impl Scope<'_> {
                         }
                     },
                 };
-                Some(Value::Text(format!("{prefix}-{word}{}", self.hashed(columns, *digits))))
+                Some(Value::from(format!("{prefix}-{word}{}", self.hashed(columns, *digits))))
             }
             Expr::Name(index) => self.names.get(*index).cloned().flatten(),
             Expr::SyntheticHolders(index) => {
@@ -271,13 +271,13 @@ impl Scope<'_> {
                 }
             }
         }
-        any.then_some(Value::Text(text))
+        any.then_some(Value::from(text))
     }
 
     /// The columns are hashed as a list of texts in canonical CBOR, so that no two lists of
     /// cells look alike.
     fn hashed(&self, columns: &[usize], digits: usize) -> String {
-        let cells = columns.iter().map(|column| Value::Text(folded(self.cell(*column)))).collect();
+        let cells = columns.iter().map(|column| Value::from(folded(self.cell(*column)))).collect();
         let digest = hash::in_domain(KEY_DOMAIN, &cbor::encode(&Value::List(cells)));
         digest.to_string().chars().take(digits).collect()
     }
@@ -285,7 +285,7 @@ impl Scope<'_> {
     fn flags(&self, flags: &[Flag]) -> Option<Value> {
         let set = |flag: &&Flag| flag.when.iter().all(|when| self.holds(when));
         let words: Vec<Value> =
-            flags.iter().filter(set).map(|flag| Value::Text(flag.flag.clone())).collect();
+            flags.iter().filter(set).map(|flag| Value::from(flag.flag.as_str())).collect();
         (!words.is_empty()).then_some(Value::List(words))
     }
 }

@@ -8,15 +8,15 @@ use std::time::Duration;
 
 use chaincity_client::{Client, Signed, call};
 use chaincity_types::wire::{Call, Mode, Outcome};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use crate::city::City;
 
 /// How long a registration may take to become final.
 pub(crate) const FINAL: Duration = Duration::from_secs(30);
 
-fn fields<const N: usize>(pairs: [(&str, Value); N]) -> BTreeMap<String, Value> {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+fn fields<const N: usize>(pairs: [(&str, Value); N]) -> BTreeMap<Str, Value> {
+    pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 /// The first registration of a unit that nobody owns yet.

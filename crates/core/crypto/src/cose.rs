@@ -9,7 +9,7 @@
 
 use chaincity_types::cbor::{self, CborError};
 use chaincity_types::wire::{CALLS_MAX, TRANSACTION_BYTES_MAX, Transaction};
-use chaincity_types::{Digest, Reject};
+use chaincity_types::{Digest, Reject, Str};
 use minicbor::data::{Tag, Type};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
@@ -111,7 +111,7 @@ pub fn decode_transaction(bytes: &[u8]) -> Result<SignedTransaction, Reject> {
 }
 
 /// Intent key, cases and tasks: names of bounded length.
-fn names_of(transaction: &Transaction) -> impl Iterator<Item = &String> {
+fn names_of(transaction: &Transaction) -> impl Iterator<Item = &Str> {
     let of_calls = transaction.calls.iter().flat_map(|call| [&call.case, &call.task]);
     of_calls.chain([&transaction.intent]).flatten()
 }
@@ -307,7 +307,7 @@ mod tests {
             calls: vec![Call {
                 package: "real-estate".into(),
                 action: "transfer".into(),
-                input: BTreeMap::from([("unit".to_owned(), Value::from("测试单元"))]),
+                input: BTreeMap::from([("unit".into(), Value::from("测试单元"))]),
                 case: None,
                 task: None,
                 mandates: Some(vec!["m-1".into()]),
@@ -366,8 +366,8 @@ mod tests {
     /// A signed transaction whose one call has this case and task.
     fn named(case: Option<String>, task: Option<String>) -> Vec<u8> {
         let mut transaction = transaction();
-        transaction.calls[0].case = case;
-        transaction.calls[0].task = task;
+        transaction.calls[0].case = case.map(Into::into);
+        transaction.calls[0].task = task.map(Into::into);
         sign_transaction(&transaction, &key())
     }
 
@@ -406,7 +406,7 @@ mod tests {
             ),
             (
                 sign_transaction(
-                    &Transaction { intent: Some("x".repeat(65)), ..transaction() },
+                    &Transaction { intent: Some("x".repeat(65).into()), ..transaction() },
                     &key(),
                 ),
                 Reject::Malformed,

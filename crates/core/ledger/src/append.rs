@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{LogicalKey, Status};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::call::CallRun;
 use crate::halt::{Halt, reject};
@@ -17,8 +17,7 @@ use crate::{fields, fuel};
 #[derive(Debug)]
 pub(crate) struct Append {
     record: LogicalKey,
-    register: String,
-    field: String,
+    field: Str,
     items: Vec<Value>,
 }
 
@@ -26,7 +25,7 @@ impl CallRun<'_, '_> {
     /// Notes what is added to a list.
     pub(crate) fn append(
         &mut self,
-        (register, field): (&str, &str),
+        (register, field): (&Str, &Str),
         (key, items): (&Program, &Program),
     ) -> Result<(), Halt> {
         let package = Arc::clone(&self.package);
@@ -47,25 +46,25 @@ impl CallRun<'_, '_> {
         self.session.probe(&record);
         self.raise(&package.id, "updated", register, &key)?;
         let items = if let Value::List(items) = items { items } else { Vec::new() };
-        let (register, field) = (register.to_owned(), field.to_owned());
-        self.appends.push(Append { record, register, field, items });
+        let field = field.clone();
+        self.appends.push(Append { record, field, items });
         Ok(())
     }
 
     /// Looks up every record to which something is added, so that none is missing later.
     pub(crate) fn look_up_lists(&mut self) -> Result<(), Halt> {
-        let keys: Vec<LogicalKey> = self.appends.iter().map(|a| a.record.clone()).collect();
-        self.session.get_all(&keys).map(drop)
+        self.session.get_all(self.appends.iter().map(|a| &a.record)).map(drop)
     }
 
     /// Adds to the lists, as drafts.
     pub(crate) fn add_to_lists(&mut self) -> Result<(), Halt> {
         let package = Arc::clone(&self.package);
         let today = self.session.context.time.china_day();
-        for Append { record, register, field, items } in std::mem::take(&mut self.appends) {
-            let kind = package.registers.get(&register).and_then(|r| r.fields.get(&field));
+        for Append { record, field, items } in std::mem::take(&mut self.appends) {
+            let LogicalKey::Record { register, .. } = &record else { continue };
+            let kind = package.registers.get(register).and_then(|r| r.fields.get(&field));
             let Some(kind) = kind.map(|field| &field.kind) else { continue };
-            let draft = self.draft(&package, &register, &record)?;
+            let draft = self.draft(&package, &record)?;
             if draft.status == Status::Closed {
                 return reject(Reject::RecordClosed, format!("register `{register}`"));
             }
@@ -77,7 +76,7 @@ impl CallRun<'_, '_> {
             let list = Value::List(list);
             // The whole list is checked and copied anew, however little is added.
             self.fuel.draw_value(&list)?;
-            let list = match kind.check(&list, today) {
+            let list = match kind.check(list, today) {
                 Ok(list) => list,
                 Err(problem) => {
                     return reject(Reject::InvalidField, format!("`{field}` {problem}"));

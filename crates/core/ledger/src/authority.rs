@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chaincity_types::wire::Status;
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::governance;
 use crate::halt::{Halt, reject};
@@ -16,18 +16,18 @@ pub(crate) struct Caller {
     /// Public key.
     pub(crate) key: Vec<u8>,
     /// Member.
-    pub(crate) member: String,
+    pub(crate) member: Str,
     /// Roles that the operator holds and its member may still hand out.
-    pub(crate) roles: Vec<String>,
+    pub(crate) roles: Vec<Str>,
     /// The subject that the operator is, for citizens and enterprises with own keys.
-    pub(crate) subject: Option<String>,
+    pub(crate) subject: Option<Str>,
 }
 
 impl Caller {
     /// Finds the operator with this public key.
     pub(crate) fn find(session: &mut Session<'_>, key: &[u8]) -> Result<Self, Halt> {
         let unknown = || reject(Reject::UnknownOperator, "no active operator with this key");
-        let operator = session.get(&governance::key(governance::OPERATOR, &hex::encode(key)))?;
+        let operator = session.get(&governance::key(governance::OPERATOR, hex::encode(key)))?;
         let Some(operator) = active(operator) else {
             return unknown();
         };
@@ -38,14 +38,14 @@ impl Caller {
         let Some(record) = active(record) else {
             return reject(Reject::UnknownOperator, "the operator's member is suspended");
         };
-        let allowed = field_texts(&record.version, "roles");
-        let mut roles = field_texts(&operator.version, "roles");
-        roles.retain(|role| allowed.contains(role));
+        let allowed: Vec<&Str> = field_texts(&record.version, "roles").collect();
+        let held = field_texts(&operator.version, "roles").cloned();
+        let roles = held.filter(|role| allowed.contains(&role)).collect();
         Ok(Self {
             key: key.to_vec(),
-            member: member.to_owned(),
+            member: member.into(),
             roles,
-            subject: field_text(&operator.version, "subject").map(str::to_owned),
+            subject: field_text(&operator.version, "subject").map(Str::from),
         })
     }
 
@@ -57,7 +57,7 @@ impl Caller {
     /// One of `by` must be held; where none is named, nobody may call.
     ///
     /// INVARIANT (I11): a package does only what its declared authority allows.
-    pub(crate) fn check_roles(&self, by: &[String]) -> Result<(), Halt> {
+    pub(crate) fn check_roles(&self, by: &[Str]) -> Result<(), Halt> {
         if by.iter().any(|role| self.has_role(role)) {
             Ok(())
         } else {
@@ -70,15 +70,15 @@ impl Caller {
 
     /// What rules see as `caller`.
     pub(crate) fn to_value(&self) -> Value {
-        let text = |text: &String| Value::Text(text.clone());
+        let text = |text: &Str| Value::Text(text.clone());
         Value::Map(
             [
-                ("operator", Value::Text(hex::encode(&self.key))),
+                ("operator", Value::from(hex::encode(&self.key))),
                 ("member", text(&self.member)),
                 ("roles", Value::List(self.roles.iter().map(text).collect())),
                 ("subject", self.subject.as_ref().map_or(Value::Null, text)),
             ]
-            .map(|(name, value)| (name.to_owned(), value))
+            .map(|(name, value)| (name.into(), value))
             .into(),
         )
     }

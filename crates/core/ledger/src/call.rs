@@ -10,7 +10,7 @@ use std::sync::Arc;
 use chaincity_package::model::{Action, Guard, Package};
 use chaincity_package::rule::{Environment, Fuel};
 use chaincity_types::wire::{Call, Event, LogicalKey, Provenance};
-use chaincity_types::{Digest, Reject, Value};
+use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::append::Append;
 use crate::authority::Caller;
@@ -26,9 +26,9 @@ use crate::{fields, fuel, governance};
 #[derive(Clone, Debug)]
 pub(crate) struct Binding {
     /// Their register, of the action's package.
-    pub(crate) register: String,
+    pub(crate) register: Str,
     /// Their keys.
-    pub(crate) keys: Vec<String>,
+    pub(crate) keys: Vec<Str>,
 }
 
 /// What a call is part of.
@@ -43,7 +43,7 @@ pub(crate) struct Frame<'a> {
     /// Who signed.
     pub(crate) caller: &'a Caller,
     /// The intent key to mark as used, if this is the call to do it.
-    pub(crate) intent: Option<&'a str>,
+    pub(crate) intent: Option<&'a Str>,
     /// How many actions called each other to get here.
     pub(crate) depth: u8,
     /// Records that got a derived key before, in this call of the transaction.
@@ -59,7 +59,7 @@ pub(crate) struct CallRun<'s, 'v> {
     pub(crate) frame: Frame<'s>,
     pub(crate) package: Arc<Package>,
     pub(crate) environment: Environment,
-    pub(crate) bindings: BTreeMap<String, Binding>,
+    pub(crate) bindings: BTreeMap<Str, Arc<Binding>>,
     pub(crate) drafts: BTreeMap<LogicalKey, Draft>,
     /// Keys of `drafts` in the order of their first change.
     pub(crate) order: Vec<LogicalKey>,
@@ -83,7 +83,7 @@ pub(crate) struct CallRun<'s, 'v> {
     /// Whether it reports what a source system has booked.
     pub(crate) booking: Booking,
     /// Codes of the rules that a report breaks.
-    pub(crate) discrepancies: Vec<String>,
+    pub(crate) discrepancies: Vec<Str>,
 }
 
 /// A call that nothing stands against, as long as what it read stands: what is left is done
@@ -147,7 +147,8 @@ pub(crate) fn decide(
         return reject(Reject::UnknownAction, "no action with this name");
     };
     let today = session.context.time.china_day();
-    let input = fields::check_all(&action.input, &frame.call.input, Reject::InvalidInput, today)?;
+    let given = frame.call.input.clone();
+    let input = fields::check_all(&action.input, given, Reject::InvalidInput, today)?;
     let mut run = CallRun::new(session, frame, package, *fuel);
     run.booking(&known, action)?;
     // The built-in actions that name no role check in their own code who may call.
@@ -155,8 +156,7 @@ pub(crate) fn decide(
     if !governs && run.booking == Booking::Own {
         frame.caller.check_roles(&action.by)?;
     }
-    run.see(action, &input);
-    let result = run.execute(action, &input);
+    let result = run.execute(action, input);
     *fuel = run.fuel;
     result.map(|()| run.suspend())
 }
@@ -288,23 +288,25 @@ impl<'s, 'v> CallRun<'s, 'v> {
 
 impl CallRun<'_, '_> {
     /// What rules see before any read.
-    fn see(&mut self, action: &Action, input: &BTreeMap<String, Value>) {
-        let mut seen: BTreeMap<_, _> =
-            action.input.keys().map(|name| (name.clone(), Value::Null)).collect();
-        seen.extend(input.iter().map(|(name, value)| (name.clone(), value.clone())));
+    fn see(&mut self, action: &Action, mut input: BTreeMap<Str, Value>) {
+        for name in action.input.keys() {
+            input.entry(name.clone()).or_insert(Value::Null);
+        }
         self.environment = self.package.environment(self.session.context.time);
         self.environment.extend([
-            ("input".to_owned(), Value::Map(seen)),
-            ("caller".to_owned(), self.frame.caller.to_value()),
-            ("action".to_owned(), action.name.as_str().into()),
+            ("input".into(), Value::Map(input)),
+            ("caller".into(), self.frame.caller.to_value()),
+            ("action".into(), Value::Text(action.name.clone())),
         ]);
     }
 
-    fn execute(&mut self, action: &Action, input: &BTreeMap<String, Value>) -> Result<(), Halt> {
-        self.check_input_refs(action, input)?;
+    fn execute(&mut self, action: &Action, input: BTreeMap<Str, Value>) -> Result<(), Halt> {
+        self.check_input_refs(action, &input)?;
         if self.package.id == governance::ID {
-            governance::apply(self, action, input)?;
+            self.see(action, input.clone());
+            governance::apply(self, action, &input)?;
         } else {
+            self.see(action, input);
             self.read_all(&action.reads)?;
             // Whose consent the source system has, it has checked itself.
             let reported = self.booking == Booking::Reported;
@@ -338,16 +340,20 @@ impl CallRun<'_, '_> {
     fn check_input_refs(
         &mut self,
         action: &Action,
-        input: &BTreeMap<String, Value>,
+        input: &BTreeMap<Str, Value>,
     ) -> Result<(), Halt> {
-        let package = Arc::clone(&self.package);
-        for (name, value) in input {
-            if let Some(field) = action.input.get(name) {
-                for key in fields::references(&package.id, &field.kind, value) {
-                    let result = self.check_reference(&key, name);
-                    self.tolerate(result)?;
-                }
-            }
+        let references = fields::references_of(&self.package.id, &action.input, input);
+        self.check_references(references)
+    }
+
+    /// References must name records.
+    pub(crate) fn check_references(
+        &mut self,
+        references: Vec<(LogicalKey, Str)>,
+    ) -> Result<(), Halt> {
+        for (key, field) in references {
+            let result = self.check_reference(&key, &field);
+            self.tolerate(result)?;
         }
         Ok(())
     }

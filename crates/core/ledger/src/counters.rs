@@ -12,7 +12,7 @@ use chaincity_package::literal;
 use chaincity_package::model::{KeyRule, Limit, Numbered, Register, SequencePart};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::LogicalKey;
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::call::CallRun;
 use crate::draft::logical;
@@ -30,10 +30,9 @@ const LAST: &str = "last";
 #[derive(Debug)]
 pub(crate) struct Late {
     record: LogicalKey,
-    register: String,
-    field: String,
-    sequence: String,
-    scope: String,
+    field: Str,
+    sequence: Str,
+    scope: Str,
 }
 
 /// By how much a counter moves when the call is settled.
@@ -42,7 +41,7 @@ pub(crate) struct Count {
     counter: LogicalKey,
     by: i64,
     max: Option<i64>,
-    code: String,
+    code: Str,
 }
 
 /// Whether a number may come last: nothing that the ledger evaluates before depends on it.
@@ -53,7 +52,7 @@ pub(crate) fn comes_late(register: &Register, field: &str) -> bool {
 
 impl CallRun<'_, '_> {
     /// The next number, as text, where it cannot come late.
-    pub(crate) fn next_number(&mut self, number: &Numbered) -> Result<String, Halt> {
+    pub(crate) fn next_number(&mut self, number: &Numbered) -> Result<Str, Halt> {
         let scope = self.scope(&number.scope)?;
         let key = self.sequence_key(&number.sequence, &scope)?;
         draw(&mut self.fuel, fuel::READ)?;
@@ -76,8 +75,8 @@ impl CallRun<'_, '_> {
     pub(crate) fn number_late(
         &mut self,
         numbers: &[Numbered],
-        register: &str,
-        record: &str,
+        register: &Str,
+        record: &Str,
     ) -> Result<(), Halt> {
         for number in numbers {
             let scope = self.scope(&number.scope)?;
@@ -86,7 +85,6 @@ impl CallRun<'_, '_> {
             self.session.probe(&key);
             self.numbers.push(Late {
                 record: logical(&self.package, register, record),
-                register: register.to_owned(),
                 field: number.field.clone(),
                 sequence: number.sequence.clone(),
                 scope,
@@ -99,7 +97,7 @@ impl CallRun<'_, '_> {
     /// measured at once.
     pub(crate) fn count(
         &mut self,
-        counter: &str,
+        counter: &Str,
         (scope, by): (&Program, &Program),
         limit: Option<&Limit>,
     ) -> Result<(), Halt> {
@@ -125,7 +123,7 @@ impl CallRun<'_, '_> {
     }
 
     /// Where a counter stands before the call.
-    pub(crate) fn counted(&mut self, counter: &str, scope: &Program) -> Result<Value, Halt> {
+    pub(crate) fn counted(&mut self, counter: &Str, scope: &Program) -> Result<Value, Halt> {
         let scope = self.scope(scope)?;
         let key = self.counter_key(counter, scope, 0);
         draw(&mut self.fuel, fuel::READ)?;
@@ -143,9 +141,10 @@ impl CallRun<'_, '_> {
             let before = self.last(last, &key)?;
             let (next, text) = self.number(&late.sequence, &late.scope, before)?;
             last.insert(key, next);
-            let fields = package.registers.get(&late.register).map(|register| &register.fields);
+            let LogicalKey::Record { register, .. } = &late.record else { continue };
+            let fields = package.registers.get(register).map(|register| &register.fields);
             let Some(field) = fields.and_then(|fields| fields.get(&late.field)) else { continue };
-            let value = match field.kind.check(&Value::Text(text), today) {
+            let value = match field.kind.check(Value::Text(text), today) {
                 Ok(value) => value,
                 Err(problem) => {
                     return reject(Reject::InvalidField, format!("`{}` {problem}", late.field));
@@ -171,11 +170,12 @@ impl CallRun<'_, '_> {
 
     /// Looks up every counter that is moved or gives numbers, so that none is missing later.
     pub(crate) fn look_up_counters(&mut self) -> Result<(), Halt> {
-        let mut keys: Vec<LogicalKey> = self.counts.iter().map(|c| c.counter.clone()).collect();
+        let mut keys = Vec::with_capacity(self.numbers.len());
         for late in &self.numbers {
             keys.push(self.sequence_key(&late.sequence, &late.scope)?);
         }
-        self.session.get_all(&keys).map(drop)
+        let counts = self.counts.iter().map(|count| &count.counter);
+        self.session.get_all(counts.chain(&keys)).map(drop)
     }
 
     /// Writes what the counters came to.
@@ -183,7 +183,7 @@ impl CallRun<'_, '_> {
         for (key, last) in last {
             let base = self.session.get(&key)?;
             let mut version = self.next_version(&key, base.as_deref());
-            version.fields.insert(LAST.to_owned(), Value::Int(last));
+            version.fields.insert(LAST.into(), Value::Int(last));
             self.write(version, layer)?;
         }
         Ok(())
@@ -203,26 +203,26 @@ impl CallRun<'_, '_> {
         Ok(last.and_then(Value::as_int).unwrap_or(0))
     }
 
-    fn scope(&mut self, program: &Program) -> Result<String, Halt> {
+    fn scope(&mut self, program: &Program) -> Result<Str, Halt> {
         let scope = program.run(&self.environment, &mut self.fuel)?;
-        let scope = scope.as_text().unwrap_or_default();
+        let scope = scope.as_str().cloned().unwrap_or_default();
         if scope.chars().count() > SCOPE_CHARS_MAX {
             return reject(Reject::InvalidField, "the scope of a number or counter is too long");
         }
-        Ok(scope.to_owned())
+        Ok(scope)
     }
 
-    fn counter_key(&self, name: &str, scope: String, year: u32) -> LogicalKey {
-        let (package, sequence) = (self.package.id.clone(), name.to_owned());
+    fn counter_key(&self, name: &Str, scope: Str, year: u32) -> LogicalKey {
+        let (package, sequence) = (self.package.id.clone(), name.clone());
         LogicalKey::Counter { package, sequence, scope, year }
     }
 
-    fn sequence_key(&self, name: &str, scope: &str) -> Result<LogicalKey, Halt> {
+    fn sequence_key(&self, name: &Str, scope: &Str) -> Result<LogicalKey, Halt> {
         let Some(sequence) = self.package.sequences.get(name) else {
             return reject(Reject::RuleError, format!("no sequence `{name}`"));
         };
         let year = if sequence.is_yearly() { self.year() } else { 0 };
-        Ok(self.counter_key(name, scope.to_owned(), year))
+        Ok(self.counter_key(name, scope.clone(), year))
     }
 
     /// The block's year in China.
@@ -232,7 +232,7 @@ impl CallRun<'_, '_> {
     }
 
     /// The number after `last`, and its text.
-    fn number(&self, name: &str, scope: &str, last: i64) -> Result<(i64, String), Halt> {
+    fn number(&self, name: &str, scope: &str, last: i64) -> Result<(i64, Str), Halt> {
         let (Some(next), Some(sequence)) = (last.checked_add(1), self.package.sequences.get(name))
         else {
             return reject(Reject::Overflow, format!("sequence `{name}`"));
@@ -248,7 +248,7 @@ impl CallRun<'_, '_> {
                 }
             }
         }
-        Ok((next, text))
+        Ok((next, text.into()))
     }
 }
 

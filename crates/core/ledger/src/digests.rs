@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chaincity_crypto::hash;
-use chaincity_types::{Digest, Value, cbor};
+use chaincity_types::{Digest, Str, Value, cbor};
 
 use crate::view::BlockContext;
 
@@ -35,7 +35,7 @@ pub(crate) fn document(bytes: &[u8]) -> Digest {
 
 /// What a mandate binds: the arguments of the call that it permits.
 #[must_use]
-pub fn mandate(input: &BTreeMap<String, Value>) -> Digest {
+pub fn mandate(input: &BTreeMap<Str, Value>) -> Digest {
     hash::in_domain(MANDATE, &cbor::encode(&Value::Map(input.clone())))
 }
 

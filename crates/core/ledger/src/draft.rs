@@ -10,7 +10,7 @@ use chaincity_crypto::hash;
 use chaincity_package::model::{INDEX_ENTRY_MAX, Index, KeyRule, OnClose, Package, Register};
 use chaincity_package::value::check_fields_but;
 use chaincity_types::wire::{BODY_BYTES_MAX, Correction, Event, Head, LogicalKey, Status, Version};
-use chaincity_types::{Digest, Reject, Value, cbor};
+use chaincity_types::{Digest, Reject, Str, Value, cbor};
 
 use crate::call::CallRun;
 use crate::halt::{Halt, reject, rejected};
@@ -22,12 +22,12 @@ use crate::{digests, fields, fuel};
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
     pub(crate) package: Arc<Package>,
-    pub(crate) register: String,
+    pub(crate) register: Str,
     /// Its current version; none for a new record.
     pub(crate) base: Option<Arc<Record>>,
     pub(crate) status: Status,
-    pub(crate) fields: BTreeMap<String, Value>,
-    reason: Option<String>,
+    pub(crate) fields: BTreeMap<Str, Value>,
+    reason: Option<Str>,
     corrects: Option<Correction>,
 }
 
@@ -36,8 +36,8 @@ pub(crate) struct Draft {
 struct EntryChange {
     unique: bool,
     schema: u32,
-    remove: BTreeSet<String>,
-    add: BTreeSet<String>,
+    remove: BTreeSet<Str>,
+    add: BTreeSet<Str>,
 }
 
 impl CallRun<'_, '_> {
@@ -46,8 +46,8 @@ impl CallRun<'_, '_> {
         &mut self,
         package: &Arc<Package>,
         register: &str,
-        given: &BTreeMap<String, Value>,
-    ) -> Result<String, Halt> {
+        given: BTreeMap<Str, Value>,
+    ) -> Result<Str, Halt> {
         self.insert_but(&[], package, register, given)
     }
 
@@ -57,8 +57,8 @@ impl CallRun<'_, '_> {
         later: &[&str],
         package: &Arc<Package>,
         register: &str,
-        given: &BTreeMap<String, Value>,
-    ) -> Result<String, Halt> {
+        given: BTreeMap<Str, Value>,
+    ) -> Result<Str, Halt> {
         let declared = self.register(package, register)?;
         let today = self.session.context.time.china_day();
         let fields = check_fields_but(later, &declared.fields, given, today)
@@ -68,15 +68,15 @@ impl CallRun<'_, '_> {
                 let key =
                     digests::record_key(self.frame.transaction, self.frame.index, self.ordinal);
                 self.ordinal = self.ordinal.saturating_add(1);
-                key
+                Str::from(key)
             }
             KeyRule::Field(name) => match fields.get(name).and_then(fields::key_text) {
                 Some(key) => key,
                 None => return reject(Reject::InvalidField, format!("`{name}` makes no key")),
             },
         };
-        self.check_references(package, declared, &fields)?;
-        let logical = logical(package, register, &key);
+        self.check_references(fields::references_of(&package.id, &declared.fields, &fields))?;
+        let logical = logical(package, &declared.name, &key);
         draw(&mut self.fuel, fuel::READ)?;
         let taken = match self.session.get(&logical) {
             Ok(record) => record.is_some(),
@@ -91,7 +91,7 @@ impl CallRun<'_, '_> {
         }
         let draft = Draft {
             package: Arc::clone(package),
-            register: register.to_owned(),
+            register: declared.name.clone(),
             base: None,
             status: Status::Live,
             fields,
@@ -100,7 +100,7 @@ impl CallRun<'_, '_> {
         };
         self.drafts.insert(logical.clone(), draft);
         self.order.push(logical);
-        self.raise(&package.id, "inserted", register, &key)?;
+        self.raise(&package.id, "inserted", &declared.name, &key)?;
         Ok(key)
     }
 
@@ -109,28 +109,29 @@ impl CallRun<'_, '_> {
         &mut self,
         package: &Arc<Package>,
         register: &str,
-        key: &str,
-        set: &BTreeMap<String, Value>,
+        key: &Str,
+        set: BTreeMap<Str, Value>,
         corrects: Option<Correction>,
     ) -> Result<(), Halt> {
         let declared = self.register(package, register)?;
         if let KeyRule::Field(name) = &declared.key
-            && set.get(name).is_some_and(|value| fields::key_text(value).as_deref() != Some(key))
+            && set.get(name).is_some_and(|value| fields::key_text(value).as_ref() != Some(key))
         {
             return reject(Reject::InvalidField, format!("`{name}` is the record's key"));
         }
-        let logical = logical(package, register, key);
-        let draft = self.draft(package, register, &logical)?;
+        let logical = logical(package, &declared.name, key);
+        let draft = self.draft(package, &logical)?;
         if draft.status == Status::Closed && corrects.is_none() {
             return reject(Reject::RecordClosed, format!("register `{register}`"));
         }
         let mut all = draft.fields.clone();
-        all.extend(set.clone());
+        let references = fields::references_of(&package.id, &declared.fields, &set);
+        all.extend(set);
         // The whole record is copied and checked anew, however little of it changes.
         self.fuel.draw_fields(&all)?;
         let today = self.session.context.time.china_day();
-        let all = fields::check_all(&declared.fields, &all, Reject::InvalidField, today)?;
-        self.check_references(package, declared, set)?;
+        let all = fields::check_all(&declared.fields, all, Reject::InvalidField, today)?;
+        self.check_references(references)?;
         if let Some(draft) = self.drafts.get_mut(&logical) {
             draft.fields = all;
             if let Some(corrects) = corrects {
@@ -138,7 +139,7 @@ impl CallRun<'_, '_> {
                 draft.corrects = Some(corrects);
             }
         }
-        self.raise(&package.id, "updated", register, key)
+        self.raise(&package.id, "updated", &declared.name, key)
     }
 
     /// Drafts the closing of a record, and of those that close with it.
@@ -146,14 +147,14 @@ impl CallRun<'_, '_> {
         &mut self,
         package: &Arc<Package>,
         register: &str,
-        key: &str,
-        reason: &str,
+        key: &Str,
+        reason: &Str,
     ) -> Result<(), Halt> {
         self.close_one(package, register, key, reason)?;
-        let mut closed = vec![(register.to_owned(), key.to_owned())];
+        let mut closed = vec![(Str::from(register), key.clone())];
         while let Some((register, key)) = closed.pop() {
             for (register, key) in self.referring(package, &register, &key, OnClose::Close)? {
-                self.close_one(package, &register, &key, "target-closed")?;
+                self.close_one(package, &register, &key, &"target-closed".into())?;
                 closed.push((register, key));
             }
         }
@@ -164,33 +165,34 @@ impl CallRun<'_, '_> {
         &mut self,
         package: &Arc<Package>,
         register: &str,
-        key: &str,
-        reason: &str,
+        key: &Str,
+        reason: &Str,
     ) -> Result<(), Halt> {
-        let logical = logical(package, register, key);
-        let draft = self.draft(package, register, &logical)?;
+        let register = Str::from(register);
+        let logical = logical(package, &register, key);
+        let draft = self.draft(package, &logical)?;
         if draft.status == Status::Closed {
             return reject(Reject::RecordClosed, format!("register `{register}`"));
         }
         draft.status = Status::Closed;
-        draft.reason = Some(reason.to_owned());
-        self.raise(&package.id, "closed", register, key)
+        draft.reason = Some(reason.clone());
+        self.raise(&package.id, "closed", &register, key)
     }
 
     /// Raises an event.
     pub(crate) fn raise(
         &mut self,
-        package: &str,
+        package: &Str,
         kind: &str,
-        register: &str,
-        key: &str,
+        register: &Str,
+        key: &Str,
     ) -> Result<(), Halt> {
         draw(&mut self.fuel, fuel::EVENT)?;
         self.events.push(Event {
-            package: package.to_owned(),
-            kind: kind.to_owned(),
-            register: register.to_owned(),
-            key: key.to_owned(),
+            package: package.clone(),
+            kind: kind.into(),
+            register: register.clone(),
+            key: key.clone(),
             data: None,
         });
         Ok(())
@@ -200,9 +202,9 @@ impl CallRun<'_, '_> {
     pub(crate) fn draft(
         &mut self,
         package: &Arc<Package>,
-        register: &str,
         key: &LogicalKey,
     ) -> Result<&mut Draft, Halt> {
+        let register = if let LogicalKey::Record { register, .. } = key { register } else { "" };
         if !self.drafts.contains_key(key) {
             let Some(base) = self.session.get(key)? else {
                 return reject(Reject::NotFound, format!("register `{register}`"));
@@ -210,7 +212,7 @@ impl CallRun<'_, '_> {
             self.fuel.draw_fields(&base.version.fields)?;
             let draft = Draft {
                 package: Arc::clone(package),
-                register: register.to_owned(),
+                register: register.into(),
                 status: base.version.status,
                 fields: base.version.fields.clone(),
                 base: Some(base),
@@ -231,23 +233,6 @@ impl CallRun<'_, '_> {
             Some(register) => Ok(register),
             None => reject(Reject::UnknownRegister, format!("register `{register}`")),
         }
-    }
-
-    fn check_references(
-        &mut self,
-        package: &Package,
-        register: &Register,
-        values: &BTreeMap<String, Value>,
-    ) -> Result<(), Halt> {
-        for (name, value) in values {
-            if let Some(field) = register.fields.get(name) {
-                for key in fields::references(&package.id, &field.kind, value) {
-                    let result = self.check_reference(&key, name);
-                    self.tolerate(result)?;
-                }
-            }
-        }
-        Ok(())
     }
 
     /// What is left to decide once all effects are drafted. What settling will look at is asked
@@ -300,10 +285,9 @@ impl CallRun<'_, '_> {
         &mut self,
     ) -> Result<Vec<(LogicalKey, Option<Arc<Record>>, EntryChange)>, Halt> {
         let changes = self.entry_changes();
-        let keys: Vec<LogicalKey> = changes.keys().cloned().collect();
-        let reads = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        let reads = u64::try_from(changes.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
-        let bases = self.session.get_all(&keys)?;
+        let bases = self.session.get_all(changes.keys())?;
         Ok(changes
             .into_iter()
             .zip(bases)
@@ -328,15 +312,16 @@ impl CallRun<'_, '_> {
         change: &EntryChange,
         layer: &mut Layer,
     ) -> Result<(), Halt> {
-        let before: BTreeSet<String> = base
-            .map(|base| field_texts(&base.version, "keys"))
-            .unwrap_or_default()
-            .into_iter()
-            .collect();
-        let mut keys = before.clone();
-        keys.retain(|key| !change.remove.contains(key));
-        keys.extend(change.add.iter().cloned());
-        if keys == before {
+        let mut keys: BTreeSet<Str> =
+            base.into_iter().flat_map(|base| field_texts(&base.version, "keys")).cloned().collect();
+        let mut changed = false;
+        for key in change.remove.difference(&change.add) {
+            changed |= keys.remove(key);
+        }
+        for key in &change.add {
+            changed |= keys.insert(key.clone());
+        }
+        if !changed {
             return Ok(());
         }
         if change.unique && keys.len() > 1 {
@@ -349,7 +334,7 @@ impl CallRun<'_, '_> {
         version.schema = change.schema;
         version.status = if keys.is_empty() { Status::Closed } else { Status::Live };
         let keys = keys.into_iter().map(Value::Text).collect();
-        version.fields = BTreeMap::from([("keys".to_owned(), Value::List(keys))]);
+        version.fields = BTreeMap::from([("keys".into(), Value::List(keys))]);
         self.write(version, layer)
     }
 
@@ -360,7 +345,7 @@ impl CallRun<'_, '_> {
         let key = intent_key(&self.frame.caller.member, intent);
         let mut version = self.next_version(&key, None);
         let id = Value::Bytes(self.frame.transaction.as_bytes().to_vec());
-        version.fields = BTreeMap::from([("transaction".to_owned(), id)]);
+        version.fields = BTreeMap::from([("transaction".into(), id)]);
         self.write(version, layer)
     }
 
@@ -403,11 +388,7 @@ fn push(layer: &mut Layer, version: Version, bytes: Vec<u8>, began: chaincity_ty
 
 impl Draft {
     /// The index entry of a record with these fields; none when one of the indexed is absent.
-    pub(crate) fn entry(
-        &self,
-        index: &Index,
-        fields: &BTreeMap<String, Value>,
-    ) -> Option<LogicalKey> {
+    pub(crate) fn entry(&self, index: &Index, fields: &BTreeMap<Str, Value>) -> Option<LogicalKey> {
         let values: Option<Vec<Value>> =
             index.fields.iter().map(|name| fields.get(name).cloned()).collect();
         Some(LogicalKey::Index {
@@ -435,11 +416,13 @@ impl Draft {
         let before = self.base.as_deref().map(|base| &base.version).filter(|v| live(v));
         let after = (self.status == Status::Live).then_some(&self.fields);
         for index in register.indexes.values() {
-            let old = before.and_then(|version| self.entry(index, &version.fields));
-            let new = after.and_then(|fields| self.entry(index, fields));
-            if old == new {
+            if let (Some(old), Some(new)) = (before, after)
+                && index.fields.iter().all(|name| old.fields.get(name) == new.get(name))
+            {
                 continue;
             }
+            let old = before.and_then(|version| self.entry(index, &version.fields));
+            let new = after.and_then(|fields| self.entry(index, fields));
             let mut change = |at: LogicalKey, add: bool| {
                 let change = changes.entry(at).or_insert_with(|| EntryChange {
                     unique: index.unique,
@@ -461,15 +444,11 @@ impl Draft {
 }
 
 /// The logical key of a record.
-pub(crate) fn logical(package: &Package, register: &str, key: &str) -> LogicalKey {
-    LogicalKey::Record {
-        package: package.id.clone(),
-        register: register.to_owned(),
-        key: key.to_owned(),
-    }
+pub(crate) fn logical(package: &Package, register: &Str, key: &Str) -> LogicalKey {
+    LogicalKey::Record { package: package.id.clone(), register: register.clone(), key: key.clone() }
 }
 
 /// The logical key of a member's intent.
-pub(crate) fn intent_key(member: &str, intent: &str) -> LogicalKey {
-    LogicalKey::Intent { member: member.to_owned(), intent: intent.to_owned() }
+pub(crate) fn intent_key(member: &Str, intent: &Str) -> LogicalKey {
+    LogicalKey::Intent { member: member.clone(), intent: intent.clone() }
 }

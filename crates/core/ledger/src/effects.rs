@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chaincity_package::model::{Corrects, EACH_MAX, Effect, Numbered};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{Call, Correction};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::call::{Binding, CallRun};
 use crate::halt::{Halt, reject};
@@ -27,7 +27,7 @@ impl CallRun<'_, '_> {
         let package = Arc::clone(&self.package);
         match effect {
             Effect::Insert { register, name, fields, numbers } => {
-                self.insert_record(register, name.as_deref(), fields, numbers)
+                self.insert_record(register, name.as_ref(), fields, numbers)
             }
             Effect::Update { record, set, corrects } => {
                 let set = self.evaluate(set)?;
@@ -39,7 +39,7 @@ impl CallRun<'_, '_> {
                     Some(corrects) => Some(self.correction(&binding.register, key, corrects)?),
                     None => None,
                 };
-                self.update(&package, &binding.register, key, &set, corrects)
+                self.update(&package, &binding.register, key, set, corrects)
             }
             Effect::Close { record, reason } => {
                 let binding = self.binding(record)?;
@@ -50,8 +50,8 @@ impl CallRun<'_, '_> {
             }
             Effect::Event { kind, register, key } => self.tell(&package.id, kind, register, key),
             Effect::Each { name, position, list, register, effects } => {
-                let of = register.as_deref();
-                self.apply_each((name, position.as_deref()), list, of, effects)
+                let of = register.as_ref();
+                self.apply_each((name, position.as_ref()), list, of, effects)
             }
             Effect::When { that, effects } => {
                 let holds = that.run(&self.environment, &mut self.fuel)?;
@@ -72,9 +72,9 @@ impl CallRun<'_, '_> {
     /// Drafts a new record; its numbers come when the call is settled, where they may.
     fn insert_record(
         &mut self,
-        register: &str,
-        name: Option<&str>,
-        fields: &BTreeMap<String, Program>,
+        register: &Str,
+        name: Option<&Str>,
+        fields: &BTreeMap<Str, Program>,
         numbers: &[Numbered],
     ) -> Result<(), Halt> {
         let package = Arc::clone(&self.package);
@@ -84,7 +84,7 @@ impl CallRun<'_, '_> {
         });
         let key = if late {
             let later: Vec<&str> = numbers.iter().map(|n| n.field.as_str()).collect();
-            let key = self.insert_but(&later, &package, register, &fields)?;
+            let key = self.insert_but(&later, &package, register, fields)?;
             self.number_late(numbers, register, &key)?;
             key
         } else {
@@ -92,13 +92,13 @@ impl CallRun<'_, '_> {
                 let text = self.next_number(number)?;
                 fields.insert(number.field.clone(), Value::Text(text));
             }
-            self.insert(&package, register, &fields)?
+            self.insert(&package, register, fields)?
         };
         if let Some(name) = name {
-            let seen = BTreeMap::from([("_key".to_owned(), Value::Text(key.clone()))]);
-            self.environment.insert(name.to_owned(), Value::Map(seen));
-            let binding = Binding { register: register.to_owned(), keys: vec![key] };
-            self.bindings.insert(name.to_owned(), binding);
+            let seen = BTreeMap::from([("_key".into(), Value::Text(key.clone()))]);
+            self.environment.insert(name.clone(), Value::Map(seen));
+            let binding = Binding { register: register.clone(), keys: vec![key] };
+            self.bindings.insert(name.clone(), Arc::new(binding));
         }
         Ok(())
     }
@@ -106,9 +106,9 @@ impl CallRun<'_, '_> {
     /// Raises an event, or one for each of a list of keys: as many as there are records.
     fn tell(
         &mut self,
-        package: &str,
+        package: &Str,
         kind: &str,
-        register: &str,
+        register: &Str,
         key: &Program,
     ) -> Result<(), Halt> {
         let value = key.run(&self.environment, &mut self.fuel)?;
@@ -125,8 +125,8 @@ impl CallRun<'_, '_> {
     /// Notes an action of another package, to be called when this call's drafts are versions.
     fn plan_call(
         &mut self,
-        (package, action): (&str, &str),
-        input: &BTreeMap<String, Program>,
+        (package, action): (&Str, &Str),
+        input: &BTreeMap<Str, Program>,
         mandates: Option<&Program>,
     ) -> Result<(), Halt> {
         // Before it is kept, so that a loop cannot plan more calls than could ever run.
@@ -138,11 +138,11 @@ impl CallRun<'_, '_> {
         };
         let texts = |list: &Value| {
             let items = list.as_list().unwrap_or_default();
-            items.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+            items.iter().filter_map(Value::as_str).cloned().collect()
         };
         self.calls.push(Call {
-            package: package.to_owned(),
-            action: action.to_owned(),
+            package: package.clone(),
+            action: action.clone(),
             input,
             case: self.frame.call.case.clone(),
             task: self.frame.call.task.clone(),
@@ -154,9 +154,9 @@ impl CallRun<'_, '_> {
     /// The effects for each item; a record of a register can be changed by the item's name.
     fn apply_each(
         &mut self,
-        (name, position): (&str, Option<&str>),
+        (name, position): (&Str, Option<&Str>),
         list: &Program,
-        register: Option<&str>,
+        register: Option<&Str>,
         effects: &[Effect],
     ) -> Result<(), Halt> {
         let Value::List(items) = list.run(&self.environment, &mut self.fuel)? else {
@@ -170,14 +170,14 @@ impl CallRun<'_, '_> {
         }
         for (i, item) in (0_i64..).zip(items) {
             if let Some(register) = register {
-                let key = item.as_map().and_then(|map| map.get("_key")).and_then(Value::as_text);
-                let keys = key.map(str::to_owned).into_iter().collect();
-                let binding = Binding { register: register.to_owned(), keys };
-                self.bindings.insert(name.to_owned(), binding);
+                let key = item.as_map().and_then(|map| map.get("_key")).and_then(Value::as_str);
+                let keys = key.cloned().into_iter().collect();
+                let binding = Binding { register: register.clone(), keys };
+                self.bindings.insert(name.clone(), Arc::new(binding));
             }
-            self.environment.insert(name.to_owned(), item);
+            self.environment.insert(name.clone(), item);
             if let Some(position) = position {
-                self.environment.insert(position.to_owned(), Value::Int(i));
+                self.environment.insert(position.clone(), Value::Int(i));
             }
             self.apply_effects(effects)?;
         }
@@ -186,8 +186,8 @@ impl CallRun<'_, '_> {
 
     fn evaluate(
         &mut self,
-        programs: &BTreeMap<String, Program>,
-    ) -> Result<BTreeMap<String, Value>, Halt> {
+        programs: &BTreeMap<Str, Program>,
+    ) -> Result<BTreeMap<Str, Value>, Halt> {
         let mut out = BTreeMap::new();
         for (name, program) in programs {
             out.insert(name.clone(), program.run(&self.environment, &mut self.fuel)?);
@@ -195,9 +195,9 @@ impl CallRun<'_, '_> {
         Ok(out)
     }
 
-    fn binding(&self, name: &str) -> Result<Binding, Halt> {
+    fn binding(&self, name: &str) -> Result<Arc<Binding>, Halt> {
         match self.bindings.get(name) {
-            Some(binding) => Ok(binding.clone()),
+            Some(binding) => Ok(Arc::clone(binding)),
             None => reject(Reject::RuleError, format!("no read `{name}`")),
         }
     }
@@ -206,8 +206,8 @@ impl CallRun<'_, '_> {
     /// legal basis.
     fn correction(
         &mut self,
-        register: &str,
-        key: &str,
+        register: &Str,
+        key: &Str,
         corrects: &Corrects,
     ) -> Result<Correction, Halt> {
         let named = corrects.version.run(&self.environment, &mut self.fuel)?;
@@ -224,9 +224,9 @@ impl CallRun<'_, '_> {
         Ok(Correction { version, body: record.head.body, reason, basis })
     }
 
-    fn words(&mut self, program: &Program, what: &str) -> Result<String, Halt> {
-        match program.run(&self.environment, &mut self.fuel)?.as_text() {
-            Some(text) if !text.trim().is_empty() => Ok(text.to_owned()),
+    fn words(&mut self, program: &Program, what: &str) -> Result<Str, Halt> {
+        match program.run(&self.environment, &mut self.fuel)?.as_str() {
+            Some(text) if !text.trim().is_empty() => Ok(text.clone()),
             _ => reject(Reject::InvalidField, format!("a correction names its {what}")),
         }
     }

@@ -5,31 +5,47 @@ use std::collections::BTreeMap;
 use chaincity_package::model::{Field, FieldType};
 use chaincity_package::value::{KEY_BYTES_MAX, check_fields};
 use chaincity_types::wire::LogicalKey;
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::halt::{Halt, rejected};
 
 /// Checks `given` against `declared` and gives its canonical form. `today` is the block's date.
 pub(crate) fn check_all(
-    declared: &BTreeMap<String, Field>,
-    given: &BTreeMap<String, Value>,
+    declared: &BTreeMap<Str, Field>,
+    given: BTreeMap<Str, Value>,
     code: Reject,
     today: i32,
-) -> Result<BTreeMap<String, Value>, Halt> {
+) -> Result<BTreeMap<Str, Value>, Halt> {
     check_fields(declared, given, today).map_err(|problem| rejected(code, problem.to_string()))
 }
 
+/// The records that a whole input or record refers to, each with the field that does.
+pub(crate) fn references_of(
+    package: &Str,
+    declared: &BTreeMap<Str, Field>,
+    values: &BTreeMap<Str, Value>,
+) -> Vec<(LogicalKey, Str)> {
+    let mut out = Vec::new();
+    for (name, value) in values {
+        if let Some(field) = declared.get(name) {
+            let found = references(package, &field.kind, value);
+            out.extend(found.into_iter().map(|key| (key, name.clone())));
+        }
+    }
+    out
+}
+
 /// The records that `value` refers to.
-pub(crate) fn references(package: &str, kind: &FieldType, value: &Value) -> Vec<LogicalKey> {
+pub(crate) fn references(package: &Str, kind: &FieldType, value: &Value) -> Vec<LogicalKey> {
     let mut out = Vec::new();
     collect(package, kind, value, &mut out);
     out
 }
 
-fn collect(package: &str, kind: &FieldType, value: &Value, out: &mut Vec<LogicalKey>) {
+fn collect(package: &Str, kind: &FieldType, value: &Value, out: &mut Vec<LogicalKey>) {
     match (kind, value) {
         (FieldType::Ref(register), Value::Text(key)) => out.push(LogicalKey::Record {
-            package: package.to_owned(),
+            package: package.clone(),
             register: register.clone(),
             key: key.clone(),
         }),
@@ -56,13 +72,13 @@ fn collect(package: &str, kind: &FieldType, value: &Value, out: &mut Vec<Logical
 
 /// A record key in canonical text: texts as they are, integers in decimal, bytes in lower-case
 /// hexadecimal. Other kinds make no key.
-pub(crate) fn key_text(value: &Value) -> Option<String> {
+pub(crate) fn key_text(value: &Value) -> Option<Str> {
     let text = if let Value::Text(text) = value {
         text.clone()
     } else if let Value::Int(n) = value {
-        n.to_string()
+        n.to_string().into()
     } else if let Value::Bytes(bytes) = value {
-        hex::encode(bytes)
+        hex::encode(bytes).into()
     } else {
         return None;
     };

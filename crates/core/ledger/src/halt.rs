@@ -1,13 +1,13 @@
 //! Why a call stops: its own fault (a rejection), or a key that is not known yet.
 
 use chaincity_package::rule::RuleFailure;
-use chaincity_types::Reject;
+use chaincity_types::{Reject, Str};
 
 /// A rejection: the input's fault; the same on every node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Rejection {
     /// Stable code: of the kernel's catalogue, or declared by the package.
-    pub(crate) code: String,
+    pub(crate) code: Str,
     /// What exactly, for a developer; never a value of a record (I12).
     pub(crate) detail: Option<String>,
 }
@@ -28,7 +28,7 @@ pub(crate) fn reject<T>(code: Reject, detail: impl Into<String>) -> Result<T, Ha
 
 /// A rejection with a code of the catalogue and a detail.
 pub(crate) fn rejected(code: Reject, detail: impl Into<String>) -> Halt {
-    Halt::Rejected(Rejection { code: code.code().to_owned(), detail: Some(detail.into()) })
+    Halt::Rejected(Rejection { code: code.code().into(), detail: Some(detail.into()) })
 }
 
 impl From<RuleFailure> for Halt {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chaincity_package::THIS;
 use chaincity_package::model::{FieldType, Invariant, OnClose, Package, Register};
 use chaincity_types::wire::{LogicalKey, Status};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::call::CallRun;
 use crate::draft::logical;
@@ -87,7 +87,7 @@ impl CallRun<'_, '_> {
         name: &str,
         seen: Value,
     ) -> Result<(), Halt> {
-        self.environment.insert(name.to_owned(), seen);
+        self.environment.insert(name.into(), seen);
         let value = invariant.that.run(&self.environment, &mut self.fuel);
         self.environment.remove(name);
         if value? == Value::Bool(true) {
@@ -100,7 +100,7 @@ impl CallRun<'_, '_> {
     fn see_draft(
         &mut self,
         register: &Register,
-        name: &str,
+        name: &Str,
         key: &LogicalKey,
     ) -> Result<Value, Halt> {
         // Paid for drafts too: each may be looked at once for every other under its index entry.
@@ -130,15 +130,15 @@ impl CallRun<'_, '_> {
         package: &Package,
         register: &Register,
         entry: &LogicalKey,
-    ) -> Result<BTreeSet<String>, Halt> {
+    ) -> Result<BTreeSet<Str>, Halt> {
         let LogicalKey::Index { index, values, .. } = entry else { return Ok(BTreeSet::new()) };
         let Some(index) = register.indexes.get(index) else { return Ok(BTreeSet::new()) };
         let drafts = u64::try_from(self.drafts.len()).unwrap_or(u64::MAX);
         draw(&mut self.fuel, fuel::READ.saturating_add(drafts))?;
         let base = self.session.get(entry)?;
-        let mut keys: BTreeSet<String> = base
+        let mut keys: BTreeSet<Str> = base
             .filter(|base| base.version.status == Status::Live)
-            .map(|base| field_texts(&base.version, "keys").into_iter().collect())
+            .map(|base| field_texts(&base.version, "keys").cloned().collect())
             .unwrap_or_default();
         for (key, draft) in &self.drafts {
             let LogicalKey::Record { package: of, register: name, key } = key else { continue };
@@ -161,9 +161,9 @@ impl CallRun<'_, '_> {
         &mut self,
         package: &Arc<Package>,
         register: &str,
-        key: &str,
+        key: &Str,
         rule: OnClose,
-    ) -> Result<BTreeSet<(String, String)>, Halt> {
+    ) -> Result<BTreeSet<(Str, Str)>, Halt> {
         let mut found = BTreeSet::new();
         for other in package.registers.values() {
             for (field, then) in &other.on_close {
@@ -175,7 +175,7 @@ impl CallRun<'_, '_> {
                     package: package.id.clone(),
                     register: other.name.clone(),
                     index: index.name.clone(),
-                    values: vec![Value::from(key)],
+                    values: vec![Value::Text(key.clone())],
                 };
                 for key in self.live_under(package, other, &entry)? {
                     found.insert((other.name.clone(), key));

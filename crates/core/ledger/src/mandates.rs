@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::model::MandateRule;
 use chaincity_types::wire::Status;
-use chaincity_types::{Digest, Reject, Value};
+use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::call::CallRun;
 use crate::halt::{Halt, reject};
@@ -19,9 +19,9 @@ pub const MANDATES_MAX: usize = 64;
 /// A named mandate that fits the call.
 #[derive(Clone, Debug)]
 pub(crate) struct Named {
-    key: String,
-    party: String,
-    purpose: String,
+    key: Str,
+    party: Str,
+    purpose: Str,
     used: bool,
 }
 
@@ -42,8 +42,8 @@ impl CallRun<'_, '_> {
 
     /// The mandates that the call names; each must fit it.
     pub(crate) fn named_mandates(&mut self) -> Result<Vec<Named>, Halt> {
-        let keys = self.frame.call.mandates.clone().unwrap_or_default();
-        let distinct: BTreeSet<&String> = keys.iter().collect();
+        let keys = self.frame.call.mandates.as_deref().unwrap_or_default();
+        let distinct: BTreeSet<&Str> = keys.iter().collect();
         if keys.len() > MANDATES_MAX || distinct.len() != keys.len() {
             return reject(Reject::MandateInvalid, "named twice, or too many");
         }
@@ -58,8 +58,8 @@ impl CallRun<'_, '_> {
         }
         // Once for all of them: the input may be large.
         let digest = digests::mandate(&self.frame.call.input);
-        for (key, record) in keys.into_iter().zip(records) {
-            match record.and_then(|record| self.usable(&key, &record, digest)) {
+        for (key, record) in keys.iter().zip(records) {
+            match record.and_then(|record| self.usable(key, &record, digest)) {
                 Some(named) => out.push(named),
                 None => return reject(Reject::MandateInvalid, "a named mandate does not fit"),
             }
@@ -67,7 +67,7 @@ impl CallRun<'_, '_> {
         Ok(out)
     }
 
-    fn usable(&self, key: &str, record: &Record, digest: Digest) -> Option<Named> {
+    fn usable(&self, key: &Str, record: &Record, digest: Digest) -> Option<Named> {
         let version = &record.version;
         let call = self.frame.call;
         let Some(Value::Time(expiry)) = version.fields.get("expiry") else {
@@ -81,9 +81,9 @@ impl CallRun<'_, '_> {
             && field_text(version, "case") == call.case.as_deref()
             && field_bytes(version, "digest") == Some(digest.as_bytes());
         fits.then_some(Named {
-            key: key.to_owned(),
-            party: field_text(version, "party")?.to_owned(),
-            purpose: field_text(version, "purpose")?.to_owned(),
+            key: key.clone(),
+            party: field_text(version, "party")?.into(),
+            purpose: field_text(version, "purpose")?.into(),
             used: false,
         })
     }
@@ -96,13 +96,10 @@ impl CallRun<'_, '_> {
         let package = governance::package();
         for mandate in named {
             let set = BTreeMap::from([
-                ("status".to_owned(), Value::from("consumed")),
-                (
-                    "consumed_by".to_owned(),
-                    Value::Bytes(self.frame.transaction.as_bytes().to_vec()),
-                ),
+                ("status".into(), Value::from("consumed")),
+                ("consumed_by".into(), Value::Bytes(self.frame.transaction.as_bytes().to_vec())),
             ]);
-            let result = self.update(&package, governance::MANDATE, &mandate.key, &set, None);
+            let result = self.update(&package, governance::MANDATE, &mandate.key, set, None);
             self.tolerate(result)?;
         }
         Ok(())
@@ -124,14 +121,14 @@ pub(crate) fn take(named: &mut [Named], party: &str, purpose: &str) -> bool {
 }
 
 /// The parties that a rule names: a string, a list of strings, a share or a list of shares.
-fn parties(value: &Value) -> Result<BTreeSet<String>, Halt> {
+fn parties(value: &Value) -> Result<BTreeSet<Str>, Halt> {
     let single = std::slice::from_ref(value);
     let items = value.as_list().unwrap_or(single);
     let mut out = BTreeSet::new();
     for item in items {
         let share = item.as_map().and_then(|map| map.get("subject"));
-        match share.unwrap_or(item).as_text() {
-            Some(party) => out.insert(party.to_owned()),
+        match share.unwrap_or(item).as_str() {
+            Some(party) => out.insert(party.clone()),
             None => return reject(Reject::RuleError, "parties of a mandate"),
         };
     }

@@ -7,8 +7,8 @@
 //! later call may rest on what an earlier one grants.
 
 use chaincity_package::model::{Action, Package};
-use chaincity_types::Reject;
 use chaincity_types::wire::{Call, Entry, Mode, Outcome};
+use chaincity_types::{Reject, Str};
 
 use crate::authority::Caller;
 use crate::block::BlockRun;
@@ -80,7 +80,7 @@ pub fn precheck(
     };
     match (refused, priority(signed.transaction, context, view, packages)) {
         (Some(hopeless), _) => Step::Done(Err(hopeless)),
-        (None, Step::Done(class)) => Step::Done(Ok(Admissible { member, class })),
+        (None, Step::Done(class)) => Step::Done(Ok(Admissible { member: member.into(), class })),
         (None, Step::Need(keys)) => Step::Need(keys),
     }
 }
@@ -97,7 +97,7 @@ fn governs(session: &mut Session<'_>, caller: Option<&Caller>, call: &Call) -> R
     }
     let Some(caller) = caller else { return Ok(false) };
     let today = session.context.time.china_day();
-    fields::check_all(&action.input, &call.input, Reject::InvalidInput, today)?;
+    fields::check_all(&action.input, call.input.clone(), Reject::InvalidInput, today)?;
     if !may_report(&package, action, caller) {
         caller.check_roles(&action.by)?;
     }
@@ -107,7 +107,7 @@ fn governs(session: &mut Session<'_>, caller: Option<&Caller>, call: &Call) -> R
 /// Whether the caller speaks for the source system of every register that the action writes: then
 /// it needs no other role while they mirror it, which their modes say and the block looks up.
 fn may_report(package: &Package, action: &Action, caller: &Caller) -> bool {
-    let source = |name: &String| package.registers.get(name)?.source.as_deref();
+    let source = |name: &Str| package.registers.get(name.as_str())?.source.as_deref();
     let speaks = |name| source(name).is_some_and(|source| caller.has_role(source));
     !action.writes.is_empty() && action.writes.iter().all(speaks)
 }

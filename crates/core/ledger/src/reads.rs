@@ -1,14 +1,15 @@
 //! Declared reads: by key or by index, bounded; what rules see of a record.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chaincity_package::model::{EACH_MAX, Let, Read, Register, Want};
 use chaincity_package::rule::Program;
 use chaincity_types::wire::{LogicalKey, Status};
-use chaincity_types::{Reject, Timestamp, Value};
+use chaincity_types::{Reject, Str, Timestamp, Value};
 
 use crate::call::{Binding, CallRun};
+use crate::draft::logical;
 use crate::halt::{Halt, reject};
 use crate::session::{draw, field_texts};
 use crate::view::Record;
@@ -17,7 +18,7 @@ use crate::{fields, fuel};
 /// What is seen of a record besides its key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen<'a> {
-    pub(crate) fields: &'a BTreeMap<String, Value>,
+    pub(crate) fields: &'a BTreeMap<Str, Value>,
     pub(crate) status: Status,
     pub(crate) version: u64,
     pub(crate) began: Timestamp,
@@ -70,7 +71,7 @@ impl CallRun<'_, '_> {
         };
         self.environment.insert(read.name.clone(), value);
         let binding = Binding { register: register.name.clone(), keys };
-        self.bindings.insert(read.name.clone(), binding);
+        self.bindings.insert(read.name.clone(), Arc::new(binding));
         Ok(())
     }
 
@@ -81,7 +82,7 @@ impl CallRun<'_, '_> {
         key: &Program,
         optional: bool,
         closed: bool,
-    ) -> Result<(Value, Vec<String>), Halt> {
+    ) -> Result<(Value, Vec<Str>), Halt> {
         let value = key.run(&self.environment, &mut self.fuel)?;
         let record = match fields::key_text(&value) {
             Some(key) => {
@@ -109,7 +110,7 @@ impl CallRun<'_, '_> {
         register: &Register,
         keys: &Program,
         max: u32,
-    ) -> Result<(Value, Vec<String>), Halt> {
+    ) -> Result<(Value, Vec<Str>), Halt> {
         let detail = || format!("read `{}`", read.name);
         let keys = keys.run(&self.environment, &mut self.fuel)?;
         let keys: Vec<_> =
@@ -117,7 +118,7 @@ impl CallRun<'_, '_> {
         if !u32::try_from(keys.len()).is_ok_and(|len| len <= max) {
             return reject(Reject::TooManyRecords, detail());
         }
-        let keys: Vec<String> = keys.into_iter().flatten().collect();
+        let keys: Vec<Str> = keys.into_iter().flatten().collect();
         let records = self.records(register, &keys)?;
         let mut seen = Vec::with_capacity(keys.len());
         for (key, record) in keys.iter().zip(records) {
@@ -133,7 +134,7 @@ impl CallRun<'_, '_> {
     fn records(
         &mut self,
         register: &Register,
-        keys: &[String],
+        keys: &[Str],
     ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
         let logical: Vec<_> = keys.iter().map(|key| self.record_key(&register.name, key)).collect();
         let reads = u64::try_from(logical.len()).unwrap_or(u64::MAX);
@@ -145,7 +146,7 @@ impl CallRun<'_, '_> {
     fn index_keys(
         &mut self,
         register: &Register,
-        index: &str,
+        index: &Str,
         values: &[Program],
         any_of: Option<usize>,
     ) -> Result<Vec<LogicalKey>, Halt> {
@@ -170,7 +171,7 @@ impl CallRun<'_, '_> {
         let entry = |values| LogicalKey::Index {
             package: self.package.id.clone(),
             register: register.name.clone(),
-            index: index.to_owned(),
+            index: index.clone(),
             values,
         };
         let named = rows.into_iter().filter(|row| !row.contains(&Value::Null));
@@ -184,8 +185,8 @@ impl CallRun<'_, '_> {
         &mut self,
         register: &Register,
         entries: &[LogicalKey],
-        filters: &[(String, Program)],
-    ) -> Result<Vec<(String, Value)>, Halt> {
+        filters: &[(Str, Program)],
+    ) -> Result<Vec<(Str, Value)>, Halt> {
         let mut wanted = Vec::with_capacity(filters.len());
         for (name, program) in filters {
             wanted.push((name, program.run(&self.environment, &mut self.fuel)?));
@@ -194,7 +195,9 @@ impl CallRun<'_, '_> {
         draw(&mut self.fuel, fuel::READ.saturating_mul(reads))?;
         let found = self.session.get_all(entries)?;
         let named = found.iter().flatten().flat_map(|entry| field_texts(&entry.version, "keys"));
-        let keys: Vec<String> = named.collect::<BTreeSet<_>>().into_iter().collect();
+        let mut keys: Vec<Str> = named.cloned().collect();
+        keys.sort_unstable();
+        keys.dedup();
         let records = self.records(register, &keys)?;
         let mut out = Vec::with_capacity(keys.len());
         for (key, record) in keys.into_iter().zip(records) {
@@ -217,7 +220,7 @@ impl CallRun<'_, '_> {
     pub(crate) fn see_record(
         &mut self,
         register: &Register,
-        key: &str,
+        key: &Str,
         seen: Seen<'_>,
     ) -> Result<Value, Halt> {
         // Seeing a record copies it, however large it is.
@@ -228,23 +231,15 @@ impl CallRun<'_, '_> {
     }
 
     /// The logical key of a record of the action's package.
-    pub(crate) fn record_key(&self, register: &str, key: &str) -> LogicalKey {
-        LogicalKey::Record {
-            package: self.package.id.clone(),
-            register: register.to_owned(),
-            key: key.to_owned(),
-        }
+    pub(crate) fn record_key(&self, register: &Str, key: &Str) -> LogicalKey {
+        logical(&self.package, register, key)
     }
 }
 
 /// As many records as were wanted, as rules see them.
-fn wanted(
-    read: &Let,
-    want: Want,
-    found: Vec<(String, Value)>,
-) -> Result<(Value, Vec<String>), Halt> {
+fn wanted(read: &Let, want: Want, found: Vec<(Str, Value)>) -> Result<(Value, Vec<Str>), Halt> {
     let detail = || format!("read `{}`", read.name);
-    let (keys, seen): (Vec<String>, Vec<Value>) = found.into_iter().unzip();
+    let (keys, seen): (Vec<Str>, Vec<Value>) = found.into_iter().unzip();
     match (want, seen.len()) {
         (Want::All(max), len) if u32::try_from(len).is_ok_and(|len| len <= max) => {
             Ok((Value::List(seen), keys))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chaincity_package::model::Package;
 use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{LogicalKey, Version};
-use chaincity_types::{Digest, Reject, Value};
+use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::halt::{Halt, reject};
 use crate::timers::Due;
@@ -125,11 +125,12 @@ impl<'a> Session<'a> {
     }
 
     /// The records under all of `keys`; every unknown one is noted before this halts.
-    pub(crate) fn get_all(
+    pub(crate) fn get_all<'k>(
         &mut self,
-        keys: &[LogicalKey],
+        keys: impl IntoIterator<Item = &'k LogicalKey>,
     ) -> Result<Vec<Option<Arc<Record>>>, Halt> {
-        let mut out = Vec::with_capacity(keys.len());
+        let keys = keys.into_iter();
+        let mut out = Vec::with_capacity(keys.size_hint().0);
         let mut missing = false;
         for key in keys {
             match self.get(key) {
@@ -142,11 +143,11 @@ impl<'a> Session<'a> {
     }
 
     /// The package in force.
-    pub(crate) fn package(&mut self, id: &str) -> Result<Arc<Package>, Halt> {
+    pub(crate) fn package(&mut self, id: &Str) -> Result<Arc<Package>, Halt> {
         if id == governance::ID {
             return Ok(governance::package());
         }
-        let record = self.get(&governance::key(governance::PACKAGE, id))?;
+        let record = self.get(&governance::key(governance::PACKAGE, id.clone()))?;
         let document = record.as_deref().and_then(|r| field_bytes(&r.version, "document"));
         let digest = record.as_deref().and_then(|r| field_bytes(&r.version, "digest"));
         let (Some(document), Some(digest)) = (document, digest.and_then(Digest::from_slice)) else {
@@ -204,7 +205,7 @@ pub(crate) fn field_bool(version: &Version, name: &str) -> bool {
 }
 
 /// A field with a list of texts; absent is empty.
-pub(crate) fn field_texts(version: &Version, name: &str) -> Vec<String> {
+pub(crate) fn field_texts<'v>(version: &'v Version, name: &str) -> impl Iterator<Item = &'v Str> {
     let list = version.fields.get(name).and_then(Value::as_list).unwrap_or_default();
-    list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+    list.iter().filter_map(Value::as_str)
 }

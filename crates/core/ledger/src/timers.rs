@@ -22,7 +22,7 @@ use chaincity_package::THIS;
 use chaincity_package::model::{Package, Register, TIMER_ROLE, Timer};
 use chaincity_package::rule::{Environment, Fuel};
 use chaincity_types::wire::{Call, Entry, LogicalKey, Outcome, Receipt, Status};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 
 use crate::authority::Caller;
 use crate::call::{self, CallRun, Frame};
@@ -192,16 +192,16 @@ fn refused(rejection: &Rejection) -> Entry {
 fn ledger() -> Caller {
     Caller {
         key: Vec::new(),
-        member: String::new(),
-        roles: vec![TIMER_ROLE.to_owned()],
+        member: Str::default(),
+        roles: vec![TIMER_ROLE.into()],
         subject: None,
     }
 }
 
-fn ledger_call(package: &str, action: &str, input: BTreeMap<String, Value>) -> Call {
+fn ledger_call(package: &Str, action: &str, input: BTreeMap<Str, Value>) -> Call {
     Call {
-        package: package.to_owned(),
-        action: action.to_owned(),
+        package: package.clone(),
+        action: action.into(),
         input,
         case: None,
         task: None,
@@ -210,12 +210,12 @@ fn ledger_call(package: &str, action: &str, input: BTreeMap<String, Value>) -> C
 }
 
 /// What a timer's rules see.
-fn environment(package: &Package, register: &Register, key: &str, record: &Record) -> Environment {
+fn environment(package: &Package, register: &Register, key: &Str, record: &Record) -> Environment {
     let version = &record.version;
     let state = (version.status, record.head.version, record.head.began);
     let stored = register.stored(key, &version.fields, state);
     let mut environment = package.environment(record.head.began);
-    environment.insert(THIS.to_owned(), Value::Map(stored));
+    environment.insert(THIS.into(), Value::Map(stored));
     environment
 }
 
@@ -241,7 +241,7 @@ impl CallRun<'_, '_> {
             let now = self.session.context.time;
             let seen = register.stored(record, &draft.fields, (Status::Live, version, now));
             let mut after = package.environment(now);
-            after.insert(THIS.to_owned(), Value::Map(seen));
+            after.insert(THIS.into(), Value::Map(seen));
             let before = base.map(|base| environment(&package, register, record, &base));
             for (timer_name, timer) in &register.timers {
                 crate::session::draw(&mut self.fuel, fuel::TIMER)?;

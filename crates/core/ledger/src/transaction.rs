@@ -4,11 +4,11 @@
 //! into a layer of its own, which is absorbed only when it applied.
 
 use chaincity_package::rule::Fuel;
-use chaincity_types::Reject;
 use chaincity_types::wire::{
     CALLS_MAX, Call, EXPIRY_AHEAD_MAX_MS, Entry, Event, Head, LogicalKey, Mode, Outcome, Receipt,
     Write,
 };
+use chaincity_types::{Reject, Str};
 
 use crate::authority::Caller;
 use crate::call::{self, Applied, Decided, Frame};
@@ -92,7 +92,7 @@ pub(crate) fn settle(
 /// The frame of a transaction's one call.
 fn single<'a>(signed: &SignedCall<'a>, caller: &'a Caller) -> Option<Frame<'a>> {
     let call = signed.transaction.calls.first()?;
-    let intent = signed.transaction.intent.as_deref();
+    let intent = signed.transaction.intent.as_ref();
     let transaction = signed.id;
     Some(Frame { transaction, index: 0, call, caller, intent, depth: 0, ordinal: 0 })
 }
@@ -147,7 +147,7 @@ fn check_envelope(session: &Session<'_>, signed: &SignedCall<'_>) -> Result<(), 
     if transaction.calls.is_empty() || transaction.calls.len() > CALLS_MAX {
         return reject(Reject::CallCount, format!("{} calls", transaction.calls.len()));
     }
-    let fits = |name: &Option<String>| {
+    let fits = |name: &Option<Str>| {
         name.as_ref().is_none_or(|name| !name.is_empty() && name.chars().count() <= NAME_CHARS_MAX)
     };
     let calls_fit = transaction.calls.iter().all(|call| fits(&call.case) && fits(&call.task));
@@ -165,7 +165,7 @@ fn run_calls(
     let transaction = signed.transaction;
     let mut spent = 0_u64;
     let mut entries: Vec<Entry> = Vec::new();
-    let mut intent = transaction.intent.as_deref();
+    let mut intent = transaction.intent.as_ref();
     for (index, call) in (0_u32..).zip(&transaction.calls) {
         let limit = fuel::CALL_MAX.min(fuel::TRANSACTION_MAX.saturating_sub(spent));
         let mut left = Fuel { left: limit };

@@ -415,7 +415,7 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
     if step.package.is_some() {
         return;
     }
-    let Some(action) = package.actions.get(&step.action) else {
+    let Some(action) = package.actions.get(step.action.as_str()) else {
         unknown("业务动作", "action", &step.action);
         return;
     };
@@ -424,7 +424,7 @@ fn step_fits(scenario: &Scenario, step: &Step, package: &Package, found: &mut Ve
         unknown("定时器所办业务", "action of a timer", &step.action);
     }
     for (name, json) in &step.input {
-        match action.input.get(name) {
+        match action.input.get(name.as_str()) {
             None => unknown("输入项", "input", name),
             // `$step.register` stands for a key that only the run knows.
             Some(_) if json.to_string().contains("\"$") || json.is_null() => {}

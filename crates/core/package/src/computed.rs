@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use chaincity_types::wire::{Status, Version};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 
 use crate::literal;
 use crate::model::{Package, Register};
@@ -19,12 +19,12 @@ impl Package {
     pub fn environment(&self, now: Timestamp) -> Environment {
         let today = literal::date_of(now).unwrap_or(i32::MAX);
         let mut environment = Environment::from([
-            ("now".to_owned(), Value::Time(now)),
-            ("today".to_owned(), Value::Date(today)),
+            ("now".into(), Value::Time(now)),
+            ("today".into(), Value::Date(today)),
         ]);
         if !self.parameters.is_empty() {
             let values = self.parameters.iter().map(|(name, p)| (name.clone(), p.value.clone()));
-            environment.insert("param".to_owned(), Value::Map(values.collect()));
+            environment.insert("param".into(), Value::Map(values.collect()));
         }
         environment
     }
@@ -36,12 +36,12 @@ impl Register {
     #[must_use]
     pub fn stored(
         &self,
-        key: &str,
-        fields: &BTreeMap<String, Value>,
+        key: &Str,
+        fields: &BTreeMap<Str, Value>,
         (status, version, began): (Status, u64, Timestamp),
-    ) -> BTreeMap<String, Value> {
-        let value = |name: &String| fields.get(name).cloned().unwrap_or(Value::Null);
-        let mut map: BTreeMap<String, Value> =
+    ) -> BTreeMap<Str, Value> {
+        let value = |name: &Str| fields.get(name).cloned().unwrap_or(Value::Null);
+        let mut map: BTreeMap<Str, Value> =
             self.fields.keys().map(|name| (name.clone(), value(name))).collect();
         // A record of an older version of the package may have fields that are not declared now.
         for (name, value) in fields.iter().filter(|(name, _)| !self.fields.contains_key(*name)) {
@@ -51,7 +51,7 @@ impl Register {
             Status::Live => "live",
             Status::Closed => "closed",
         };
-        map.insert("_key".into(), key.into());
+        map.insert("_key".into(), Value::Text(key.clone()));
         map.insert("_version".into(), Value::Int(i64::try_from(version).unwrap_or(i64::MAX)));
         map.insert("_status".into(), status.into());
         map.insert("_began".into(), Value::Time(began));
@@ -65,13 +65,13 @@ impl Register {
     /// When a rule gives no value, such as by an overflow.
     pub fn compute(
         &self,
-        mut map: BTreeMap<String, Value>,
+        mut map: BTreeMap<Str, Value>,
         environment: &mut Environment,
         fuel: &mut Fuel,
-    ) -> Result<BTreeMap<String, Value>, RuleFailure> {
+    ) -> Result<BTreeMap<Str, Value>, RuleFailure> {
         for computed in &self.computed {
             // The record stands in the environment for the time of the rule; no copy is made.
-            environment.insert(THIS.to_owned(), Value::Map(map));
+            environment.insert(THIS.into(), Value::Map(map));
             let value = computed.rule.run(environment, fuel);
             map = match environment.remove(THIS) {
                 Some(Value::Map(map)) => map,
@@ -92,9 +92,9 @@ impl Register {
         key: &str,
         version: &Version,
         now: Timestamp,
-    ) -> Result<BTreeMap<String, Value>, RuleFailure> {
+    ) -> Result<BTreeMap<Str, Value>, RuleFailure> {
         let state = (version.status, version.version, version.by.time);
-        let stored = self.stored(key, &version.fields, state);
+        let stored = self.stored(&key.into(), &version.fields, state);
         let mut environment = package.environment(now);
         let mut seen = self.compute(stored, &mut environment, &mut Fuel::for_call())?;
         seen.retain(|name, _| self.computed.iter().any(|computed| computed.name == *name));

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::compile::record_type;
@@ -111,7 +111,7 @@ impl Exporter<'_> {
     fn object(&mut self, text: ObjectText) -> Option<Object> {
         let class = text.class.value;
         let place = format!("objects.{class}");
-        let Some(register) = self.package.registers.get(&text.from) else {
+        let Some(register) = self.package.registers.get(text.from.as_str()) else {
             let cause = (
                 format!("未知的登记簿`{}`", crate::rule::short(&text.from)),
                 format!("unknown register `{}`", crate::rule::short(&text.from)),
@@ -183,11 +183,11 @@ impl Export {
     pub fn objects(
         &self,
         register: &Register,
-        seen: &BTreeMap<String, Value>,
+        seen: &BTreeMap<Str, Value>,
         environment: &Environment,
     ) -> Result<Vec<Exported>, RuleFailure> {
         let mut environment = environment.clone();
-        environment.insert(crate::THIS.to_owned(), Value::Map(seen.clone()));
+        environment.insert(crate::THIS.into(), Value::Map(seen.clone()));
         let mut fuel = Fuel::for_call();
         let mut out = Vec::new();
         for object in self.objects.iter().filter(|object| object.register == register.name) {
@@ -204,8 +204,8 @@ impl Export {
             };
             for (at, item) in (0_i64..).zip(items) {
                 if object.each.is_some() {
-                    environment.insert(ITEM.to_owned(), item);
-                    environment.insert(AT.to_owned(), Value::Int(at));
+                    environment.insert(ITEM.into(), item);
+                    environment.insert(AT.into(), Value::Int(at));
                 }
                 out.push(object.export(&environment, &mut fuel)?);
             }
@@ -262,15 +262,15 @@ mod tests {
         let register = &package.registers["unit"];
         let share = |subject: &str| {
             let fields = [("subject", subject.into()), ("n", Value::Int(1)), ("d", Value::Int(2))];
-            Value::Map(fields.map(|(name, value)| (name.to_owned(), value)).into())
+            Value::Map(fields.map(|(name, value)| (name.into(), value)).into())
         };
         let fields = BTreeMap::from([
-            ("number".to_owned(), Value::from("u1")),
-            ("place".to_owned(), "路1号".into()),
-            ("holders".to_owned(), Value::List(vec![share("甲"), share("乙")])),
+            ("number".into(), Value::from("u1")),
+            ("place".into(), "路1号".into()),
+            ("holders".into(), Value::List(vec![share("甲"), share("乙")])),
         ]);
         let state = (chaincity_types::wire::Status::Live, 1, Timestamp(0));
-        let seen = register.stored("u1", &fields, state);
+        let seen = register.stored(&"u1".into(), &fields, state);
         let found = export.objects(register, &seen, &package.environment(Timestamp(0))).unwrap();
         let ids: Vec<_> = found.iter().map(|o| (o.class.as_str(), o.id.as_str())).collect();
         assert_eq!(ids, [("Unit", "u1"), ("Share", "u1-0"), ("Share", "u1-1")]);

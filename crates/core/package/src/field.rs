@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chaincity_types::Str;
 use chaincity_types::id::IdKind;
 
 use crate::model::{Field, FieldType, Text};
@@ -66,8 +67,8 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
             FieldType::Decimal(u8::try_from(scale).unwrap_or(0))
         }
         "enum" => FieldType::Enum(words(p)?),
-        "ref" => FieldType::Ref(p.word_with_hyphens()?),
-        "sealed" => FieldType::Sealed(p.word_with_hyphens()?),
+        "ref" => FieldType::Ref(p.word_with_hyphens()?.into()),
+        "sealed" => FieldType::Sealed(p.word_with_hyphens()?.into()),
         "identifier" => {
             let at = p.at();
             let name = p.word_with_hyphens()?;
@@ -76,7 +77,7 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
                 let known = known.join("`, `");
                 return Err(RuleError::new(at, format!("an identifier is one of `{known}`")));
             }
-            FieldType::Identifier(name)
+            FieldType::Identifier(name.into())
         }
         "list" => {
             let item = kind_of_item(p, depth)?;
@@ -95,10 +96,10 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
 fn attachment() -> FieldType {
     let field = |kind| Field { kind, optional: false, title: Text::default() };
     FieldType::Map(BTreeMap::from([
-        ("digest".to_owned(), field(FieldType::Digest)),
-        ("name".to_owned(), field(FieldType::Text(200))),
-        ("media".to_owned(), field(FieldType::Text(100))),
-        ("size".to_owned(), field(FieldType::Int)),
+        ("digest".into(), field(FieldType::Digest)),
+        ("name".into(), field(FieldType::Text(200))),
+        ("media".into(), field(FieldType::Text(100))),
+        ("size".into(), field(FieldType::Int)),
     ]))
 }
 
@@ -137,11 +138,11 @@ fn number(p: &mut Parser, min: u32, max: u32) -> Result<u32, RuleError> {
     found.ok_or_else(|| RuleError::new(at, format!("a number from {min} to {max} expected")))
 }
 
-fn words(p: &mut Parser) -> Result<Vec<String>, RuleError> {
-    let mut words: Vec<String> = Vec::new();
+fn words(p: &mut Parser) -> Result<Vec<Str>, RuleError> {
+    let mut words: Vec<Str> = Vec::new();
     loop {
         let at = p.at();
-        let word = p.word_with_hyphens()?;
+        let word = Str::from(p.word_with_hyphens()?);
         if words.contains(&word) {
             return Err(RuleError::new(at, format!("`{word}` stands twice")));
         }
@@ -160,7 +161,7 @@ fn fields(
     p: &mut Parser,
     depth: u32,
     first: (usize, String),
-) -> Result<BTreeMap<String, Field>, RuleError> {
+) -> Result<BTreeMap<Str, Field>, RuleError> {
     let mut fields = BTreeMap::new();
     let mut next = Some(first);
     loop {
@@ -174,7 +175,7 @@ fn fields(
         p.expect_mark(":")?;
         let (kind, optional) = field(p, depth.saturating_add(1))?;
         let field = Field { kind, optional, title: Text::default() };
-        if fields.insert(name, field).is_some() {
+        if fields.insert(name.into(), field).is_some() {
             return Err(RuleError::new(at, "a field stands twice"));
         }
         if !p.take_mark(",") {
@@ -194,7 +195,7 @@ mod tests {
         assert_eq!(parse("text(100)?"), Ok((FieldType::Text(100), true)));
         assert_eq!(parse("ref(sub-unit)"), Ok((FieldType::Ref("sub-unit".into()), false)));
         assert_eq!(parse("sealed(deal)?"), Ok((FieldType::Sealed("deal".into()), true)));
-        let words = vec!["general".to_owned(), "maximum-amount".to_owned()];
+        let words = vec!["general".into(), "maximum-amount".into()];
         assert_eq!(parse("enum(general, maximum-amount)"), Ok((FieldType::Enum(words), false)));
         assert!(matches!(parse("map(a: int, b: text(5)?)"), Ok((FieldType::Map(_), false))));
         assert!(matches!(parse("map(text: int)"), Ok((FieldType::Map(_), false))));

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::literal;
@@ -19,17 +19,17 @@ use crate::value::FieldProblem;
 /// # Errors
 /// For a field that is not declared or of another JSON kind.
 pub fn to_fields(
-    declared: &BTreeMap<String, Field>,
+    declared: &BTreeMap<Str, Field>,
     given: &Map<String, Json>,
-) -> Result<BTreeMap<String, Value>, FieldProblem> {
+) -> Result<BTreeMap<Str, Value>, FieldProblem> {
     let mut out = BTreeMap::new();
     for (name, json) in given {
-        let Some(field) = declared.get(name) else {
+        let Some(field) = declared.get(name.as_str()) else {
             return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
         };
         if !json.is_null() {
             let value = to_value(&field.kind, json).map_err(|p| p.inside(name))?;
-            out.insert(name.clone(), value);
+            out.insert(name.into(), value);
         }
     }
     Ok(out)
@@ -85,7 +85,7 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
             }
             let read = |(i, (key, json)): (usize, (&String, &Json))| {
                 let value = to_value(item, json).map_err(|p| p.inside(&format!("[{i}]")))?;
-                Ok((key.clone(), value))
+                Ok((key.into(), value))
             };
             map.iter().enumerate().map(read).collect::<Result<_, _>>().map(Value::Map)
         }
@@ -105,14 +105,14 @@ pub fn infer(json: &Json) -> Result<Value, FieldProblem> {
             let int = n.as_i64().map(Value::Int);
             int.ok_or_else(|| FieldProblem::new("is not a 64-bit integer"))?
         }
-        Json::String(text) => Value::Text(text.clone()),
+        Json::String(text) => Value::from(text.as_str()),
         Json::Array(items) => {
             let read = |(i, item)| infer(item).map_err(|p| p.inside(&format!("[{i}]")));
             Value::List(items.iter().enumerate().map(read).collect::<Result<_, _>>()?)
         }
         Json::Object(map) => {
             let read = |(name, item): (&String, &Json)| {
-                Ok((name.clone(), infer(item).map_err(|p| p.inside(name))?))
+                Ok((name.into(), infer(item).map_err(|p| p.inside(name))?))
             };
             Value::Map(map.iter().map(read).collect::<Result<_, FieldProblem>>()?)
         }
@@ -130,7 +130,7 @@ fn share(json: &Json) -> Result<Value, FieldProblem> {
     let int = |name: &str| map.get(name).and_then(Json::as_i64).map(Value::Int).ok_or_else(wrong);
     let subject = map.get("subject").and_then(Json::as_str).ok_or_else(wrong)?;
     let parts = [("subject", Value::from(subject)), ("n", int("n")?), ("d", int("d")?)];
-    Ok(Value::Map(parts.map(|(name, value)| (name.to_owned(), value)).into()))
+    Ok(Value::Map(parts.map(|(name, value)| (name.into(), value)).into()))
 }
 
 /// Any value as JSON. Dates outside the years 1 to 9999 become null; no checked value has one.
@@ -152,6 +152,6 @@ pub fn from_value(value: &Value) -> Json {
 
 /// A whole record as a JSON object.
 #[must_use]
-pub fn from_fields(fields: &BTreeMap<String, Value>) -> Map<String, Json> {
-    fields.iter().map(|(name, value)| (name.clone(), from_value(value))).collect()
+pub fn from_fields(fields: &BTreeMap<Str, Value>) -> Map<String, Json> {
+    fields.iter().map(|(name, value)| (name.to_string(), from_value(value))).collect()
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use crate::rule::Program;
 
@@ -22,7 +22,7 @@ pub struct Text {
 #[derive(Clone, Debug, Default)]
 pub struct Package {
     /// Identifier, such as `real-estate`.
-    pub id: String,
+    pub id: Str,
     /// Version, from 1.
     pub version: u32,
     /// Title.
@@ -30,21 +30,21 @@ pub struct Package {
     /// Digest of the canonical package document.
     pub digest: Digest,
     /// Other packages whose actions it may call, with the lowest version that it needs.
-    pub requires: BTreeMap<String, u32>,
+    pub requires: BTreeMap<Str, u32>,
     /// Roles, by full name such as `registry.registrar`.
-    pub roles: BTreeMap<String, Text>,
+    pub roles: BTreeMap<Str, Text>,
     /// Constants that rules see as `param.name`.
-    pub parameters: BTreeMap<String, Parameter>,
+    pub parameters: BTreeMap<Str, Parameter>,
     /// Running numbers by name.
-    pub sequences: BTreeMap<String, Sequence>,
+    pub sequences: BTreeMap<Str, Sequence>,
     /// Counters by name.
-    pub counters: BTreeMap<String, Text>,
+    pub counters: BTreeMap<Str, Text>,
     /// Field groups by name.
-    pub groups: BTreeMap<String, Group>,
+    pub groups: BTreeMap<Str, Group>,
     /// Registers by name.
-    pub registers: BTreeMap<String, Register>,
+    pub registers: BTreeMap<Str, Register>,
     /// Actions by name.
-    pub actions: BTreeMap<String, Action>,
+    pub actions: BTreeMap<Str, Action>,
 }
 
 /// A constant of the package: what a city may decide otherwise, in one place.
@@ -68,7 +68,7 @@ pub struct Sequence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SequencePart {
     /// As it stands.
-    Text(String),
+    Text(Str),
     /// `{scope}`: what the effect gives, such as the name of the office.
     Scope,
     /// `{year}`: the block's year, four digits.
@@ -90,44 +90,44 @@ impl Sequence {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Group {
     /// Name, such as `holder-identity`.
-    pub name: String,
+    pub name: Str,
     /// Title.
     pub title: Text,
     /// Role whose members' vaults keep it.
-    pub steward: String,
+    pub steward: Str,
     /// Its fields by name.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: BTreeMap<Str, Field>,
 }
 
 /// A register: records of one shape.
 #[derive(Clone, Debug, Default)]
 pub struct Register {
     /// Name, such as `unit`.
-    pub name: String,
+    pub name: Str,
     /// Title.
     pub title: Text,
     /// Role whose authority writes it.
-    pub steward: String,
+    pub steward: Str,
     /// How record keys come about.
     pub key: KeyRule,
     /// Fields by name.
-    pub fields: BTreeMap<String, Field>,
+    pub fields: BTreeMap<Str, Field>,
     /// Declared indexes by name. They hold live records only.
-    pub indexes: BTreeMap<String, Index>,
+    pub indexes: BTreeMap<Str, Index>,
     /// What follows from the fields and the time, in order: a later one may use an earlier one.
     pub computed: Vec<Computed>,
     /// What must hold after every call that writes a record.
     pub invariants: Vec<Invariant>,
     /// What happens to a record when one that it refers to is closed, by field.
-    pub on_close: BTreeMap<String, OnClose>,
+    pub on_close: BTreeMap<Str, OnClose>,
     /// How long records are kept.
     pub retention: Retention,
     /// Role of the connector that reports what the steward's own system has booked. While the
     /// register is in the mode `mirror` or `parallel`, what it reports is recorded even if a
     /// guard fails.
-    pub source: Option<String>,
+    pub source: Option<Str>,
     /// What the ledger does by itself when a record's time comes, by name.
-    pub timers: BTreeMap<String, Timer>,
+    pub timers: BTreeMap<Str, Timer>,
 }
 
 /// What the ledger does by itself when a record's time comes: it tidies and tells. No rule may
@@ -137,9 +137,9 @@ pub struct Timer {
     /// Gives the time, or null for none; sees `this` (the record as stored) and `param`.
     pub at: Program,
     /// The action of the package that is called then, with the role [`TIMER_ROLE`].
-    pub action: String,
+    pub action: Str,
     /// Its input; sees what `at` sees.
-    pub input: BTreeMap<String, Program>,
+    pub input: BTreeMap<Str, Program>,
 }
 
 /// The role with which the ledger's timers call. No operator and no member can hold it.
@@ -149,7 +149,7 @@ pub const TIMER_ROLE: &str = "ledger.timer";
 #[derive(Clone, Debug)]
 pub struct Computed {
     /// Name, among the register's fields.
-    pub name: String,
+    pub name: Str,
     /// Type and title.
     pub field: Field,
     /// Sees `this` (the record), `now`, `today` and `param`.
@@ -160,10 +160,10 @@ pub struct Computed {
 #[derive(Clone, Debug)]
 pub struct Invariant {
     /// Reject code of a call that would break it.
-    pub code: String,
+    pub code: Str,
     /// An index: then it is about all live records under one entry (`all`), else about one live
     /// record (`this`).
-    pub over: Option<String>,
+    pub over: Option<Str>,
     /// What must hold; sees `now`, `today` and `param` too.
     pub that: Program,
     /// What a person is told when it does not.
@@ -193,7 +193,7 @@ pub enum Retention {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum KeyRule {
     /// The value of this field, in canonical text.
-    Field(String),
+    Field(Str),
     /// 24 hexadecimal digits derived from transaction id, call and ordinal.
     #[default]
     Auto,
@@ -203,9 +203,9 @@ pub enum KeyRule {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Index {
     /// Name.
-    pub name: String,
+    pub name: Str,
     /// Indexed fields, in order.
-    pub fields: Vec<String>,
+    pub fields: Vec<Str>,
     /// At most one live record may have the same values; else at most `INDEX_ENTRY_MAX`.
     pub unique: bool,
 }
@@ -248,22 +248,22 @@ pub enum FieldType {
     /// Point in time.
     Time,
     /// One of these words, as text.
-    Enum(Vec<String>),
+    Enum(Vec<Str>),
     /// Key of a live or closed record of this register of the same package, as text.
-    Ref(String),
+    Ref(Str),
     /// The commitment to an instance of this field group, as 32 bytes in `Value::Bytes`. The values
     /// are the steward's vault's: execution never sees them.
-    Sealed(String),
+    Sealed(Str),
     /// Id of a subject, as text: 1 to 128 bytes without white space or control characters.
     Subject,
     /// An identifier of this kind (`unit-number`, `uscc`, …), as text in canonical form.
-    Identifier(String),
+    Identifier(Str),
     /// A holder's share: map `{subject: text, n: int, d: int}` with 0 < n ≤ d.
     Share,
     /// A list of at most so many items.
     List(Box<FieldType>, u32),
     /// A map with these fields and no others.
-    Map(BTreeMap<String, Field>),
+    Map(BTreeMap<Str, Field>),
     /// A map with keys of its own, texts of at most so many characters, and at most so many
     /// entries.
     MapOf(u32, Box<FieldType>, u32),
@@ -273,19 +273,19 @@ pub enum FieldType {
 #[derive(Clone, Debug)]
 pub struct Action {
     /// Name, such as `transfer`.
-    pub name: String,
+    pub name: Str,
     /// Title.
     pub title: Text,
     /// Legal basis, for people.
     pub law: Vec<String>,
     /// Roles, any of which may call it.
-    pub by: Vec<String>,
+    pub by: Vec<Str>,
     /// Whether its transactions go before others (court seals and holds).
     pub urgent: bool,
     /// Mandates that parties must have given.
     pub mandates: Vec<MandateRule>,
     /// Input fields by name.
-    pub input: BTreeMap<String, Field>,
+    pub input: BTreeMap<Str, Field>,
     /// Declared reads, in order; a later one may use an earlier one.
     pub reads: Vec<Let>,
     /// Guards, in order: the first that fails rejects.
@@ -293,7 +293,7 @@ pub struct Action {
     /// Effects, in order.
     pub effects: Vec<Effect>,
     /// Registers that the effects write, other packages' left out.
-    pub writes: Vec<String>,
+    pub writes: Vec<Str>,
 }
 
 impl Action {
@@ -322,16 +322,16 @@ pub struct MandateRule {
     /// The parties: a string, a list of strings, or a list of shares (their subjects).
     pub of: Program,
     /// What for, such as `transfer`.
-    pub purpose: String,
+    pub purpose: Str,
 }
 
 /// A named read.
 #[derive(Clone, Debug)]
 pub struct Let {
     /// Name under which rules see the result.
-    pub name: String,
+    pub name: Str,
     /// Register read; none for a counter.
-    pub register: Option<String>,
+    pub register: Option<Str>,
     /// What is read.
     pub read: Read,
 }
@@ -361,20 +361,20 @@ pub enum Read {
     /// Live records under one index entry, or several, narrowed by further equalities.
     Index {
         /// Index used.
-        index: String,
+        index: Str,
         /// Values of its fields.
         values: Vec<Program>,
         /// Which of the values is a list of alternatives (`field in list`).
         any_of: Option<usize>,
         /// Further `field == value` conditions.
-        filters: Vec<(String, Program)>,
+        filters: Vec<(Str, Program)>,
         /// How many are wanted.
         want: Want,
     },
     /// Where a counter stands before the call, as an integer; 0 before anything was counted.
     Counter {
         /// Counter.
-        counter: String,
+        counter: Str,
         /// Gives the scope.
         scope: Program,
     },
@@ -395,7 +395,7 @@ pub enum Want {
 #[derive(Clone, Debug)]
 pub struct Guard {
     /// Reject code.
-    pub code: String,
+    pub code: Str,
     /// The condition that must hold.
     pub that: Program,
     /// What a person is told when it does not.
@@ -408,49 +408,49 @@ pub enum Effect {
     /// A new record. Later effects may use `as` as a read's name (its key only: `name._key`).
     Insert {
         /// Register.
-        register: String,
+        register: Str,
         /// Name for later effects.
-        name: Option<String>,
+        name: Option<Str>,
         /// Field values.
-        fields: BTreeMap<String, Program>,
+        fields: BTreeMap<Str, Program>,
         /// Fields that get the next number of a sequence.
         numbers: Vec<Numbered>,
     },
     /// A new version of a record read under this name.
     Update {
         /// Name of a `Key` or `Index` (one, maybe) read.
-        record: String,
+        record: Str,
         /// Fields that change; the others stay.
-        set: BTreeMap<String, Program>,
+        set: BTreeMap<Str, Program>,
         /// Set for a correction.
         corrects: Option<Corrects>,
     },
     /// The record, or every record of a list read, is closed.
     Close {
         /// Name of a read.
-        record: String,
+        record: Str,
         /// Why, a word for machines such as `transfer`.
-        reason: String,
+        reason: Str,
     },
     /// An event of the package's own.
     Event {
         /// Kind.
-        kind: String,
+        kind: Str,
         /// Register concerned.
-        register: String,
+        register: Str,
         /// Gives the record's key, or a list of keys: then an event for each.
         key: Program,
     },
     /// The same for each item of a list, at most [`EACH_MAX`].
     Each {
         /// Name of the item.
-        name: String,
+        name: Str,
         /// Name of its position, from 0.
-        position: Option<String>,
+        position: Option<Str>,
         /// Gives the list.
         list: Program,
         /// The register whose records the items are, when they are.
-        register: Option<String>,
+        register: Option<Str>,
         /// What is done; sees item and position.
         effects: Vec<Effect>,
     },
@@ -465,11 +465,11 @@ pub enum Effect {
     /// inherited. Runs after the action's own effects are written.
     Call {
         /// Package.
-        package: String,
+        package: Str,
         /// Action.
-        action: String,
+        action: Str,
         /// Input values.
-        input: BTreeMap<String, Program>,
+        input: BTreeMap<Str, Program>,
         /// Gives the keys of the mandates that it names.
         mandates: Option<Program>,
     },
@@ -477,7 +477,7 @@ pub enum Effect {
     /// the same counter do not wait for each other.
     Count {
         /// Counter.
-        counter: String,
+        counter: Str,
         /// Gives the scope, at most 64 characters; each counts for itself.
         scope: Program,
         /// Gives by how much; it never falls below 0.
@@ -488,11 +488,11 @@ pub enum Effect {
     /// Items at the end of a record's list, blindly: the record is not read.
     Append {
         /// Register.
-        register: String,
+        register: Str,
         /// Gives the record's key.
         key: Program,
         /// The list.
-        field: String,
+        field: Str,
         /// Gives the items.
         items: Program,
     },
@@ -504,7 +504,7 @@ pub struct Limit {
     /// Gives the most; null for no limit.
     pub max: Program,
     /// Reject code of a call that would go further.
-    pub code: String,
+    pub code: Str,
     /// What a person is told then.
     pub text: Text,
 }
@@ -516,9 +516,9 @@ pub const EACH_MAX: usize = 256;
 #[derive(Clone, Debug)]
 pub struct Numbered {
     /// The field.
-    pub field: String,
+    pub field: Str,
     /// The sequence.
-    pub sequence: String,
+    pub sequence: Str,
     /// Gives the scope.
     pub scope: Program,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use chaincity_types::id::{self, IdKind};
-use chaincity_types::{Share, Value};
+use chaincity_types::{Share, Str, Value};
 
 use crate::literal;
 use crate::model::{Field, FieldType};
@@ -57,10 +57,10 @@ type Checked = Result<Value, FieldProblem>;
 /// # Errors
 /// For a field that is not declared, missing, or does not fit its type.
 pub fn check_fields(
-    declared: &BTreeMap<String, Field>,
-    given: &BTreeMap<String, Value>,
+    declared: &BTreeMap<Str, Field>,
+    given: BTreeMap<Str, Value>,
     today: i32,
-) -> Result<BTreeMap<String, Value>, FieldProblem> {
+) -> Result<BTreeMap<Str, Value>, FieldProblem> {
     check_fields_but(&[], declared, given, today)
 }
 
@@ -70,27 +70,25 @@ pub fn check_fields(
 /// As [`check_fields`].
 pub fn check_fields_but(
     later: &[&str],
-    declared: &BTreeMap<String, Field>,
-    given: &BTreeMap<String, Value>,
+    declared: &BTreeMap<Str, Field>,
+    mut given: BTreeMap<Str, Value>,
     today: i32,
-) -> Result<BTreeMap<String, Value>, FieldProblem> {
+) -> Result<BTreeMap<Str, Value>, FieldProblem> {
     if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
         return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
     }
-    let mut out = BTreeMap::new();
+    given.retain(|_, value| *value != Value::Null);
     for (name, field) in declared {
-        match given.get(name) {
-            None | Some(Value::Null) if field.optional || later.contains(&name.as_str()) => {}
-            None | Some(Value::Null) => {
-                return Err(FieldProblem::new("is missing").inside(name));
-            }
+        match given.get_mut(name) {
+            None if field.optional || later.contains(&name.as_str()) => {}
+            None => return Err(FieldProblem::new("is missing").inside(name)),
             Some(value) => {
-                let value = field.kind.check(value, today).map_err(|p| p.inside(name))?;
-                out.insert(name.clone(), value);
+                let checked = field.kind.check(std::mem::replace(value, Value::Null), today);
+                *value = checked.map_err(|p| p.inside(name))?;
             }
         }
     }
-    Ok(out)
+    Ok(given)
 }
 
 impl FieldType {
@@ -99,45 +97,8 @@ impl FieldType {
     /// # Errors
     /// When it is of another kind, too long, out of range, not one of the words, or not a valid
     /// identifier.
-    pub fn check(&self, value: &Value, today: i32) -> Checked {
+    pub fn check(&self, value: Value, today: i32) -> Checked {
         match (self, value) {
-            (Self::Bool, Value::Bool(_))
-            | (Self::Int, Value::Int(_))
-            | (Self::Time, Value::Time(_)) => Ok(value.clone()),
-            (Self::Date, Value::Date(days)) if literal::date_in_range(*days) => Ok(value.clone()),
-            (Self::Date, Value::Date(_)) => Err(FieldProblem::new("is out of range")),
-            (Self::Fen, Value::Int(n)) => keep(*n >= 0, value, "is negative"),
-            (Self::Area, Value::Decimal { mantissa, scale: 2 }) => {
-                keep(*mantissa >= 0, value, "is negative")
-            }
-            (Self::Area, Value::Decimal { .. }) => Err(FieldProblem::new("needs two decimals")),
-            (Self::Decimal(wanted), Value::Decimal { scale, .. }) => {
-                keep(scale == wanted, value, &format!("needs {wanted} decimals"))
-            }
-            (Self::Text(max), Value::Text(text)) => {
-                let fits = u32::try_from(text.chars().count()).is_ok_and(|len| len <= *max);
-                keep(fits, value, &format!("is longer than {max} characters"))
-            }
-            (Self::Bytes(max), Value::Bytes(bytes)) => {
-                let fits = u32::try_from(bytes.len()).is_ok_and(|len| len <= *max);
-                keep(fits, value, &format!("is longer than {max} bytes"))
-            }
-            (Self::Digest | Self::Sealed(_), Value::Bytes(bytes)) => {
-                keep(bytes.len() == 32, value, "is not 32 bytes")
-            }
-            (Self::Enum(words), Value::Text(word)) => {
-                if words.contains(word) {
-                    return Ok(value.clone());
-                }
-                Err(FieldProblem::new(format!("is none of `{}`", words.join("`, `"))))
-            }
-            (Self::Ref(_), Value::Text(key)) => keep(is_key(key), value, "is not a record key"),
-            (Self::Subject, Value::Text(id)) => {
-                let plain = !id.chars().any(|c| c.is_whitespace() || c.is_control());
-                keep(is_key(id) && plain, value, "is not the id of a subject")
-            }
-            (Self::Identifier(kind), Value::Text(text)) => identifier(kind, text, today),
-            (Self::Share, Value::Map(map)) => share(map, value),
             (Self::List(item, max), Value::List(items)) => list(item, *max, items, today),
             (Self::Map(declared), Value::Map(map)) => {
                 check_fields(declared, map, today).map(Value::Map)
@@ -145,6 +106,48 @@ impl FieldType {
             (Self::MapOf(keys, item, max), Value::Map(map)) => {
                 map_of((*keys, item, *max), map, today)
             }
+            (Self::Identifier(kind), Value::Text(text)) => identifier(kind, &text, today),
+            (_, value) => self.fits(&value).map(|()| value),
+        }
+    }
+
+    /// Whether a value is one of a type whose values have one form only; if not, the cause.
+    fn fits(&self, value: &Value) -> Result<(), FieldProblem> {
+        match (self, value) {
+            (Self::Bool, Value::Bool(_))
+            | (Self::Int, Value::Int(_))
+            | (Self::Time, Value::Time(_)) => Ok(()),
+            (Self::Date, Value::Date(days)) => {
+                keep(literal::date_in_range(*days), || "is out of range".into())
+            }
+            (Self::Fen, Value::Int(n)) => keep(*n >= 0, || "is negative".into()),
+            (Self::Area, Value::Decimal { mantissa, scale: 2 }) => {
+                keep(*mantissa >= 0, || "is negative".into())
+            }
+            (Self::Area, Value::Decimal { .. }) => Err(FieldProblem::new("needs two decimals")),
+            (Self::Decimal(wanted), Value::Decimal { scale, .. }) => {
+                keep(scale == wanted, || format!("needs {wanted} decimals"))
+            }
+            (Self::Text(max), Value::Text(text)) => {
+                let fits = u32::try_from(text.chars().count()).is_ok_and(|len| len <= *max);
+                keep(fits, || format!("is longer than {max} characters"))
+            }
+            (Self::Bytes(max), Value::Bytes(bytes)) => {
+                let fits = u32::try_from(bytes.len()).is_ok_and(|len| len <= *max);
+                keep(fits, || format!("is longer than {max} bytes"))
+            }
+            (Self::Digest | Self::Sealed(_), Value::Bytes(bytes)) => {
+                keep(bytes.len() == 32, || "is not 32 bytes".into())
+            }
+            (Self::Enum(words), Value::Text(word)) => {
+                keep(words.contains(word), || format!("is none of `{}`", words.join("`, `")))
+            }
+            (Self::Ref(_), Value::Text(key)) => keep(is_key(key), || "is not a record key".into()),
+            (Self::Subject, Value::Text(id)) => {
+                let plain = !id.chars().any(|c| c.is_whitespace() || c.is_control());
+                keep(is_key(id) && plain, || "is not the id of a subject".into())
+            }
+            (Self::Share, Value::Map(map)) => share(map),
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
             }
@@ -177,44 +180,44 @@ impl FieldType {
     }
 }
 
-fn keep(fits: bool, value: &Value, cause: &str) -> Checked {
-    if fits { Ok(value.clone()) } else { Err(FieldProblem::new(cause)) }
+fn keep(fits: bool, cause: impl FnOnce() -> String) -> Result<(), FieldProblem> {
+    if fits { Ok(()) } else { Err(FieldProblem::new(cause())) }
 }
 
 fn is_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= KEY_BYTES_MAX
 }
 
-fn list(item: &FieldType, max: u32, items: &[Value], today: i32) -> Checked {
+fn list(item: &FieldType, max: u32, items: Vec<Value>, today: i32) -> Checked {
     if !u32::try_from(items.len()).is_ok_and(|len| len <= max) {
         return Err(FieldProblem::new(format!("has more than {max} items")));
     }
     let check = |(i, value)| item.check(value, today).map_err(|p| p.inside(&format!("[{i}]")));
-    items.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::List)
+    items.into_iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::List)
 }
 
 /// A key may be personal, so a problem names the entry's place.
 fn map_of(
     (keys, item, max): (u32, &FieldType, u32),
-    map: &BTreeMap<String, Value>,
+    mut map: BTreeMap<Str, Value>,
     today: i32,
 ) -> Checked {
     if !u32::try_from(map.len()).is_ok_and(|len| len <= max) {
         return Err(FieldProblem::new(format!("has more than {max} entries")));
     }
-    let check = |(i, (key, value)): (usize, (&String, &Value))| {
+    for (i, (key, value)) in map.iter_mut().enumerate() {
         let fits = u32::try_from(key.chars().count()).is_ok_and(|len| (1..=keys).contains(&len));
         let checked = if fits {
-            item.check(value, today)
+            item.check(std::mem::replace(value, Value::Null), today)
         } else {
             Err(FieldProblem::new(format!("has a key that is not 1 to {keys} characters long")))
         };
-        Ok((key.clone(), checked.map_err(|p| p.inside(&format!("[{i}]")))?))
-    };
-    map.iter().enumerate().map(check).collect::<Result<_, _>>().map(Value::Map)
+        *value = checked.map_err(|p| p.inside(&format!("[{i}]")))?;
+    }
+    Ok(Value::Map(map))
 }
 
-fn share(map: &BTreeMap<String, Value>, value: &Value) -> Checked {
+fn share(map: &BTreeMap<Str, Value>) -> Result<(), FieldProblem> {
     let part = |name| {
         let n = map.get(name).and_then(Value::as_int).and_then(|n| u64::try_from(n).ok());
         n.ok_or_else(|| FieldProblem::new("is not a positive integer").inside(name))
@@ -224,15 +227,15 @@ fn share(map: &BTreeMap<String, Value>, value: &Value) -> Checked {
         return Err(FieldProblem::new("is missing or too long").inside("subject"));
     }
     let fits = map.len() == 3 && Share::new(part("n")?, part("d")?).is_ok();
-    keep(fits, value, "is not a share {subject, n, d} with 0 < n ≤ d")
+    keep(fits, || "is not a share {subject, n, d} with 0 < n ≤ d".into())
 }
 
-fn identifier(kind: &str, text: &str, today: i32) -> Checked {
+fn identifier(kind: &str, text: &Str, today: i32) -> Checked {
     let Some(kind) = IdKind::from_name(kind) else {
         return Err(FieldProblem::new("is of an unknown kind of identifier"));
     };
     canonical_identifier(kind, text, today)
-        .map(Value::Text)
+        .map(|form| Value::Text(if *text == form { text.clone() } else { form.into() }))
         .map_err(|error| FieldProblem::new(format!("is not a {}: {error}", kind.name())))
 }
 

@@ -211,7 +211,7 @@ fn as_cel(value: &Value) -> CelValue {
     match value {
         Value::Bool(b) => CelValue::Bool(*b),
         Value::Int(n) => CelValue::Int(*n),
-        Value::Text(text) => CelValue::String(text.clone().into()),
+        Value::Text(text) => CelValue::String(text.to_string().into()),
         Value::List(items) => {
             let items: Vec<_> = items.iter().map(as_cel).collect();
             CelValue::List(items.into())
@@ -219,7 +219,7 @@ fn as_cel(value: &Value) -> CelValue {
         Value::Bytes(bytes) => CelValue::Bytes(bytes.clone().into()),
         Value::Map(fields) => {
             let fields: HashMap<_, _> =
-                fields.iter().map(|(k, v)| (k.clone(), as_cel(v))).collect();
+                fields.iter().map(|(k, v)| (k.to_string(), as_cel(v))).collect();
             CelValue::Map(fields.into())
         }
         Value::Null | Value::Decimal { .. } | Value::Date(_) | Value::Time(_) => {
@@ -229,24 +229,22 @@ fn as_cel(value: &Value) -> CelValue {
 }
 
 fn variables(i: i64, b: bool) -> Environment {
-    let record = Value::Map(BTreeMap::from([
-        ("n".to_owned(), Value::Int(i)),
-        ("t".to_owned(), Value::Text("ab".to_owned())),
-    ]));
+    let record =
+        Value::Map(BTreeMap::from([("n".into(), Value::Int(i)), ("t".into(), Value::from("ab"))]));
     BTreeMap::from([
-        ("i".to_owned(), Value::Int(i)),
-        ("b".to_owned(), Value::Bool(b)),
-        ("s".to_owned(), Value::Text("abc".to_owned())),
-        ("y".to_owned(), Value::Bytes(vec![0x61, 0xff])),
-        ("r".to_owned(), record),
-        ("m".to_owned(), map(&[("ab", 1), ("中文", i), ("", 3)])),
-        ("o".to_owned(), map(&[("one", i)])),
-        ("l".to_owned(), Value::List(vec![Value::Int(3), Value::Int(i), Value::Int(-1)])),
+        ("i".into(), Value::Int(i)),
+        ("b".into(), Value::Bool(b)),
+        ("s".into(), Value::from("abc")),
+        ("y".into(), Value::Bytes(vec![0x61, 0xff])),
+        ("r".into(), record),
+        ("m".into(), map(&[("ab", 1), ("中文", i), ("", 3)])),
+        ("o".into(), map(&[("one", i)])),
+        ("l".into(), Value::List(vec![Value::Int(3), Value::Int(i), Value::Int(-1)])),
     ])
 }
 
 fn map(entries: &[(&str, i64)]) -> Value {
-    Value::Map(entries.iter().map(|(key, n)| ((*key).to_owned(), Value::Int(*n))).collect())
+    Value::Map(entries.iter().map(|(key, n)| ((*key).into(), Value::Int(*n))).collect())
 }
 
 fn names() -> Names {
@@ -326,11 +324,12 @@ fn as_json(value: &Value) -> Json {
     match value {
         Value::Bool(b) => json!({ "bool": b }),
         Value::Int(n) => json!({ "int": n.to_string() }),
-        Value::Text(text) => json!({ "string": text }),
+        Value::Text(text) => json!({ "string": text.as_str() }),
         Value::Bytes(bytes) => json!({ "bytes": hex::encode(bytes) }),
         Value::List(items) => json!({ "list": items.iter().map(as_json).collect::<Vec<_>>() }),
         Value::Map(fields) => {
-            let fields: BTreeMap<_, _> = fields.iter().map(|(k, v)| (k, as_json(v))).collect();
+            let fields: BTreeMap<_, _> =
+                fields.iter().map(|(k, v)| (k.as_str(), as_json(v))).collect();
             json!({ "map": fields })
         }
         Value::Null | Value::Decimal { .. } | Value::Date(_) | Value::Time(_) => {
@@ -350,7 +349,8 @@ fn cases_are_written_for_the_second_oracle() {
     for _ in 0..2_000 {
         let (source, kind, i, b) = sources().new_tree(&mut runner).unwrap().current();
         let Case { text, environment, ours } = case(&source, kind, i, b).unwrap();
-        let variables: BTreeMap<_, _> = environment.iter().map(|(k, v)| (k, as_json(v))).collect();
+        let variables: BTreeMap<_, _> =
+            environment.iter().map(|(k, v)| (k.as_str(), as_json(v))).collect();
         let ours = match ours {
             Ok(value) => json!({ "value": as_json(&value) }),
             Err(failure) => {

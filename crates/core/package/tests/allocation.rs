@@ -51,7 +51,7 @@ const CONDITIONS: [&str; 28] = [
 ];
 
 fn map<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Map(fields.map(|(name, value)| (name.to_owned(), value)).into())
+    Value::Map(fields.map(|(name, value)| (name.into(), value)).into())
 }
 
 fn share(subject: &str, n: i64, d: i64) -> Value {
@@ -91,7 +91,7 @@ fn environment() -> Environment {
         ("h", Value::List(vec![share("a", 1, 3), share("b", 4, 6)])),
         ("m", map([("a", Value::Int(1)), ("b", Value::Int(2))])),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
+    .map(|(name, value)| (name.into(), value))
     .into()
 }
 
@@ -163,7 +163,7 @@ fn what_a_rule_builds_is_copied_once_however_often_it_is_used() {
         let text = format!("m.all(k,{})", times("k<'z'", uses));
         run(&Program::compile(&text, &names()).unwrap(), &environment).0
     };
-    assert_eq!((keys(1), keys(30)), (2, 2), "each key is copied once");
+    assert_eq!((keys(1), keys(30)), (0, 0), "a key is cheap to take");
 }
 
 fn real_estate() -> Package {
@@ -202,7 +202,7 @@ fn sale(package: &Package, people: i64) -> Environment {
         ("param", Value::Map(parameters)),
         ("action", Value::from("transfer")),
     ]
-    .map(|(name, value)| (name.to_owned(), value))
+    .map(|(name, value)| (name.into(), value))
     .into();
     for read in &package.actions.get("transfer").unwrap().reads {
         environment.entry(read.name.clone()).or_insert_with(none);

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use crate::graph::{Graph, NodeIx};
 use crate::run::{Awaits, Effect, Event, Machine, Mode, Outcome, State};
@@ -93,7 +93,7 @@ pub fn play(graph: &Graph, process: usize) -> Played {
 
 /// What happens next: the oldest open work is completed, or its event occurs.
 fn first(state: &State) -> Option<Event> {
-    let set: BTreeMap<String, Value> = BTreeMap::new();
+    let set: BTreeMap<Str, Value> = BTreeMap::new();
     state.open().find_map(|open| match open.awaits {
         Awaits::Completion => Some(Event::Complete { work: open.work, set: set.clone() }),
         Awaits::Event => Some(Event::Occur { work: open.work, set: set.clone() }),

@@ -59,10 +59,8 @@ fn decide(table: &str, area: i64, kind: &str) -> Result<i64, Stop> {
     let mut state = State::default();
     step(&graph, &mut state, &Event::Start { process: 0 }).unwrap();
     let work = state.open().next().unwrap().work;
-    let set = BTreeMap::from([
-        ("area".to_owned(), Value::Int(area)),
-        ("kind".to_owned(), Value::from(kind)),
-    ]);
+    let set =
+        BTreeMap::from([("area".into(), Value::Int(area)), ("kind".into(), Value::from(kind))]);
     step(&graph, &mut state, &Event::Complete { work, set })?;
     let open = state.open().next().unwrap();
     assert_eq!(graph.id(open.node), "b", "it went on by itself");

@@ -63,7 +63,7 @@ fn only_declared_variables_of_their_type_are_set() {
     let mut hand = Hand::start(&process(&format!("{START}{}{END}", task("a")), "s>a;a>e"));
     let work = hand.find("a").work;
     for (name, value) in [("m", Value::Int(1)), ("n", Value::from("x")), ("n", Value::Null)] {
-        let set = BTreeMap::from([(name.to_owned(), value)]);
+        let set = BTreeMap::from([(name.into(), value)]);
         let refused = hand.step(&Event::Complete { work, set });
         assert_eq!(refused, Err(Stop::Variable(name.to_owned())));
     }

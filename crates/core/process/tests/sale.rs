@@ -81,7 +81,7 @@ fn a_refused_loan_is_replaced_or_the_sale_withdrawn() {
         hand.fail("loan", "loan-refused");
         assert_eq!(tasks(&hand), ["choose"]);
         let work = hand.find("choose").work;
-        let set = BTreeMap::from([("other_bank".to_owned(), Value::Bool(other_bank))]);
+        let set = BTreeMap::from([("other_bank".into(), Value::Bool(other_bank))]);
         hand.step(&Event::Complete { work, set }).unwrap();
         assert_eq!(tasks(&hand), [open]);
     }
@@ -128,7 +128,7 @@ proptest! {
             let work = chosen.work;
             let other_bank = Value::Bool(choice / 64 % 2 == 0);
             let set = if id == "choose" {
-                BTreeMap::from([("other_bank".to_owned(), other_bank)])
+                BTreeMap::from([("other_bank".into(), other_bank)])
             } else {
                 BTreeMap::new()
             };

@@ -245,7 +245,7 @@ fn walk(text: &str, choices: &[u16]) -> Vec<Vec<u8>> {
         assert!(!open.is_empty(), "tokens are stuck: {state:?}");
         let chosen = open[choice % open.len()];
         let n = if wild { i64::try_from(choice / 7 % 13).unwrap() } else { 1 };
-        let set = BTreeMap::from([("n".to_owned(), Value::Int(n))]);
+        let set = BTreeMap::from([("n".into(), Value::Int(n))]);
         let work = chosen.work;
         let event = match chosen.awaits {
             Awaits::Completion => Event::Complete { work, set },

@@ -11,10 +11,12 @@ pub mod digest;
 pub mod id;
 pub mod quantity;
 pub mod reject;
+mod text;
 pub mod value;
 pub mod wire;
 
 pub use digest::Digest;
 pub use quantity::{Area, Fen, Height, Share, Timestamp};
 pub use reject::Reject;
+pub use text::Str;
 pub use value::Value;

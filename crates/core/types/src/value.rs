@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use minicbor::data::{Tag, Type};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::Timestamp;
 use crate::cbor::DEPTH_MAX;
+use crate::{Str, Timestamp};
 
 /// RFC 8943: days since 1970-01-01.
 const TAG_DAYS: u64 = 100;
@@ -35,7 +35,7 @@ pub enum Value {
         scale: u8,
     },
     /// Text, kept exactly as given.
-    Text(String),
+    Text(Str),
     /// Bytes: digests, keys.
     Bytes(Vec<u8>),
     /// A calendar date, as days since 1970-01-01.
@@ -45,7 +45,7 @@ pub enum Value {
     /// A list.
     List(Vec<Value>),
     /// A map with text keys, sorted.
-    Map(BTreeMap<String, Value>),
+    Map(BTreeMap<Str, Value>),
 }
 
 impl Value {
@@ -72,6 +72,12 @@ impl Value {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    /// The same to be kept: a clone of it costs next to nothing.
+    #[must_use]
+    pub const fn as_str(&self) -> Option<&Str> {
+        if let Self::Text(text) = self { Some(text) } else { None }
+    }
+
     /// The integer, if this is one.
     #[must_use]
     pub const fn as_int(&self) -> Option<i64> {
@@ -80,7 +86,7 @@ impl Value {
 
     /// The map, if this is one.
     #[must_use]
-    pub const fn as_map(&self) -> Option<&BTreeMap<String, Value>> {
+    pub const fn as_map(&self) -> Option<&BTreeMap<Str, Value>> {
         if let Self::Map(map) = self { Some(map) } else { None }
     }
 
@@ -93,16 +99,29 @@ impl Value {
 
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
+        Self::Text(text.into())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text.into())
     }
 }
 
 pub(crate) fn encode_map<C, W: encode::Write>(
-    map: &BTreeMap<String, Value>,
+    map: &BTreeMap<Str, Value>,
     e: &mut Encoder<W>,
     ctx: &mut C,
 ) -> Result<(), encode::Error<W::Error>> {
     e.map(u64::try_from(map.len()).unwrap_or(u64::MAX))?;
+    // The map's own order is bytewise: often it is the canonical one already.
+    if map.keys().map(|name| name.len()).is_sorted() {
+        for (key, value) in map {
+            value.encode(e.str(key)?, ctx)?;
+        }
+        return Ok(());
+    }
     for (key, value) in canonical_entries(map) {
         value.encode(e.str(key)?, ctx)?;
     }
@@ -110,9 +129,9 @@ pub(crate) fn encode_map<C, W: encode::Write>(
 }
 
 /// Bytewise order of the encodings of text keys: shorter first, then bytewise (RFC 8949, 4.2.1).
-fn canonical_entries(map: &BTreeMap<String, Value>) -> Vec<(&String, &Value)> {
+fn canonical_entries(map: &BTreeMap<Str, Value>) -> Vec<(&Str, &Value)> {
     let mut entries: Vec<_> = map.iter().collect();
-    entries.sort_by(|(a, _), (b, _)| (a.len(), a.as_bytes()).cmp(&(b.len(), b.as_bytes())));
+    entries.sort_unstable_by_key(|(name, _)| (name.len(), name.as_bytes()));
     entries
 }
 
@@ -169,7 +188,7 @@ fn decode_value(d: &mut Decoder<'_>, depth: usize) -> Result<Value, decode::Erro
     match kind {
         Type::Null => d.null().map(|()| Value::Null),
         Type::Bool => d.bool().map(Value::Bool),
-        Type::String => Ok(Value::Text(d.str()?.to_owned())),
+        Type::String => Ok(Value::Text(d.str()?.into())),
         Type::Bytes => Ok(Value::Bytes(d.bytes()?.to_vec())),
         Type::Tag => decode_tagged(d),
         Type::Array => {
@@ -180,7 +199,7 @@ fn decode_value(d: &mut Decoder<'_>, depth: usize) -> Result<Value, decode::Erro
             let n = d.map()?.ok_or_else(|| decode::Error::message("indefinite length"))?;
             let mut map = BTreeMap::new();
             for _ in 0..n {
-                let key = d.str()?.to_owned();
+                let key = Str::from(d.str()?);
                 let value = decode_value(d, depth)?;
                 if map.insert(key, value).is_some() {
                     return Err(decode::Error::message("a key stands twice"));
@@ -252,7 +271,7 @@ mod tests {
             any::<i64>().prop_map(Value::Int),
             (any::<i64>(), 0_u8..=9)
                 .prop_map(|(mantissa, scale)| Value::Decimal { mantissa, scale }),
-            "\\PC{0,8}".prop_map(Value::Text),
+            "\\PC{0,8}".prop_map(Value::from),
             prop::collection::vec(any::<u8>(), 0..8).prop_map(Value::Bytes),
             any::<i32>().prop_map(Value::Date),
             (0..=u64::MAX >> 1).prop_map(|ms| Value::Time(Timestamp(ms))),
@@ -260,7 +279,8 @@ mod tests {
         leaf.prop_recursive(4, 32, 4, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
-                prop::collection::btree_map("\\PC{0,6}", inner, 0..4).prop_map(Value::Map),
+                prop::collection::btree_map("\\PC{0,6}".prop_map(Str::from), inner, 0..4)
+                    .prop_map(Value::Map),
             ]
         })
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::package::{FieldInfo, FieldKind};
@@ -42,7 +42,7 @@ pub fn to_json(value: &Value) -> Json {
         Value::Bool(b) => Json::Bool(*b),
         Value::Int(n) => Json::from(*n),
         Value::Decimal { mantissa, scale } => Json::String(decimal(*mantissa, *scale)),
-        Value::Text(text) => Json::String(text.clone()),
+        Value::Text(text) => Json::String(text.to_string()),
         Value::Bytes(bytes) => Json::String(hex::encode(bytes)),
         Value::Date(days) => Json::String(date(*days)),
         Value::Time(time) => Json::String(time.to_string()),
@@ -53,8 +53,8 @@ pub fn to_json(value: &Value) -> Json {
 
 /// Named values as a JSON object.
 #[must_use]
-pub fn fields(map: &BTreeMap<String, Value>) -> Map<String, Json> {
-    map.iter().map(|(name, value)| (name.clone(), to_json(value))).collect()
+pub fn fields(map: &BTreeMap<Str, Value>) -> Map<String, Json> {
+    map.iter().map(|(name, value)| (name.to_string(), to_json(value))).collect()
 }
 
 /// A decimal in digits: 2767 with scale 2 is `27.67`.
@@ -122,7 +122,7 @@ pub fn parse_instant(text: &str) -> Option<Timestamp> {
 pub fn read_fields(
     declared: &BTreeMap<String, FieldInfo>,
     json: &Map<String, Json>,
-) -> Result<BTreeMap<String, Value>, JsonError> {
+) -> Result<BTreeMap<Str, Value>, JsonError> {
     read_map(declared, json, "")
 }
 
@@ -130,7 +130,7 @@ fn read_map(
     declared: &BTreeMap<String, FieldInfo>,
     json: &Map<String, Json>,
     prefix: &str,
-) -> Result<BTreeMap<String, Value>, JsonError> {
+) -> Result<BTreeMap<Str, Value>, JsonError> {
     let path =
         |name: &str| if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") };
     if let Some(name) = json.keys().find(|name| !declared.contains_key(*name)) {
@@ -142,7 +142,7 @@ fn read_map(
             None | Some(Json::Null) if field.optional => {}
             None | Some(Json::Null) => return Err(JsonError::Missing { path: path(name) }),
             Some(value) => {
-                out.insert(name.clone(), read(&field.kind, value, &path(name))?);
+                out.insert(name.into(), read(&field.kind, value, &path(name))?);
             }
         }
     }
@@ -196,7 +196,7 @@ pub fn read(kind: &FieldKind, json: &Json, path: &str) -> Result<Value, JsonErro
         FieldKind::MapOf { of, .. } => {
             let object = json.as_object().ok_or_else(|| wrong("an object"))?;
             let read_entry = |(i, (key, value)): (usize, (&String, &Json))| {
-                Ok((key.clone(), read(of, value, &format!("{path}[{i}]"))?))
+                Ok((key.into(), read(of, value, &format!("{path}[{i}]"))?))
             };
             object.iter().enumerate().map(read_entry).collect::<Result<_, _>>().map(Value::Map)
         }
@@ -242,9 +242,9 @@ fn read_decimal(json: &Json, scale: u8) -> Option<Value> {
 
 fn read_share(json: &Json) -> Option<Value> {
     let object = json.as_object().filter(|object| object.len() == 3)?;
-    let number = |name: &str| Some((name.to_owned(), Value::Int(object.get(name)?.as_i64()?)));
+    let number = |name: &str| Some((name.into(), Value::Int(object.get(name)?.as_i64()?)));
     let subject = Value::from(object.get("subject")?.as_str()?);
-    Some(Value::Map([("subject".to_owned(), subject), number("n")?, number("d")?].into()))
+    Some(Value::Map([("subject".into(), subject), number("n")?, number("d")?].into()))
 }
 
 #[cfg(test)]
@@ -282,10 +282,10 @@ mod tests {
     #[test]
     fn an_input_is_read_by_its_declaration() {
         let declared = BTreeMap::from([
-            ("unit".to_owned(), field(FieldKind::Ref { register: "unit".into() })),
-            ("area".to_owned(), field(FieldKind::Area)),
-            ("price".to_owned(), field(FieldKind::Fen)),
-            ("to".to_owned(), field(FieldKind::List { of: Box::new(FieldKind::Share), max: 20 })),
+            ("unit".into(), field(FieldKind::Ref { register: "unit".into() })),
+            ("area".into(), field(FieldKind::Area)),
+            ("price".into(), field(FieldKind::Fen)),
+            ("to".into(), field(FieldKind::List { of: Box::new(FieldKind::Share), max: 20 })),
             (
                 "meters".to_owned(),
                 field(FieldKind::MapOf { key: 20, of: Box::new(FieldKind::Area), max: 9 }),

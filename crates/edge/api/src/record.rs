@@ -118,10 +118,10 @@ pub struct History {
 impl From<&Version> for Record {
     fn from(version: &Version) -> Self {
         let key = match &version.key {
-            LogicalKey::Record { key, .. } => key.clone(),
-            LogicalKey::Index { index, .. } => index.clone(),
-            LogicalKey::Intent { intent, .. } => intent.clone(),
-            LogicalKey::Counter { sequence, .. } => sequence.clone(),
+            LogicalKey::Record { key, .. } => key.to_string(),
+            LogicalKey::Index { index, .. } => index.to_string(),
+            LogicalKey::Intent { intent, .. } => intent.to_string(),
+            LogicalKey::Counter { sequence, .. } => sequence.to_string(),
             LogicalKey::TimerHour { hour } => hour.to_string(),
             LogicalKey::TimerPage { second, page } => format!("{second}/{page}"),
             LogicalKey::TimerCursor {} => String::new(),
@@ -136,12 +136,12 @@ impl From<&Version> for Record {
             status: status.to_owned(),
             began: version.by.time.to_string(),
             by: By::from(&version.by),
-            reason: version.reason.clone(),
+            reason: version.reason.as_deref().map(Into::into),
             corrects: version.corrects.as_ref().map(|c| Corrects {
                 version: c.version,
                 body: c.body.to_string(),
-                reason: c.reason.clone(),
-                basis: c.basis.clone(),
+                reason: c.reason.to_string(),
+                basis: c.basis.to_string(),
             }),
             computed: Map::new(),
             fields: json::fields(&version.fields),
@@ -153,15 +153,15 @@ impl From<&chaincity_types::wire::Provenance> for By {
     fn from(by: &chaincity_types::wire::Provenance) -> Self {
         Self {
             operator: hex::encode(&by.operator),
-            member: by.member.clone(),
-            package: by.package.clone(),
+            member: by.member.to_string(),
+            package: by.package.to_string(),
             package_version: by.package_version,
-            action: by.action.clone(),
+            action: by.action.to_string(),
             transaction: by.transaction.to_string(),
             call: by.call,
             height: by.height.0,
-            case: by.case.clone(),
-            mandates: by.mandates.clone().unwrap_or_default(),
+            case: by.case.as_deref().map(Into::into),
+            mandates: by.mandates.iter().flatten().map(Into::into).collect(),
         }
     }
 }

@@ -159,10 +159,10 @@ impl From<&chaincity_types::wire::Write> for WriteInfo {
 impl From<&chaincity_types::wire::Event> for EventInfo {
     fn from(event: &chaincity_types::wire::Event) -> Self {
         Self {
-            package: event.package.clone(),
-            kind: event.kind.clone(),
-            register: event.register.clone(),
-            key: event.key.clone(),
+            package: event.package.to_string(),
+            kind: event.kind.to_string(),
+            register: event.register.to_string(),
+            key: event.key.to_string(),
             data: event.data.as_ref().map(to_json),
         }
     }
@@ -173,7 +173,7 @@ impl From<&chaincity_types::wire::Entry> for EntryInfo {
         let rejection = match &entry.outcome {
             Outcome::Applied => None,
             Outcome::Rejected { code, call, detail } => {
-                Some(RejectionInfo { code: code.clone(), call: *call, detail: detail.clone() })
+                Some(RejectionInfo { code: code.to_string(), call: *call, detail: detail.clone() })
             }
         };
         Self {

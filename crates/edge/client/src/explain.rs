@@ -216,7 +216,7 @@ impl Client {
         let mut chains: BTreeMap<String, Result<Option<Chain>, Doubt>> = BTreeMap::new();
         for name in needed(links.iter().map(|link| &link.version)) {
             let built_in = governance::package();
-            if name == (built_in.id.clone(), built_in.version) {
+            if name == (built_in.id.to_string(), built_in.version) {
                 packages.insert(name, built_in);
                 continue;
             }

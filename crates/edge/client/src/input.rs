@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chaincity_api::json::read_fields;
-use chaincity_types::Value;
 use chaincity_types::wire::Call;
+use chaincity_types::{Str, Value};
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -27,7 +27,7 @@ impl Client {
             self.package(package)?.ok_or_else(|| unknown(format!("package `{package}`")))?;
         let declared = found.actions.get(action);
         let declared = declared.ok_or_else(|| unknown(format!("action `{package}/{action}`")))?;
-        let input: BTreeMap<String, Value> = read_fields(&declared.input, input)?;
+        let input: BTreeMap<Str, Value> = read_fields(&declared.input, input)?;
         Ok(call(package, action, input))
     }
 }

@@ -16,7 +16,7 @@
 //! let ledger = Digest::from_hex(&"00".repeat(32))?; // the ledger's id, learned elsewhere
 //! let client = Client::new("http://127.0.0.1:8081", ledger)?;
 //! client.sign_in(SecretKey::from_seed(&[7; 32]))?;
-//! let input = [("id".to_owned(), Value::from("310101001001GB00001F00010001"))];
+//! let input = [("id".into(), Value::from("310101001001GB00001F00010001"))];
 //! let receipt = client.execute(vec![call("real-estate", "first-registration", input.into())])?;
 //! println!("final at height {}", receipt.receipt.height);
 //! # Ok(())

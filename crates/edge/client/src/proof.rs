@@ -29,9 +29,9 @@ impl Client {
         let bytes = self.record_proof(package, register, key, versions)?;
         let proved = self.check(|trust| trust.record_bytes(&bytes))?;
         let asked = LogicalKey::Record {
-            package: package.to_owned(),
-            register: register.to_owned(),
-            key: key.to_owned(),
+            package: package.into(),
+            register: register.into(),
+            key: key.into(),
         };
         if proved.key == asked {
             Ok(proved)

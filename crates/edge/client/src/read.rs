@@ -9,7 +9,7 @@ use chaincity_api::record::Record;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
 use chaincity_types::wire::{Outcome, Version};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
 
@@ -67,7 +67,7 @@ pub enum Read {
         /// The record's version that was released.
         version: u64,
         /// Each group by name, with its fields.
-        groups: Vec<(String, BTreeMap<String, Value>)>,
+        groups: Vec<(String, BTreeMap<Str, Value>)>,
     },
     /// Refused, by the rules or by the steward.
     Refused {
@@ -146,32 +146,32 @@ impl Client {
             Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
         };
         let mut input = BTreeMap::from([
-            ("steward".to_owned(), Value::from(reading.steward.as_str())),
-            ("in_package".to_owned(), Value::from(reading.package.as_str())),
-            ("register".to_owned(), Value::from(reading.register.as_str())),
-            ("items".to_owned(), Value::List(vec![Value::from(reading.record.as_str())])),
-            ("groups".to_owned(), texts(&reading.groups)),
-            ("claims".to_owned(), Value::List(Vec::new())),
-            ("purpose".to_owned(), Value::from(reading.purpose.as_str())),
-            ("key".to_owned(), Value::Bytes(key.public_key().to_vec())),
+            ("steward".into(), Value::from(reading.steward.as_str())),
+            ("in_package".into(), Value::from(reading.package.as_str())),
+            ("register".into(), Value::from(reading.register.as_str())),
+            ("items".into(), Value::List(vec![Value::from(reading.record.as_str())])),
+            ("groups".into(), texts(&reading.groups)),
+            ("claims".into(), Value::List(Vec::new())),
+            ("purpose".into(), Value::from(reading.purpose.as_str())),
+            ("key".into(), Value::Bytes(key.public_key().to_vec())),
         ]);
         if let Some(case) = &reading.case {
-            input.insert("case_number".to_owned(), Value::from(case.as_str()));
+            input.insert("case_number".into(), Value::from(case.as_str()));
         }
         match &reading.basis {
-            Basis::Grant(grant) => input.insert("grant".to_owned(), Value::from(grant.as_str())),
+            Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
             Basis::Consent(consent) => {
-                input.insert("consent".to_owned(), Value::from(consent.as_str()))
+                input.insert("consent".into(), Value::from(consent.as_str()))
             }
             Basis::Subject => None,
         };
         let proved = self.execute(vec![call(DISCLOSURE, "access", input)])?;
         let entry = proved.receipt.entries.first().ok_or_else(|| answer("an empty receipt"))?;
         if let Outcome::Rejected { code, .. } = &entry.outcome {
-            return Ok(Err(code.clone()));
+            return Ok(Err(code.to_string()));
         }
         let event = entry.events.first().ok_or_else(|| answer("an access without an event"))?;
-        Ok(Ok(event.key.clone()))
+        Ok(Ok(event.key.to_string()))
     }
 
     /// The access, if it is answered.

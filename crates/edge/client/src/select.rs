@@ -68,7 +68,7 @@ impl Select {
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
-        self.query.push((name.to_owned(), value.to_owned()));
+        self.query.push((name.into(), value.to_owned()));
         self
     }
 

@@ -11,7 +11,7 @@ use chaincity_api::{CBOR, COSE, Endpoint, Problem, ProblemBody, json::parse_time
 use chaincity_crypto::cose;
 use chaincity_crypto::verify::ProvedReceipt;
 use chaincity_types::wire::{Call, Mode, Transaction};
-use chaincity_types::{Digest, Reject, Value};
+use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::client::{Client, absent, json};
 use crate::error::ClientError;
@@ -32,10 +32,10 @@ pub struct Signed {
 
 /// A call without case, task and mandates.
 #[must_use]
-pub fn call(package: &str, action: &str, input: BTreeMap<String, Value>) -> Call {
+pub fn call(package: &str, action: &str, input: BTreeMap<Str, Value>) -> Call {
     Call {
-        package: package.to_owned(),
-        action: action.to_owned(),
+        package: package.into(),
+        action: action.into(),
         input,
         case: None,
         task: None,

@@ -37,7 +37,7 @@ impl Ask {
     }
 
     pub(crate) fn query(mut self, name: &str, value: &(impl ToString + ?Sized)) -> Self {
-        self.query.push((name.to_owned(), value.to_string()));
+        self.query.push((name.into(), value.to_string()));
         self
     }
 

@@ -7,7 +7,7 @@ use chaincity_api::vault::{SealRequest, SealedInfo};
 use chaincity_api::{Endpoint, Problem};
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_crypto::groups::GROUP_BYTES_MAX;
-use chaincity_types::{Digest, Value, cbor};
+use chaincity_types::{Digest, Str, Value, cbor};
 
 use crate::client::{Client, absent};
 use crate::error::ClientError;
@@ -81,7 +81,7 @@ pub fn open_envelope(
     key: &ReaderKey,
     sealed: &Envelope,
     expected: &[ReleaseContext],
-) -> Result<Vec<BTreeMap<String, Value>>, ClientError> {
+) -> Result<Vec<BTreeMap<Str, Value>>, ClientError> {
     let wrong = |text: &str| ClientError::answer("vault", text);
     if sealed.groups.len() != expected.len() {
         return Err(wrong("an envelope with other groups than those asked for"));

@@ -15,8 +15,8 @@ use chaincity_package::json;
 use chaincity_package::model::{
     Action, Field, FieldType, Group, KeyRule, Package, Register, Retention, Text,
 };
-use chaincity_types::Timestamp;
 use chaincity_types::wire::Version;
+use chaincity_types::{Str, Timestamp};
 
 /// A version with its computed fields at a time.
 pub(crate) fn record(
@@ -29,7 +29,9 @@ pub(crate) fn record(
     match of.computed_at(package, &record.key, version, now) {
         Ok(computed) => record.computed = json::from_fields(&computed),
         // A rule that gives no value refuses calls; a reader still sees what is stored.
-        Err(failure) => tracing::debug!(register = of.name, code = failure.code.code(), "no value"),
+        Err(failure) => {
+            tracing::debug!(register = %of.name, code = failure.code.code(), "no value");
+        }
     }
     record
 }
@@ -69,7 +71,7 @@ pub(crate) fn block_ids(stored: &StoredBlock) -> BlockIds {
 /// A package without its content.
 pub(crate) fn package_summary(package: &Package) -> PackageSummary {
     PackageSummary {
-        id: package.id.clone(),
+        id: package.id.to_string(),
         version: package.version,
         title: text(&package.title),
         digest: package.digest.to_string(),
@@ -88,12 +90,12 @@ pub(crate) fn package_info(package: &Package) -> PackageInfo {
             field: field(&parameter.field),
             value: json::from_value(&parameter.value),
         }),
-        requires: package.requires.clone(),
+        requires: map(&package.requires, |version| *version),
     }
 }
 
-fn map<A, B>(from: &BTreeMap<String, A>, with: impl Fn(&A) -> B) -> BTreeMap<String, B> {
-    from.iter().map(|(name, value)| (name.clone(), with(value))).collect()
+fn map<A, B>(from: &BTreeMap<Str, A>, with: impl Fn(&A) -> B) -> BTreeMap<String, B> {
+    from.iter().map(|(name, value)| (name.to_string(), with(value))).collect()
 }
 
 fn text(text: &Text) -> TextInfo {
@@ -103,7 +105,7 @@ fn text(text: &Text) -> TextInfo {
 fn group(group: &Group) -> GroupInfo {
     GroupInfo {
         title: text(&group.title),
-        steward: group.steward.clone(),
+        steward: group.steward.to_string(),
         fields: map(&group.fields, field),
     }
 }
@@ -111,25 +113,25 @@ fn group(group: &Group) -> GroupInfo {
 fn register(register: &Register) -> RegisterInfo {
     RegisterInfo {
         title: text(&register.title),
-        steward: register.steward.clone(),
+        steward: register.steward.to_string(),
         key_field: match &register.key {
-            KeyRule::Field(field) => Some(field.clone()),
+            KeyRule::Field(field) => Some(field.to_string()),
             KeyRule::Auto => None,
         },
         fields: map(&register.fields, field),
         indexes: map(&register.indexes, |index| IndexInfo {
-            fields: index.fields.clone(),
+            fields: index.fields.iter().map(Into::into).collect(),
             unique: index.unique,
         }),
         computed: register
             .computed
             .iter()
-            .map(|computed| (computed.name.clone(), field(&computed.field)))
+            .map(|computed| (computed.name.to_string(), field(&computed.field)))
             .collect(),
         invariants: register
             .invariants
             .iter()
-            .map(|i| GuardInfo { code: i.code.clone(), text: text(&i.text) })
+            .map(|i| GuardInfo { code: i.code.to_string(), text: text(&i.text) })
             .collect(),
         retention_years: match register.retention {
             Retention::Permanent => None,
@@ -142,11 +144,16 @@ fn action(action: &Action) -> ActionInfo {
     ActionInfo {
         title: text(&action.title),
         law: action.law.clone(),
-        by: action.by.clone(),
+        by: action.by.iter().map(Into::into).collect(),
         urgent: action.urgent,
-        mandates: action.mandates.iter().map(|rule| rule.purpose.clone()).collect(),
+        mandates: action.mandates.iter().map(|rule| rule.purpose.to_string()).collect(),
         input: map(&action.input, field),
-        reads: action.reads.iter().filter_map(|read| read.register.clone()).collect(),
+        reads: action
+            .reads
+            .iter()
+            .filter_map(|read| read.register.as_ref())
+            .map(Into::into)
+            .collect(),
         guards: action
             .refusals()
             .into_iter()
@@ -172,11 +179,11 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Digest => FieldKind::Digest,
         FieldType::Date => FieldKind::Date,
         FieldType::Time => FieldKind::Time,
-        FieldType::Enum(words) => FieldKind::Enum { words: words.clone() },
-        FieldType::Ref(register) => FieldKind::Ref { register: register.clone() },
-        FieldType::Sealed(group) => FieldKind::Sealed { group: group.clone() },
+        FieldType::Enum(words) => FieldKind::Enum { words: words.iter().map(Into::into).collect() },
+        FieldType::Ref(register) => FieldKind::Ref { register: register.to_string() },
+        FieldType::Sealed(group) => FieldKind::Sealed { group: group.to_string() },
         FieldType::Subject => FieldKind::Subject,
-        FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.clone() },
+        FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.to_string() },
         FieldType::Share => FieldKind::Share,
         FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },
         FieldType::Map(fields) => FieldKind::Map { fields: map(fields, field) },

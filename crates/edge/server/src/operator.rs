@@ -45,11 +45,7 @@ pub(crate) async fn find(
 }
 
 fn governance(register: &str, key: &str) -> LogicalKey {
-    LogicalKey::Record {
-        package: "governance".to_owned(),
-        register: register.to_owned(),
-        key: key.to_owned(),
-    }
+    LogicalKey::Record { package: "governance".into(), register: register.into(), key: key.into() }
 }
 
 fn is_active(version: &Version) -> bool {

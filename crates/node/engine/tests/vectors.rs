@@ -160,12 +160,12 @@ fn transaction(ledger: Digest, height: u64) -> Transaction {
         calls: vec![Call {
             package: "real-estate".into(),
             action: if height == 2 { "first-registration" } else { "transfer" }.into(),
-            input: input.map(|(name, value)| (name.to_owned(), value)).into(),
+            input: input.map(|(name, value)| (name.into(), value)).into(),
             case: Some("case-0001".into()),
             task: None,
             mandates: None,
         }],
-        intent: Some(format!("vector/{height}")),
+        intent: Some(format!("vector/{height}").into()),
     }
 }
 

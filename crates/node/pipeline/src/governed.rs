@@ -11,7 +11,7 @@ use crate::execute::PackageCache;
 
 /// The record of an operator.
 pub(crate) fn operator_key(public_key: &[u8]) -> LogicalKey {
-    governance::key(governance::OPERATOR, &hex::encode(public_key))
+    governance::key(governance::OPERATOR, hex::encode(public_key))
 }
 
 fn text<'v>(version: &'v Version, name: &str) -> Option<&'v str> {

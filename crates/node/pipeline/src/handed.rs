@@ -85,10 +85,10 @@ mod tests {
             transaction: Digest([1; 32]),
             call: 0,
             operator: vec![],
-            member: String::new(),
-            package: String::new(),
+            member: String::new().into(),
+            package: String::new().into(),
             package_version: 1,
-            action: String::new(),
+            action: String::new().into(),
             height: Height(1),
             time: Timestamp(0),
             case: None,
@@ -135,9 +135,18 @@ mod tests {
     #[test]
     fn records_are_handed_over_and_index_entries_are_not() {
         let text = String::from;
-        let record = LogicalKey::Record { package: text("p"), register: text("r"), key: text("k") };
+        let record = LogicalKey::Record {
+            package: text("p").into(),
+            register: text("r").into(),
+            key: text("k").into(),
+        };
         let (package, register, index) = (text("p"), text("r"), text("i"));
-        let entry = LogicalKey::Index { package, register, index, values: vec![] };
+        let entry = LogicalKey::Index {
+            package: package.into(),
+            register: register.into(),
+            index: index.into(),
+            values: vec![],
+        };
         let handed = Handed::default();
         handed.add(block(7), Digest([9; 32]), &[version(entry), version(record.clone())]);
         let written = handed.written(Height(7)).unwrap();

@@ -13,7 +13,7 @@ use chaincity_types::wire::{
     Block, Committee, EXPIRY_AHEAD_MAX_MS, FinalityProof, Genesis, Header, LogicalKey, PROTOCOL,
     TrustBundle, Validator, Version,
 };
-use chaincity_types::{Digest, Height, Timestamp, cbor};
+use chaincity_types::{Digest, Height, Str, Timestamp, cbor};
 use tokio::sync::{Notify, watch};
 
 use crate::api::NodeError;
@@ -85,7 +85,7 @@ pub(crate) struct Shared {
     pub(crate) operators: BTreeMap<Vec<u8>, String>,
     /// Registered nodes, by public key.
     pub(crate) nodes: BTreeMap<Vec<u8>, Validator>,
-    pub(crate) packages: BTreeMap<String, Arc<Package>>,
+    pub(crate) packages: BTreeMap<Str, Arc<Package>>,
     /// Transactions to gossip; those that left the pool since are not sent.
     pub(crate) outbox: Vec<Digest>,
     pub(crate) equivocators: BTreeSet<Vec<u8>>,
@@ -274,7 +274,7 @@ impl Pipeline {
                 shared.operators.insert(key, String::from_utf8_lossy(&member).into_owned());
             }
         }
-        shared.packages.insert(governance::ID.to_owned(), governance::package());
+        shared.packages.insert(governance::ID.into(), governance::package());
         for name in inner.store.meta_names(META_PACKAGE).map_err(fault)? {
             let digest = inner.store.meta(&name).map_err(fault)?.unwrap_or_default();
             let body = Digest::from_slice(&digest).unwrap_or_default();

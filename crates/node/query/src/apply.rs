@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_types::wire::{LogicalKey, Status, Version};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Statement, params};
 
@@ -42,7 +42,7 @@ pub(crate) struct Apply<'a> {
     pub(crate) history: &'a dyn HistoryStore,
     tables: &'a Tables,
     insert: CachedStatement<'a>,
-    current: BTreeMap<(String, String), Current<'a>>,
+    current: BTreeMap<(Str, Str), Current<'a>>,
 }
 
 pub(crate) const fn status_number(status: Status) -> i64 {
@@ -101,7 +101,7 @@ fn bind(
         ValueRef::Blob(body.as_bytes()),
     ];
     let fields = columns.iter().map(|column| {
-        let value = version.fields.get(&column.field).unwrap_or(&Value::Null);
+        let value = version.fields.get(column.field.as_str()).unwrap_or(&Value::Null);
         // A value of an older schema's type is not found by this column.
         column::held(&column.kind, value).unwrap_or(ValueRef::Null)
     });
@@ -148,7 +148,7 @@ impl<'a> Apply<'a> {
         let name = (package.clone(), register.clone());
         let table = self.tables.get(&name).filter(|table| table.version >= version.schema);
         let table = table.ok_or_else(|| QueryError::PackageBehind {
-            package: package.clone(),
+            package: package.to_string(),
             version: version.schema,
         })?;
         self.insert_version(version, body, [package, register, key], order)?;
@@ -167,7 +167,7 @@ impl<'a> Apply<'a> {
         &mut self,
         version: &Version,
         body: &Digest,
-        [package, register, key]: [&String; 3],
+        [package, register, key]: [&str; 3],
         order: Order,
     ) -> Result<(), QueryError> {
         let number = signed(version.version);

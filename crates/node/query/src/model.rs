@@ -10,7 +10,7 @@ use chaincity_crypto::{hash, suite};
 use chaincity_history::HistoryStore;
 use chaincity_package::model::Package;
 use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
-use chaincity_types::{Digest, Height, cbor};
+use chaincity_types::{Digest, Height, Str, cbor};
 use minicbor::Decode;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
@@ -54,7 +54,7 @@ pub struct ReadModel {
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     /// Packages that the tables were last made to fit.
-    pub(crate) packages: Vec<(String, u32, Digest)>,
+    pub(crate) packages: Vec<(Str, u32, Digest)>,
 }
 
 impl fmt::Debug for ReadModel {
@@ -168,7 +168,7 @@ impl ReadModel {
     /// The current table of a register.
     pub(crate) fn table(&self, package: &str, register: &str) -> Result<Arc<Table>, QueryError> {
         let tables = self.tables();
-        let found = tables.get(&(package.to_owned(), register.to_owned())).cloned();
+        let found = tables.get(&(package.into(), register.into())).cloned();
         found.ok_or_else(|| QueryError::UnknownRegister {
             package: package.to_owned(),
             register: register.to_owned(),

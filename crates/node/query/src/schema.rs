@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaincity_package::model::{FieldType, Package, Register};
+use chaincity_types::Str;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::QueryError;
@@ -68,7 +69,7 @@ pub(crate) struct Table {
 }
 
 /// Every current table.
-pub(crate) type Tables = BTreeMap<(String, String), Arc<Table>>;
+pub(crate) type Tables = BTreeMap<(Str, Str), Arc<Table>>;
 
 /// An identifier, quoted.
 pub(crate) fn quoted(name: &str) -> String {
@@ -87,22 +88,22 @@ impl Table {
                 return Err(QueryError::damaged(format!("field `{name}` of {place} is unusable")));
             }
             columns.push(Column {
-                field: name.clone(),
+                field: name.to_string(),
                 kind: field.kind.clone(),
                 optional: field.optional,
                 affinity,
             });
         }
-        let has = |field: &String| columns.iter().any(|column| column.field == *field);
+        let has = |field: &Str| columns.iter().any(|column| column.field == *field);
         let indexes = register
             .indexes
             .values()
             .filter(|index| index.fields.iter().all(has))
-            .map(|index| (index.name.clone(), index.fields.clone()))
+            .map(|index| (index.name.to_string(), index.fields.iter().map(Into::into).collect()))
             .collect();
         let mut table = Self {
-            package: package.id.clone(),
-            register: register.name.clone(),
+            package: package.id.to_string(),
+            register: register.name.to_string(),
             version: package.version,
             columns,
             indexes,
@@ -256,7 +257,7 @@ pub(crate) fn sync(
                 }
                 Some(stored) if stored.version > table.version => {
                     return Err(QueryError::PackageBehind {
-                        package: package.id.clone(),
+                        package: package.id.to_string(),
                         version: stored.version,
                     });
                 }
@@ -282,7 +283,7 @@ pub(crate) fn sync(
             let (columns, indexes) = (table.columns_text(), table.indexes_text());
             let row = params![table.package, table.register, table.version, columns, indexes];
             connection.execute(sql, row)?;
-            tables.insert((table.package.clone(), table.register.clone()), table);
+            tables.insert((table.package.as_str().into(), table.register.as_str().into()), table);
         }
     }
     Ok((tables, to_fill))
@@ -321,15 +322,15 @@ mod tests {
         let register = Register {
             name: "unit".into(),
             fields: [("area", FieldType::Area), ("name", FieldType::Text(9))]
-                .map(|(name, kind)| (name.to_owned(), field(kind)))
+                .map(|(name, kind)| (name.into(), field(kind)))
                 .into(),
-            indexes: [("by-area".to_owned(), index)].into(),
+            indexes: [("by-area".into(), index)].into(),
             ..Register::default()
         };
         let package = Arc::new(Package {
             id: "test".into(),
             version: 1,
-            registers: [("unit".to_owned(), register)].into(),
+            registers: [("unit".into(), register)].into(),
             ..Package::default()
         });
         let connection = Connection::open_in_memory().unwrap();

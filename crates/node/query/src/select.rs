@@ -187,7 +187,7 @@ impl Mark {
 fn column_value(table: &Table, version: &Version, field: &str) -> Option<Sql> {
     if field == KEY {
         let LogicalKey::Record { key, .. } = &version.key else { return None };
-        return Some(Sql::Text(key.clone()));
+        return Some(Sql::Text(key.to_string()));
     }
     let value = version.fields.get(field).unwrap_or(&Value::Null);
     // As in applying: a value of an older schema's type is not in the column.
@@ -459,9 +459,9 @@ impl<'a> Plan<'a> {
     /// Whether a version read from the history is what the table said.
     fn fits(&self, version: &Version, key: &str, number: i64) -> bool {
         let found = LogicalKey::Record {
-            package: self.table.package.clone(),
-            register: self.table.register.clone(),
-            key: key.to_owned(),
+            package: self.table.package.as_str().into(),
+            register: self.table.register.as_str().into(),
+            key: key.into(),
         };
         version.key == found
             && i64::try_from(version.version) == Ok(number)
@@ -551,11 +551,8 @@ mod tests {
 
     fn table(connection: &Connection) -> Arc<Table> {
         let field = |kind| Field { kind, optional: false, title: Text::default() };
-        let index = |field: &str| Index {
-            name: field.to_owned(),
-            fields: vec![field.to_owned()],
-            unique: false,
-        };
+        let index =
+            |field: &str| Index { name: field.into(), fields: vec![field.into()], unique: false };
         let register = Register {
             name: "unit".into(),
             steward: "registry.registrar".into(),
@@ -564,15 +561,15 @@ mod tests {
                 ("year", FieldType::Int),
                 ("name", FieldType::Text(9)),
             ]
-            .map(|(name, kind)| (name.to_owned(), field(kind)))
+            .map(|(name, kind)| (name.into(), field(kind)))
             .into(),
-            indexes: ["area", "name"].map(|name| (name.to_owned(), index(name))).into(),
+            indexes: ["area", "name"].map(|name| (name.into(), index(name))).into(),
             ..Register::default()
         };
         let package = Arc::new(Package {
             id: "test".into(),
             version: 1,
-            registers: [("unit".to_owned(), register)].into(),
+            registers: [("unit".into(), register)].into(),
             ..Package::default()
         });
         connection.execute_batch(FIXED).unwrap();

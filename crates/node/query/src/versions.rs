@@ -73,9 +73,9 @@ impl ReadModel {
         let body = Digest::from_slice(&row.body).ok_or_else(damaged)?;
         let version = self.version(&body, u64::try_from(row.height).unwrap_or(0))?;
         let logical = LogicalKey::Record {
-            package: package.to_owned(),
-            register: register.to_owned(),
-            key: key.to_owned(),
+            package: package.into(),
+            register: register.into(),
+            key: key.into(),
         };
         let same = version.key == logical
             && row.key == key

@@ -66,7 +66,7 @@ fn area(mantissa: i64) -> Value {
 
 fn record_key(version: &Version) -> String {
     let LogicalKey::Record { key, .. } = &version.key else { panic!("not a record") };
-    key.clone()
+    key.to_string()
 }
 
 fn keys(model: &ReadModel, select: &Select) -> Vec<String> {
@@ -165,7 +165,7 @@ fn pages_join_to_the_whole_in_every_order() {
             .map(|v| {
                 let of = |f: &str| v.fields.get(f).cloned().unwrap_or(Value::Null);
                 let values: Vec<_> =
-                    sort.iter().map(|(f, _)| of(f)).chain([Value::Text(record_key(&v))]).collect();
+                    sort.iter().map(|(f, _)| of(f)).chain([Value::from(record_key(&v))]).collect();
                 (values, record_key(&v))
             })
             .collect();
@@ -541,11 +541,14 @@ fn the_registers_of_governance_have_their_tables() {
     let model = ReadModel::open(&path, ledger.history(), &packages).unwrap();
     while !model.catch_up(&packages, 50).unwrap().done {}
     for register in governance.registers.values() {
-        let select =
-            Select { package: governance.id.clone(), register: register.name.clone(), ..select() };
+        let select = Select {
+            package: governance.id.to_string(),
+            register: register.name.to_string(),
+            ..select()
+        };
         assert_eq!(keys(&model, &select), Vec::<String>::new());
         for index in register.indexes.values() {
-            let sort = vec![(index.fields[0].clone(), Direction::Descending)];
+            let sort = vec![(index.fields[0].to_string(), Direction::Descending)];
             assert!(model.select(&Select { sort, ..select.clone() }).is_ok(), "{index:?}");
         }
     }

@@ -217,9 +217,9 @@ impl Agent {
     /// What answers an access: a release whose envelope is kept, or a refusal.
     fn answer(&self, asked: Asked) -> Result<(Submitted, Vec<u8>), AgentError> {
         let key = LogicalKey::Record {
-            package: asked.package.clone(),
-            register: asked.register.clone(),
-            key: asked.record.clone(),
+            package: asked.package.as_str().into(),
+            register: asked.register.as_str().into(),
+            key: asked.record.as_str().into(),
         };
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
         let found = match block_on(self.node.record(key))? {
@@ -231,7 +231,7 @@ impl Agent {
         };
         let subjects = package
             .registers
-            .get(&asked.register)
+            .get(asked.register.as_str())
             .map(|register| opening::subjects(&register.fields, &version.fields))
             .unwrap_or_default();
         if asked.claims {
@@ -341,9 +341,9 @@ impl Agent {
 /// applied, is not final yet, or the access is not the agent's to answer any more.
 fn rejection(answer: &Submitted, receipt: Option<&Receipt>) -> Option<String> {
     let Outcome::Rejected { code, .. } = &receipt?.entries.first()?.outcome else { return None };
-    tracing::info!(access = %answer.asked.key, code, "an answer was rejected");
+    tracing::info!(access = %answer.asked.key, %code, "an answer was rejected");
     let over = ["access-settled", "deadline-past", "person-must-decide"].contains(&code.as_str());
-    Some(code.clone()).filter(|_| answer.released && !over)
+    Some(code.to_string()).filter(|_| answer.released && !over)
 }
 
 /// A new secret.

@@ -6,7 +6,7 @@ use chaincity_crypto::cose;
 use chaincity_crypto::suite::SecretKey;
 use chaincity_pipeline::NodeStatus;
 use chaincity_types::wire::{Call, Mode, Transaction};
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 
 use crate::PACKAGE;
 use crate::opening::Asked;
@@ -19,11 +19,11 @@ pub(crate) fn signed(
     status: &NodeStatus,
     key: &SecretKey,
     action: &str,
-    input: BTreeMap<String, Value>,
+    input: BTreeMap<Str, Value>,
 ) -> (Digest, Vec<u8>) {
     let call = Call {
-        package: PACKAGE.to_owned(),
-        action: action.to_owned(),
+        package: PACKAGE.into(),
+        action: action.into(),
         input,
         case: None,
         task: None,
@@ -47,13 +47,13 @@ pub(crate) fn release(
     version: u64,
     envelope: Digest,
     subjects: Vec<Value>,
-) -> BTreeMap<String, Value> {
+) -> BTreeMap<Str, Value> {
     BTreeMap::from([
-        ("access".to_owned(), Value::from(asked.key.as_str())),
-        ("key".to_owned(), Value::Bytes(asked.reader_key.to_vec())),
-        ("version".to_owned(), Value::Int(i64::try_from(version).unwrap_or(i64::MAX))),
-        ("envelope".to_owned(), Value::Bytes(envelope.as_bytes().to_vec())),
-        ("subjects".to_owned(), Value::List(subjects)),
+        ("access".into(), Value::from(asked.key.as_str())),
+        ("key".into(), Value::Bytes(asked.reader_key.to_vec())),
+        ("version".into(), Value::Int(i64::try_from(version).unwrap_or(i64::MAX))),
+        ("envelope".into(), Value::Bytes(envelope.as_bytes().to_vec())),
+        ("subjects".into(), Value::List(subjects)),
     ])
 }
 
@@ -62,12 +62,12 @@ pub(crate) fn refuse(
     access: &str,
     (code, zh, en): (&str, &str, &str),
     subjects: Vec<Value>,
-) -> BTreeMap<String, Value> {
-    let reason = [("zh".to_owned(), Value::from(zh)), ("en".to_owned(), Value::from(en))];
+) -> BTreeMap<Str, Value> {
+    let reason = [("zh".into(), Value::from(zh)), ("en".into(), Value::from(en))];
     BTreeMap::from([
-        ("access".to_owned(), Value::from(access)),
-        ("code".to_owned(), Value::from(code)),
-        ("reason".to_owned(), Value::Map(reason.into())),
-        ("subjects".to_owned(), Value::List(subjects)),
+        ("access".into(), Value::from(access)),
+        ("code".into(), Value::from(code)),
+        ("reason".into(), Value::Map(reason.into())),
+        ("subjects".into(), Value::List(subjects)),
     ])
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chaincity_crypto::envelope::{self, Envelope, ReleaseContext};
 use chaincity_package::model::{Field, FieldType, Package};
 use chaincity_types::wire::Version;
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 use chaincity_vault::{Vault, VaultError};
 
 use crate::agent::{AgentError, secret};
@@ -51,7 +51,7 @@ pub(crate) fn commitments(
     asked: &Asked,
     version: &Version,
 ) -> Vec<(String, Digest)> {
-    let Some(register) = package.registers.get(&asked.register) else { return Vec::new() };
+    let Some(register) = package.registers.get(asked.register.as_str()) else { return Vec::new() };
     let wanted: BTreeSet<&str> = asked.groups.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for (name, field) in &register.fields {
@@ -62,7 +62,7 @@ pub(crate) fn commitments(
         if let Some(Value::Bytes(bytes)) = version.fields.get(name)
             && let Ok(commitment) = <[u8; 32]>::try_from(bytes.as_slice())
         {
-            found.push((group.clone(), Digest(commitment)));
+            found.push((group.to_string(), Digest(commitment)));
         }
     }
     found
@@ -114,10 +114,7 @@ pub(crate) fn seal(
 }
 
 /// The subjects that a version names in the clear: whose read logs the access belongs to.
-pub(crate) fn subjects(
-    fields: &BTreeMap<String, Field>,
-    values: &BTreeMap<String, Value>,
-) -> Vec<Value> {
+pub(crate) fn subjects(fields: &BTreeMap<Str, Field>, values: &BTreeMap<Str, Value>) -> Vec<Value> {
     let mut found = BTreeSet::new();
     for (name, field) in fields {
         if let Some(value) = values.get(name) {
@@ -127,14 +124,14 @@ pub(crate) fn subjects(
     found.into_iter().take(SUBJECTS_MAX).map(Value::Text).collect()
 }
 
-fn collect(kind: &FieldType, value: &Value, found: &mut BTreeSet<String>) {
+fn collect(kind: &FieldType, value: &Value, found: &mut BTreeSet<Str>) {
     match (kind, value) {
         (FieldType::Subject, Value::Text(subject)) => {
             found.insert(subject.clone());
         }
         (FieldType::Share, Value::Map(share)) => {
-            let subject = share.get("subject").and_then(Value::as_text);
-            found.extend(subject.map(str::to_owned));
+            let subject = share.get("subject").and_then(Value::as_str);
+            found.extend(subject.cloned());
         }
         (FieldType::List(item, _), Value::List(items)) => {
             items.iter().for_each(|value| collect(item, value, found));
@@ -163,15 +160,15 @@ mod tests {
         let field = |kind| Field { kind, optional: true, title: Default::default() };
         let share = FieldType::List(Box::new(FieldType::Share), 9);
         let fields = BTreeMap::from([
-            ("debtor".to_owned(), field(FieldType::Subject)),
-            ("holders".to_owned(), field(share)),
-            ("note".to_owned(), field(FieldType::Text(9))),
+            ("debtor".into(), field(FieldType::Subject)),
+            ("holders".into(), field(share)),
+            ("note".into(), field(FieldType::Text(9))),
         ]);
-        let holder = |id: &str| Value::Map([("subject".to_owned(), Value::from(id))].into());
+        let holder = |id: &str| Value::Map([("subject".into(), Value::from(id))].into());
         let values = BTreeMap::from([
-            ("debtor".to_owned(), Value::from("s-2")),
-            ("holders".to_owned(), Value::List(vec![holder("s-2"), holder("s-1")])),
-            ("note".to_owned(), Value::from("s-9")),
+            ("debtor".into(), Value::from("s-2")),
+            ("holders".into(), Value::List(vec![holder("s-2"), holder("s-1")])),
+            ("note".into(), Value::from("s-9")),
         ]);
         assert_eq!(subjects(&fields, &values), [Value::from("s-1"), Value::from("s-2")]);
     }

@@ -203,11 +203,11 @@ impl Bank {
 
 fn call_of(deed: Deed) -> Option<Call> {
     let one = |action: &str, customer: usize, amount: i64| {
-        let input = [("customer", Value::Text(name(customer))), ("amount", Value::Int(amount))];
+        let input = [("customer", Value::from(name(customer))), ("amount", Value::Int(amount))];
         call(PACKAGE, action, fields(input))
     };
     let two =
-        |from: usize, to: usize| [("from", Value::Text(name(from))), ("to", Value::Text(name(to)))];
+        |from: usize, to: usize| [("from", Value::from(name(from))), ("to", Value::from(name(to)))];
     Some(match deed {
         Deed::Balance(_) => return None,
         Deed::Deposit(customer) => one("deposit-checking", customer, DEPOSIT),
@@ -216,7 +216,7 @@ fn call_of(deed: Deed) -> Option<Call> {
         Deed::Amalgamate(from, to) => call(PACKAGE, "amalgamate", fields(two(from, to))),
         Deed::Payment(from, to) => {
             let mut input = fields(two(from, to));
-            input.insert("amount".to_owned(), Value::Int(PAYMENT));
+            input.insert("amount".into(), Value::Int(PAYMENT));
             call(PACKAGE, "send-payment", input)
         }
     })
@@ -227,8 +227,8 @@ impl Workload for Bank {
         let mut signings = Vec::with_capacity(self.books.accounts.len());
         for (customer, accounts) in self.books.accounts.iter().enumerate() {
             let input = fields([
-                ("customer", Value::Text(name(customer))),
-                ("name", Value::Text(format!("客户{customer}"))),
+                ("customer", Value::from(name(customer))),
+                ("name", Value::from(format!("客户{customer}"))),
                 ("savings", Value::Int(accounts.savings)),
                 ("checking", Value::Int(accounts.checking)),
             ]);

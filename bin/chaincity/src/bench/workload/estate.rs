@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chaincity_client::api::transaction::EntryInfo;
 use chaincity_client::call;
 use chaincity_types::wire::Call;
-use chaincity_types::{Digest, Value};
+use chaincity_types::{Digest, Str, Value};
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -166,7 +166,7 @@ impl Estate {
             let mut call = call;
             let owner = at.checked_rem(citizens.len());
             if let Some((subject, _)) = owner.and_then(|owner| citizens.get(owner)) {
-                call.input.insert("holders".to_owned(), sole(subject));
+                call.input.insert("holders".into(), sole(subject));
             }
             let number = call.input.get("number").and_then(Value::as_text);
             let number = number.unwrap_or_default().to_owned();
@@ -180,7 +180,7 @@ impl Estate {
 struct Sale<'k> {
     at: usize,
     buyer: usize,
-    input: BTreeMap<String, Value>,
+    input: BTreeMap<Str, Value>,
     seller: &'k (String, chaincity_crypto::suite::SecretKey),
     acquirer: &'k (String, chaincity_crypto::suite::SecretKey),
 }
@@ -274,7 +274,7 @@ impl Workload for Estate {
                 }
                 Deed::Transfer(_) => {
                     let Some(sale) = sales.next() else { continue };
-                    let mandates = Some(keys.by_ref().take(2).collect());
+                    let mandates = Some(keys.by_ref().take(2).map(Into::into).collect());
                     let call = Call { mandates, ..call(PACKAGE, "transfer", sale.input) };
                     let signed = desk.sign(call)?;
                     self.sold.insert(signed.id, (sale.at, sale.buyer));

@@ -114,13 +114,13 @@ impl Ycsb {
     }
 
     fn text(&mut self) -> Value {
-        Value::Text(Alphanumeric.sample_string(&mut self.rng, FIELD_BYTES))
+        Value::from(Alphanumeric.sample_string(&mut self.rng, FIELD_BYTES))
     }
 
     fn insert(&mut self, number: usize) -> Call {
-        let mut input = BTreeMap::from([("id".to_owned(), Value::Text(key(number)))]);
+        let mut input = BTreeMap::from([("id".into(), Value::from(key(number)))]);
         for field in 0..FIELDS {
-            input.insert(format!("field{field}"), self.text());
+            input.insert(format!("field{field}").into(), self.text());
         }
         call(PACKAGE, "insert", input)
     }
@@ -128,7 +128,7 @@ impl Ycsb {
     fn update(&mut self, number: usize) -> Call {
         let field = self.rng.random_range(0..10_i64);
         let value = self.text();
-        let id = Value::Text(key(number));
+        let id = Value::from(key(number));
         call(
             PACKAGE,
             "update",

@@ -90,7 +90,7 @@ pub(super) fn publish(arguments: &Publish, output: &mut Output) -> Result<Exit, 
         Ok(given) => mandates.extend(given),
         Err(refused) => return show(&refused, output),
     }
-    act.mandates = (!mandates.is_empty()).then_some(mandates);
+    act.mandates = (!mandates.is_empty()).then(|| mandates.into_iter().map(Into::into).collect());
     let answer = execute(&client, Mode::Atomic, &[act])?;
     let exit = show(&answer, output)?;
     if answer.is_applied() {
@@ -120,7 +120,7 @@ fn act(client: &Client, source: &Source) -> Result<Call, Failure> {
         ));
     }
     let document = Value::Bytes(source.doc.to_bytes());
-    let input = BTreeMap::from([("document".to_owned(), document)]);
+    let input = BTreeMap::from([("document".into(), document)]);
     Ok(call(governance::ID, "publish-package", input))
 }
 

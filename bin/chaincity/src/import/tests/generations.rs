@@ -43,10 +43,10 @@ impl Versions {
             let LogicalKey::Record { register, key, .. } = logical else { continue };
             let name = match register.as_str() {
                 "unit" => key.clone(),
-                "right" => record.version.fields["unit"].as_text().unwrap().to_owned(),
+                "right" => record.version.fields["unit"].as_text().unwrap().into(),
                 _ => continue,
             };
-            let of = self.0.entry((register.clone(), name)).or_default();
+            let of = self.0.entry((register.to_string(), name.into())).or_default();
             if of.last().is_none_or(|last| last.version < record.version.version) {
                 of.push(Version::clone(&record.version));
             }

@@ -13,7 +13,7 @@ use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
     Transaction, Validator, Version,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value};
+use chaincity_types::{Digest, Height, Str, Timestamp, Value};
 
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
@@ -151,7 +151,7 @@ impl Memory {
         let outcome = |entry: &chaincity_types::wire::Entry| match &entry.outcome {
             Outcome::Applied => CallOutcome::Applied,
             Outcome::Rejected { code, detail, .. } => {
-                CallOutcome::Rejected { code: code.clone(), detail: detail.clone() }
+                CallOutcome::Rejected { code: code.to_string(), detail: detail.clone() }
             }
         };
         executed.receipts[0].entries.iter().map(outcome).collect()
@@ -235,7 +235,7 @@ pub(super) fn import(
 }
 
 /// The fields of a record.
-pub(super) fn fields(version: &Version) -> std::collections::BTreeMap<String, Value> {
+pub(super) fn fields(version: &Version) -> std::collections::BTreeMap<Str, Value> {
     version.fields.clone()
 }
 

@@ -21,7 +21,7 @@ fn day(y: i16, m: i8, d: i8) -> Value {
 }
 
 fn map(entries: &[(&str, Value)]) -> Value {
-    Value::Map(entries.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    Value::Map(entries.iter().map(|(name, value)| ((*name).into(), value.clone())).collect())
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         ("roles", text_list(&roles)),
         ("active", Value::Bool(true)),
     ]);
-    run.insert(&package, MEMBER, &fields)?;
+    run.insert(&package, MEMBER, fields)?;
     if input.contains_key("operator") {
         let key = super::bytes(input, "operator")?;
         super::check_key(&key)?;
@@ -54,7 +54,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
             ("roles", text_list(&roles)),
             ("active", Value::Bool(true)),
         ]);
-        run.insert(&package, OPERATOR, &fields)?;
+        run.insert(&package, OPERATOR, fields)?;
     }
     Ok(())
 }

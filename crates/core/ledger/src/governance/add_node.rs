@@ -27,6 +27,6 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     super::check_no_mandates(run)?;
     super::check_key(&super::bytes(input, "key")?)?;
     super::check_own(run, &super::text(input, "member")?)?;
-    run.insert(&super::package(), NODE, input)?;
+    run.insert(&super::package(), NODE, input.clone())?;
     Ok(())
 }

@@ -43,7 +43,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         }
     }
     let mut fields = input.clone();
-    fields.insert("active".to_owned(), Value::Bool(true));
-    run.insert(&super::package(), OPERATOR, &fields)?;
+    fields.insert("active".into(), Value::Bool(true));
+    run.insert(&super::package(), OPERATOR, fields)?;
     Ok(())
 }

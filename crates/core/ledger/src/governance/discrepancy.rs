@@ -7,7 +7,7 @@ use chaincity_package::model::{
     Action, Computed, Field, FieldType, Index, KeyRule, Package, Register,
 };
 use chaincity_package::rule::{Names, Program, Type};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use super::schema::{action, field, optional, register as schema_register, title};
 use super::{DISCREPANCY, Input, MODE, key};
@@ -35,8 +35,8 @@ pub(crate) enum Booking {
 }
 
 /// The key of a register's mode.
-pub(super) fn mode_key(package: &str, register: &str) -> String {
-    format!("{package}.{register}")
+pub(super) fn mode_key(package: &str, register: &str) -> Str {
+    format!("{package}.{register}").into()
 }
 
 pub(super) fn mode_register() -> Register {
@@ -48,7 +48,7 @@ pub(super) fn mode_register() -> Register {
             ("name", field(FieldType::Text(81), "名称", "Name: `package.register`")),
             ("package", field(FieldType::Text(40), "应用包", "Package")),
             ("register", field(FieldType::Text(40), "登记簿", "Register")),
-            ("mode", field(FieldType::Enum(MODES.map(str::to_owned).to_vec()), "模式", "Mode")),
+            ("mode", field(FieldType::Enum(MODES.map(Str::from).to_vec()), "模式", "Mode")),
         ],
     )
 }
@@ -68,9 +68,8 @@ pub(super) fn register() -> Register {
     ];
     let mut register = schema_register(DISCREPANCY, title("差异", "Discrepancies"), "", fields);
     register.key = KeyRule::Auto;
-    let by_owner =
-        Index { name: "by_owner".to_owned(), fields: vec!["owner".to_owned()], unique: false };
-    register.indexes.insert("by_owner".to_owned(), by_owner);
+    let by_owner = Index { name: "by_owner".into(), fields: vec!["owner".into()], unique: false };
+    register.indexes.insert("by_owner".into(), by_owner);
     register.computed.extend(due());
     register
 }
@@ -82,7 +81,7 @@ fn due() -> Option<Computed> {
     let rule = Program::compile("add_workdays(this.since, this.days)", &names).ok()?;
     let title = title("处理期限", "To be answered by");
     let field = Field { kind: FieldType::Date, optional: false, title };
-    Some(Computed { name: "due".to_owned(), field, rule })
+    Some(Computed { name: "due".into(), field, rule })
 }
 
 pub(super) fn resolve_declaration() -> Action {
@@ -109,8 +108,8 @@ pub(super) fn resolve(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Ha
     let governance = super::package();
     let set = input.iter().filter(|(name, _)| *name != "discrepancy");
     let set = set.map(|(name, value)| (name.clone(), value.clone())).collect();
-    run.update(&governance, DISCREPANCY, &name, &set, None)?;
-    run.close(&governance, DISCREPANCY, &name, "resolved")
+    run.update(&governance, DISCREPANCY, &name, set, None)?;
+    run.close(&governance, DISCREPANCY, &name, &"resolved".into())
 }
 
 impl CallRun<'_, '_> {
@@ -125,7 +124,7 @@ impl CallRun<'_, '_> {
                 continue;
             };
             draw(&mut self.fuel, fuel::READ)?;
-            let record = self.session.get(&key(MODE, &mode_key(&package.id, name)))?;
+            let record = self.session.get(&key(MODE, mode_key(&package.id, name)))?;
             let mode = record.as_deref().and_then(|record| field_text(&record.version, "mode"));
             match (mode.unwrap_or("master"), self.frame.caller.has_role(source)) {
                 ("mirror", false) => {
@@ -170,7 +169,7 @@ impl CallRun<'_, '_> {
                 ("since", Value::Date(self.session.context.time.china_day())),
                 ("days", Value::Int(DAYS)),
             ]);
-            self.insert(&governance, DISCREPANCY, &fields)?;
+            self.insert(&governance, DISCREPANCY, fields)?;
         }
         Ok(())
     }

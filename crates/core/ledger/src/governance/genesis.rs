@@ -55,9 +55,10 @@ pub enum GenesisError {
 impl From<Halt> for GenesisError {
     fn from(halt: Halt) -> Self {
         match halt {
-            Halt::Rejected(rejection) => {
-                Self::Record { code: rejection.code, detail: rejection.detail.unwrap_or_default() }
-            }
+            Halt::Rejected(rejection) => Self::Record {
+                code: rejection.code.into(),
+                detail: rejection.detail.unwrap_or_default(),
+            },
             // The empty view knows every key.
             Halt::Missing => Self::Record { code: "missing".into(), detail: String::new() },
         }
@@ -73,15 +74,15 @@ pub(crate) fn genesis(
     let (block, view) = (Layer::default(), Empty);
     let mut session = Session::new(context, &block, &view, packages);
     let call = Call {
-        package: super::ID.to_owned(),
-        action: "genesis".to_owned(),
+        package: super::ID.into(),
+        action: "genesis".into(),
         input: BTreeMap::new(),
         case: None,
         task: None,
         mandates: None,
     };
     let caller =
-        Caller { key: Vec::new(), member: String::new(), roles: Vec::new(), subject: None };
+        Caller { key: Vec::new(), member: String::new().into(), roles: Vec::new(), subject: None };
     let frame = Frame {
         transaction: Digest::ZERO,
         index: 0,
@@ -120,7 +121,7 @@ fn write_members(
             ("roles", text_list(&member.roles)),
             ("active", Value::Bool(true)),
         ]);
-        run.insert(package, MEMBER, &fields)?;
+        run.insert(package, MEMBER, fields)?;
     }
     for operator in &genesis.operators {
         let subject = operator.subject.as_deref().unwrap_or_default();
@@ -128,7 +129,7 @@ fn write_members(
             return Err(GenesisError::Subject { id: subject.chars().take(40).collect() });
         }
         super::check_key(&operator.key)?;
-        let subject = operator.subject.clone().map_or(Value::Null, Value::Text);
+        let subject = operator.subject.clone().map_or(Value::Null, Value::from);
         let fields = record([
             ("key", Value::Bytes(operator.key.clone())),
             ("member", operator.member.as_str().into()),
@@ -136,7 +137,7 @@ fn write_members(
             ("active", Value::Bool(true)),
             ("subject", subject),
         ]);
-        run.insert(package, OPERATOR, &fields)?;
+        run.insert(package, OPERATOR, fields)?;
     }
     Ok(())
 }
@@ -155,14 +156,14 @@ fn write_nodes(
             ("address", node.node.address.as_str().into()),
             ("kind", kind.into()),
         ]);
-        run.insert(package, NODE, &fields)?;
+        run.insert(package, NODE, fields)?;
     }
     let validators: Vec<Validator> =
         genesis.nodes.iter().filter(|n| n.validator).map(|n| n.node.clone()).collect();
     if validators.is_empty() || validators.len() > committee::VALIDATORS_MAX {
         return Err(GenesisError::Validators { count: validators.len() });
     }
-    run.insert(package, super::COMMITTEE, &committee::fields(validators))?;
+    run.insert(package, super::COMMITTEE, committee::fields(validators))?;
     Ok(())
 }
 
@@ -178,7 +179,7 @@ fn write_packages(
         // A package stands after those that it requires.
         super::publish_package::check_requires(run, &compiled)?;
         let fields = super::publish_package::fields(&compiled, document);
-        run.insert(package, PACKAGE, &fields)?;
+        run.insert(package, PACKAGE, fields)?;
     }
     Ok(())
 }
@@ -195,8 +196,8 @@ fn write_parameters(
         ("epoch-blocks", genesis.epoch_blocks.to_string()),
     ];
     for (name, value) in parameters {
-        let fields = record([("name", name.into()), ("value", Value::Text(value))]);
-        run.insert(package, PARAMETER, &fields)?;
+        let fields = record([("name", name.into()), ("value", Value::from(value))]);
+        run.insert(package, PARAMETER, fields)?;
     }
     Ok(())
 }

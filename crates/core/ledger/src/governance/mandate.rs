@@ -59,8 +59,8 @@ pub(super) fn give(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt>
         return reject(Reject::InvalidInput, "`expiry` is past");
     }
     let mut fields = input.clone();
-    fields.insert("status".to_owned(), "open".into());
-    run.insert(&super::package(), MANDATE, &fields)?;
+    fields.insert("status".into(), "open".into());
+    run.insert(&super::package(), MANDATE, fields)?;
     Ok(())
 }
 
@@ -77,5 +77,5 @@ pub(super) fn revoke(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Hal
         return reject(Reject::MandateInvalid, "used or revoked before");
     }
     let set = super::record([("status", "revoked".into())]);
-    run.update(&super::package(), MANDATE, &name, &set, None)
+    run.update(&super::package(), MANDATE, &name, set, None)
 }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 use chaincity_package::model::{Action, Package, TIMER_ROLE};
 use chaincity_types::wire::LogicalKey;
-use chaincity_types::{Digest, Reject, Value};
+use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::call::CallRun;
 use crate::halt::{Halt, reject, rejected};
@@ -69,12 +69,8 @@ pub const APPROVE: &str = "approve";
 
 /// The logical key of a governance record.
 #[must_use]
-pub fn key(register: &str, key: &str) -> LogicalKey {
-    LogicalKey::Record {
-        package: ID.to_owned(),
-        register: register.to_owned(),
-        key: key.to_owned(),
-    }
+pub fn key(register: &str, key: impl Into<Str>) -> LogicalKey {
+    LogicalKey::Record { package: ID.into(), register: register.into(), key: key.into() }
 }
 
 /// A source of packages that has none.
@@ -88,7 +84,7 @@ impl Packages for NoPackages {
 }
 
 /// The checked input of an action.
-pub(crate) type Input = BTreeMap<String, Value>;
+pub(crate) type Input = BTreeMap<Str, Value>;
 
 /// Carries out a governance action.
 pub(crate) fn apply(run: &mut CallRun<'_, '_>, action: &Action, input: &Input) -> Result<(), Halt> {
@@ -147,12 +143,14 @@ fn check_own(run: &CallRun<'_, '_>, member: &str) -> Result<(), Halt> {
 }
 
 /// `roles` must be among the member's.
-fn check_roles_of(run: &mut CallRun<'_, '_>, member: &str, roles: &[String]) -> Result<(), Halt> {
+fn check_roles_of(run: &mut CallRun<'_, '_>, member: &str, roles: &[Str]) -> Result<(), Halt> {
     let record = run.session.get(&key(MEMBER, member))?;
-    let allowed = record
-        .map(|record| crate::session::field_texts(&record.version, "roles"))
-        .unwrap_or_default();
-    if roles.iter().all(|role| allowed.contains(role)) {
+    let version = record.as_ref().map(|record| &record.version);
+    let allowed: Vec<&Str> = version
+        .into_iter()
+        .flat_map(|version| crate::session::field_texts(version, "roles"))
+        .collect();
+    if roles.iter().all(|role| allowed.contains(&role)) {
         Ok(())
     } else {
         reject(Reject::GovernanceInvalid, "a role that the member may not hand out")
@@ -160,16 +158,16 @@ fn check_roles_of(run: &mut CallRun<'_, '_>, member: &str, roles: &[String]) -> 
 }
 
 /// Nobody can hold a role of the ledger's own.
-fn check_not_ledgers(roles: &[String]) -> Result<(), Halt> {
-    if roles.iter().any(|role| role == TIMER_ROLE) {
+fn check_not_ledgers<R: AsRef<str>>(roles: &[R]) -> Result<(), Halt> {
+    if roles.iter().any(|role| role.as_ref() == TIMER_ROLE) {
         return reject(Reject::GovernanceInvalid, format!("`{TIMER_ROLE}` is the ledger's own"));
     }
     Ok(())
 }
 
-fn text(input: &Input, name: &str) -> Result<String, Halt> {
-    match input.get(name).and_then(Value::as_text) {
-        Some(text) => Ok(text.to_owned()),
+fn text(input: &Input, name: &str) -> Result<Str, Halt> {
+    match input.get(name).and_then(Value::as_str) {
+        Some(text) => Ok(text.into()),
         None => Err(rejected(Reject::InvalidInput, format!("`{name}` is missing"))),
     }
 }
@@ -187,9 +185,9 @@ fn check_key(key: &[u8]) -> Result<(), Halt> {
     if key.len() == 32 { Ok(()) } else { reject(Reject::InvalidInput, "a key has 32 bytes") }
 }
 
-fn texts(input: &Input, name: &str) -> Vec<String> {
+fn texts(input: &Input, name: &str) -> Vec<Str> {
     let list = input.get(name).and_then(Value::as_list).unwrap_or_default();
-    list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+    list.iter().filter_map(Value::as_str).cloned().collect()
 }
 
 /// Lower-case letters, digits, hyphens; 1 to 40; beginning with a letter.
@@ -199,9 +197,9 @@ fn is_name(text: &str) -> bool {
 }
 
 fn record<const N: usize>(fields: [(&str, Value); N]) -> Input {
-    fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    fields.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
-fn text_list(texts: &[String]) -> Value {
-    Value::List(texts.iter().cloned().map(Value::Text).collect())
+fn text_list<T: AsRef<str>>(texts: &[T]) -> Value {
+    Value::List(texts.iter().map(|text| text.as_ref().into()).collect())
 }

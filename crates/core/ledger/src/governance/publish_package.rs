@@ -52,7 +52,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let fields = fields(&new, &document);
     let Some(current) = run.session.get(&super::key(PACKAGE, &new.id))? else {
         check_version(&new, 0)?;
-        run.insert(&governance, PACKAGE, &fields)?;
+        run.insert(&governance, PACKAGE, fields)?;
         return Ok(());
     };
     let old = field_bytes(&current.version, "document").and_then(|old| run.session.compile(old));
@@ -62,7 +62,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
             check_compatible(register, new.registers.get(name))?;
         }
     }
-    run.update(&governance, PACKAGE, &new.id, &fields, None)
+    run.update(&governance, PACKAGE, &new.id, fields, None)
 }
 
 /// What it calls must be in force, at least in the version that it needs.

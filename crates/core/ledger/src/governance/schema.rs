@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use chaincity_package::doc::PACKED_BYTES_MAX;
 use chaincity_package::model::{Action, Field, FieldType, KeyRule, Package, Register, Text};
-use chaincity_types::Digest;
+use chaincity_types::{Digest, Str};
 
 use super::{
     ADMIN, COMMITTEE, ID, IDENTITY, MANDATE, MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER,
@@ -48,13 +48,13 @@ fn build() -> Package {
         mandate::revoke_declaration(),
     ];
     Package {
-        id: ID.to_owned(),
+        id: ID.into(),
         version: 1,
         title: title("治理", "Governance"),
         digest: Digest::ZERO,
         roles: BTreeMap::from([
-            (ADMIN.to_owned(), title("治理管理员", "Governance administrator")),
-            (IDENTITY.to_owned(), title("身份核验员", "Identity officer")),
+            (ADMIN.into(), title("治理管理员", "Governance administrator")),
+            (IDENTITY.into(), title("身份核验员", "Identity officer")),
         ]),
         registers: registers.into_iter().map(|r| (r.name.clone(), r)).collect(),
         actions: actions.into_iter().map(|a| (a.name.clone(), a)).collect(),
@@ -132,7 +132,7 @@ fn committee() -> Register {
         ("member", field(FieldType::Text(40), "成员单位", "Member")),
         ("address", field(FieldType::Text(255), "地址", "Address")),
     ];
-    let validator = validator.map(|(name, field)| (name.to_owned(), field)).into();
+    let validator = validator.map(|(name, field)| (name.into(), field)).into();
     let validators = FieldType::List(Box::new(FieldType::Map(validator)), 64);
     register(
         COMMITTEE,
@@ -146,7 +146,7 @@ fn committee() -> Register {
 }
 
 fn mandates() -> Register {
-    let status = ["open", "consumed", "revoked"].map(str::to_owned).to_vec();
+    let status = ["open", "consumed", "revoked"].map(Str::from).to_vec();
     let mut register = register(
         MANDATE,
         title("授意", "Mandates"),
@@ -181,11 +181,11 @@ fn parameter() -> Register {
 
 pub(super) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> Register {
     Register {
-        name: name.to_owned(),
+        name: name.into(),
         title,
-        steward: ADMIN.to_owned(),
-        key: KeyRule::Field(key.to_owned()),
-        fields: fields.into_iter().map(|(name, field)| (name.to_owned(), field)).collect(),
+        steward: ADMIN.into(),
+        key: KeyRule::Field(key.into()),
+        fields: fields.into_iter().map(|(name, field)| (name.into(), field)).collect(),
         ..Register::default()
     }
 }
@@ -193,13 +193,13 @@ pub(super) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Fi
 /// An action's declaration; what it does stands in its own file.
 pub(super) fn action(name: &str, title: Text, by: &[&str], input: Vec<(&str, Field)>) -> Action {
     Action {
-        name: name.to_owned(),
+        name: name.into(),
         title,
         law: Vec::new(),
-        by: by.iter().map(|role| (*role).to_owned()).collect(),
+        by: by.iter().map(|role| (*role).into()).collect(),
         urgent: false,
         mandates: Vec::new(),
-        input: input.into_iter().map(|(name, field)| (name.to_owned(), field)).collect(),
+        input: input.into_iter().map(|(name, field)| (name.into(), field)).collect(),
         reads: Vec::new(),
         guards: Vec::new(),
         effects: Vec::new(),
@@ -226,7 +226,7 @@ pub(super) fn roles() -> FieldType {
 
 /// What a node may become.
 pub(super) fn node_kind() -> FieldType {
-    FieldType::Enum(vec!["candidate".to_owned(), "observer".to_owned()])
+    FieldType::Enum(vec!["candidate".into(), "observer".into()])
 }
 
 /// A package document as the ledger holds it; it leaves room in its record's body.

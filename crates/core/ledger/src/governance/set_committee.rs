@@ -56,5 +56,5 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         });
     }
     let fields = committee::fields(validators);
-    run.update(&super::package(), COMMITTEE, CURRENT, &fields, None)
+    run.update(&super::package(), COMMITTEE, &CURRENT.into(), fields, None)
 }

@@ -28,5 +28,5 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     super::check_not_ledgers(&super::texts(input, "roles"))?;
     let set = input.iter().filter(|(name, _)| *name != "id");
     let set: Input = set.map(|(name, value)| (name.clone(), value.clone())).collect();
-    run.update(&super::package(), MEMBER, &id, &set, None)
+    run.update(&super::package(), MEMBER, &id, set, None)
 }

@@ -4,7 +4,7 @@
 //! of the same member may do all of it, an operator may replace its own key.
 
 use chaincity_package::model::{Action, FieldType};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use super::schema::{action, field, optional, roles, title};
 use super::{ADMIN, Input, OPERATOR};
@@ -31,7 +31,7 @@ pub(super) fn declaration() -> Action {
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
     super::check_no_mandates(run)?;
     let key = super::bytes(input, "key")?;
-    let name = hex::encode(&key);
+    let name = Str::from(hex::encode(&key));
     let Some(record) = run.session.get(&super::key(OPERATOR, &name))? else {
         return reject(Reject::NotFound, "register `operator`");
     };
@@ -48,15 +48,15 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let changes = input.iter().filter(|(name, _)| ["roles", "active"].contains(&name.as_str()));
     let set: Input = changes.map(|(name, value)| (name.clone(), value.clone())).collect();
     if !input.contains_key("rotate_to") {
-        return run.update(&package, OPERATOR, &name, &set, None);
+        return run.update(&package, OPERATOR, &name, set, None);
     }
     let new = super::bytes(input, "rotate_to")?;
     super::check_key(&new)?;
     let mut fields = record.version.fields.clone();
     fields.extend(set);
-    fields.insert("key".to_owned(), Value::Bytes(new));
-    fields.insert("rotated_from".to_owned(), Value::Bytes(key));
-    run.close(&package, OPERATOR, &name, "rotated")?;
-    run.insert(&package, OPERATOR, &fields)?;
+    fields.insert("key".into(), Value::Bytes(new));
+    fields.insert("rotated_from".into(), Value::Bytes(key));
+    run.close(&package, OPERATOR, &name, &"rotated".into())?;
+    run.insert(&package, OPERATOR, fields)?;
     Ok(())
 }

@@ -33,8 +33,8 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     }
     let package = super::package();
     if run.session.get(&super::key(PARAMETER, &name))?.is_some() {
-        run.update(&package, PARAMETER, &name, input, None)
+        run.update(&package, PARAMETER, &name, input.clone(), None)
     } else {
-        run.insert(&package, PARAMETER, input).map(|_| ())
+        run.insert(&package, PARAMETER, input.clone()).map(|_| ())
     }
 }

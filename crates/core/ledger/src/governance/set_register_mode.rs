@@ -5,7 +5,7 @@
 //! register for which none was set.
 
 use chaincity_package::model::{Action, FieldType};
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use super::discrepancy::{MODES, mode_key};
 use super::schema::{action, field, title};
@@ -23,7 +23,7 @@ pub(super) fn declaration() -> Action {
         vec![
             ("package", field(FieldType::Text(40), "应用包", "Package")),
             ("register", field(FieldType::Text(40), "登记簿", "Register")),
-            ("mode", field(FieldType::Enum(MODES.map(str::to_owned).to_vec()), "模式", "Mode")),
+            ("mode", field(FieldType::Enum(MODES.map(Str::from).to_vec()), "模式", "Mode")),
         ],
     )
 }
@@ -41,9 +41,9 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let governance = super::package();
     let key = mode_key(&id, &name);
     if run.session.get(&super::key(MODE, &key))?.is_some() {
-        return run.update(&governance, MODE, &key, input, None);
+        return run.update(&governance, MODE, &key, input.clone(), None);
     }
     let mut fields = input.clone();
-    fields.insert("name".to_owned(), Value::Text(key));
-    run.insert(&governance, MODE, &fields).map(drop)
+    fields.insert("name".into(), Value::Text(key));
+    run.insert(&governance, MODE, fields).map(drop)
 }

@@ -12,7 +12,7 @@ use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
     Receipt, Status,
 };
-use chaincity_types::{Reject, Timestamp, Value};
+use chaincity_types::{Reject, Str, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
 use crate::governance;
@@ -150,7 +150,7 @@ impl<'a> Script<'a> {
             return fail(at, format!("a person named `{}`", step.by), "none");
         }
         let package = self.package(step.package.as_deref());
-        let Some(action) = package.actions.get(&step.action) else {
+        let Some(action) = package.actions.get(step.action.as_str()) else {
             return fail(at, format!("an action `{}`", step.action), "none");
         };
         let resolved = self.resolve(at, &Json::Object(step.input.clone()))?;
@@ -161,7 +161,7 @@ impl<'a> Script<'a> {
         };
         Ok(Call {
             package: package.id.clone(),
-            action: step.action.clone(),
+            action: step.action.as_str().into(),
             input,
             case: None,
             task: None,
@@ -189,17 +189,17 @@ impl<'a> Script<'a> {
             };
             let party = person.subject.as_ref().unwrap_or(&person.member);
             let fields = [
-                ("party", Value::Text(party.clone())),
+                ("party", Value::from(party.as_str())),
                 ("package", Value::Text(call.package.clone())),
                 ("action", Value::Text(call.action.clone())),
-                ("purpose", Value::Text(mandate.purpose.clone())),
+                ("purpose", Value::from(mandate.purpose.as_str())),
                 ("digest", Value::Bytes(digest.as_bytes().to_vec())),
                 ("expiry", Value::Time(now.plus_ms(MANDATE_MS))),
             ];
             let given = Call {
-                package: governance::ID.to_owned(),
-                action: "mandate".to_owned(),
-                input: fields.map(|(name, value)| (name.to_owned(), value)).into(),
+                package: governance::ID.into(),
+                action: "mandate".into(),
+                input: fields.map(|(name, value)| (name.into(), value)).into(),
                 case: None,
                 task: None,
                 mandates: None,
@@ -213,7 +213,7 @@ impl<'a> Script<'a> {
     ///
     /// # Errors
     /// When it was not accepted.
-    pub fn mandate(at: &str, receipt: &Receipt) -> Result<String, Failure> {
+    pub fn mandate(at: &str, receipt: &Receipt) -> Result<Str, Failure> {
         let event = receipt.entries.first().and_then(|entry| entry.events.first());
         match event {
             Some(event) => Ok(event.key.clone()),
@@ -247,9 +247,9 @@ impl<'a> Script<'a> {
         if let Some(name) = &step.name {
             let keys = self.written.entry(name.clone()).or_default();
             for event in all.filter(|event| KERNEL_EVENTS.contains(&event.kind.as_str())) {
-                let keys = keys.entry(event.register.clone()).or_default();
-                if !keys.contains(&event.key) {
-                    keys.push(event.key.clone());
+                let keys = keys.entry(event.register.to_string()).or_default();
+                if !keys.iter().any(|key| *key == event.key) {
+                    keys.push(event.key.to_string());
                 }
             }
         }
@@ -354,7 +354,7 @@ impl<'a> Script<'a> {
         now: Timestamp,
     ) -> Result<(), Failure> {
         let package = self.package(assertion.package.as_deref());
-        let Some(register) = package.registers.get(&assertion.register) else {
+        let Some(register) = package.registers.get(assertion.register.as_str()) else {
             return fail(at, format!("a register `{}`", assertion.register), "none");
         };
         let now = match &assertion.at {
@@ -367,7 +367,7 @@ impl<'a> Script<'a> {
         let mut wanted: BTreeMap<&String, Value> = BTreeMap::new();
         for (name, json) in &assertion.fields {
             let computed = || register.computed.iter().find(|c| c.name == *name).map(|c| &c.field);
-            let Some(field) = register.fields.get(name).or_else(computed) else {
+            let Some(field) = register.fields.get(name.as_str()).or_else(computed) else {
                 return fail(at, format!("a field `{name}`"), "none");
             };
             wanted.insert(name, self.wanted_value(at, &field.kind, json)?);
@@ -380,7 +380,7 @@ impl<'a> Script<'a> {
                 Err(failure) => return Some((String::new(), failure.to_string())),
             }
             wanted.iter().find_map(|(name, value)| {
-                let found = fields.get(*name).unwrap_or(&Value::Null);
+                let found = fields.get(name.as_str()).unwrap_or(&Value::Null);
                 let text = |value| json::from_value(value).to_string();
                 (found != value).then(|| (format!("`{name}` {}", text(value)), text(found)))
             })
@@ -402,8 +402,8 @@ impl<'a> Script<'a> {
         let key = self.resolve_text(at, key)?;
         let record = records.get(&LogicalKey::Record {
             package: package.id.clone(),
-            register: assertion.register.clone(),
-            key: key.clone(),
+            register: assertion.register.as_str().into(),
+            key: key.as_str().into(),
         });
         check_status(at, assertion.status, record)?;
         let Some(record) = record else {
@@ -448,7 +448,7 @@ fn outcome_of(receipt: &Receipt) -> String {
         Some(Outcome::Applied) => APPLIED.to_owned(),
         Some(Outcome::Rejected { code, detail, .. }) => match detail {
             Some(detail) => format!("{code} ({detail})"),
-            None => code.clone(),
+            None => code.to_string(),
         },
         None => "nothing".to_owned(),
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{LogicalKey, Status};
-use chaincity_types::{Digest, Timestamp, Value};
+use chaincity_types::{Digest, Str, Timestamp, Value};
 
 use super::{TIMERS_MAX, ledger, ledger_call};
 use crate::call::{CallRun, Frame};
@@ -27,10 +27,10 @@ const HOUR_S: u64 = 3_600;
 pub(crate) struct Due {
     /// When.
     pub(crate) at: Timestamp,
-    pub(crate) package: String,
-    pub(crate) register: String,
-    pub(crate) key: String,
-    pub(crate) timer: String,
+    pub(crate) package: Str,
+    pub(crate) register: Str,
+    pub(crate) key: Str,
+    pub(crate) timer: Str,
 }
 
 /// A place in the queue.
@@ -186,7 +186,7 @@ fn write(
     status: Status,
 ) -> Result<(), Halt> {
     let base = session.get(key)?;
-    let call = ledger_call(governance::ID, "timers", BTreeMap::new());
+    let call = ledger_call(&governance::ID.into(), "timers", BTreeMap::new());
     let caller = ledger();
     let frame = Frame {
         transaction: Digest::ZERO,
@@ -202,7 +202,7 @@ fn write(
     let mut run = CallRun::new(session, frame, governance::package(), fuel);
     let mut version = run.next_version(key, base.as_deref());
     version.status = status;
-    version.fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    version.fields = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
     run.write(version, &mut layer)?;
     session.layer.absorb(layer);
     Ok(())

@@ -181,7 +181,7 @@ fn rules_and_fields_out_of_range_are_refused() {
 fn a_body_beyond_the_limit_is_refused() {
     let mut desk = desk();
     let fill = |texts: usize| {
-        let blobs = Value::List(vec![Value::Text("x".repeat(4_000)); texts]);
+        let blobs = Value::List(vec![Value::from("x".repeat(4_000)); texts]);
         call("fill", [("item", "i1".into()), ("blobs", blobs)])
     };
     assert_eq!(desk.outcome("clerk", fill(16)), "applied");
@@ -233,7 +233,10 @@ fn a_joint_act_needs_the_mandate_of_each_party_once() {
     let mandate = desk.record("governance", "mandate", &from).unwrap();
     assert_eq!(mandate.version.fields["status"], "consumed".into());
     assert_eq!(mandate.version.by.action, "give");
-    assert_eq!(desk.item("i1").version.by.mandates, Some(vec![from.clone(), to.clone()]));
+    assert_eq!(
+        desk.item("i1").version.by.mandates,
+        Some(vec![from.as_str().into(), to.as_str().into()])
+    );
     // Used once: the same arguments again need new mandates.
     assert_eq!(desk.outcome("clerk", with(give, &[&from, &to])), "mandate-invalid");
 }

@@ -108,7 +108,7 @@ pub(crate) fn call<const N: usize>(action: &str, input: [(&str, Value); N]) -> C
     Call {
         package: "desk".into(),
         action: action.into(),
-        input: input.into_iter().map(|(name, value)| (name.to_owned(), value)).collect(),
+        input: input.into_iter().map(|(name, value)| (name.into(), value)).collect(),
         case: None,
         task: None,
         mandates: None,
@@ -256,7 +256,7 @@ impl Desk {
     /// A mandate by `by` for exactly `call`; its key.
     pub(crate) fn mandate(&mut self, by: &str, party: &str, purpose: &str, call: &Call) -> String {
         let receipt = self.applied(by, mandate_call(self.time, party, purpose, call));
-        receipt.entries[0].events[0].key.clone()
+        receipt.entries[0].events[0].key.to_string()
     }
 
     pub(crate) fn record(&self, package: &str, register: &str, key: &str) -> Option<&Record> {
@@ -316,13 +316,13 @@ pub(crate) fn outcome(receipt: &Receipt) -> String {
 pub(crate) fn outcomes(receipt: &Receipt) -> Vec<String> {
     let of = |entry: &chaincity_types::wire::Entry| match &entry.outcome {
         Outcome::Applied => "applied".to_owned(),
-        Outcome::Rejected { code, .. } => code.clone(),
+        Outcome::Rejected { code, .. } => code.to_string(),
     };
     receipt.entries.iter().map(of).collect()
 }
 
 /// With mandates named.
 pub(crate) fn with(mut call: Call, mandates: &[&str]) -> Call {
-    call.mandates = Some(mandates.iter().map(|key| (*key).to_owned()).collect());
+    call.mandates = Some(mandates.iter().map(|key| (*key).into()).collect());
     call
 }

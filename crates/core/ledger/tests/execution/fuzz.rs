@@ -2,7 +2,7 @@
 
 use chaincity_ledger::{BlockRun, Step, fuel, governance};
 use chaincity_types::wire::{Call, Mode, Outcome};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Str, Timestamp, Value};
 use proptest::prelude::*;
 
 use crate::desk::{Desk, create, package};
@@ -14,7 +14,7 @@ fn any_value() -> impl Strategy<Value = Value> {
         prop_oneof![any::<i64>(), -3_i64..3, Just(i64::MAX), Just(i64::MIN)].prop_map(Value::Int),
         (any::<i64>(), 0_u8..=9).prop_map(|(mantissa, scale)| Value::Decimal { mantissa, scale }),
         prop_oneof!["i[0-3]", "\\PC{0,8}", "[a-z-]{1,12}", "s-jia|alpha|desk|current|give"]
-            .prop_map(Value::Text),
+            .prop_map(Value::from),
         prop_oneof![prop::collection::vec(any::<u8>(), 0..6), Just(vec![7; 32])]
             .prop_map(Value::Bytes),
         any::<i32>().prop_map(Value::Date),
@@ -23,13 +23,14 @@ fn any_value() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(3, 24, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Value::List),
-            prop::collection::btree_map("subject|n|d|[a-z]{0,3}", inner, 0..4).prop_map(Value::Map),
+            prop::collection::btree_map("subject|n|d|[a-z]{0,3}".prop_map(Str::from), inner, 0..4)
+                .prop_map(Value::Map),
         ]
     })
 }
 
 /// Every action with the names of its inputs.
-fn actions() -> Vec<(String, String, Vec<String>)> {
+fn actions() -> Vec<(Str, Str, Vec<Str>)> {
     let desk = package().compile().unwrap();
     let governance = governance::package();
     [&desk, governance.as_ref()]
@@ -64,7 +65,7 @@ proptest! {
                 if odd == 0 {
                     input.insert("odd".into(), values[0].clone());
                 }
-                let mandates = (odd == 1).then(|| vec!["none".to_owned(), String::new()]);
+                let mandates = (odd == 1).then(|| vec!["none".into(), Str::default()]);
                 Call { package, action, input, case: None, task: None, mandates }
             })
             .collect();

@@ -82,7 +82,7 @@ fn hostile(invariant: &str, computed: &str, run: &str) -> PackageDoc {
 
 fn call(action: &str, input: &[(&str, Value)]) -> Call {
     let mut call = Call { package: "hostile".into(), ..desk::call(action, []) };
-    call.input = input.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    call.input = input.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
     call
 }
 

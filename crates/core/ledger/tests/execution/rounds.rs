@@ -196,7 +196,7 @@ fn build(desk: &Desk, plan: &[(u8, u8, u8, bool)]) -> Vec<Signed> {
     for (i, chunk) in calls.chunks(3).enumerate() {
         let flag = plan[i * 3].3;
         let mut signed = desk.sign(if flag { "clerk" } else { by(i) }, mode(flag), chunk.to_vec());
-        signed.transaction.intent = (i % 2 == 0).then(|| format!("intent-{}", plan[i].1));
+        signed.transaction.intent = (i % 2 == 0).then(|| format!("intent-{}", plan[i].1).into());
         out.push(signed);
     }
     out

@@ -67,14 +67,14 @@ fn pass(desk: &mut Desk, ms: u64) -> Executed {
 }
 
 fn status(desk: &Desk, code: &str) -> Status {
-    let (package, register) = ("alarm".to_owned(), "task".to_owned());
-    let key = LogicalKey::Record { package, register, key: code.to_owned() };
+    let (package, register) = ("alarm".into(), "task".into());
+    let key = LogicalKey::Record { package, register, key: code.into() };
     desk.ledger.get(&key).unwrap().version.status
 }
 
 fn lapsed(executed: &Executed) -> Vec<String> {
     let events = executed.receipts.iter().flat_map(|r| &r.entries).flat_map(|e| &e.events);
-    events.filter(|event| event.kind == "lapsed").map(|event| event.key.clone()).collect()
+    events.filter(|event| event.kind == "lapsed").map(|event| event.key.to_string()).collect()
 }
 
 #[test]

@@ -31,8 +31,8 @@ fn an_envelope_that_does_not_fit_is_refused_as_a_whole() {
         refused(|s| s.transaction.calls = vec![s.transaction.calls[0].clone(); 257]),
         "call-count"
     );
-    assert_eq!(refused(|s| s.transaction.intent = Some("x".repeat(65))), "malformed");
-    assert_eq!(refused(|s| s.transaction.calls[0].case = Some(String::new())), "malformed");
+    assert_eq!(refused(|s| s.transaction.intent = Some("x".repeat(65).into())), "malformed");
+    assert_eq!(refused(|s| s.transaction.calls[0].case = Some(String::new().into())), "malformed");
 }
 
 #[test]

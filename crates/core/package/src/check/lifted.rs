@@ -12,7 +12,7 @@ use crate::source::Source;
 pub(super) fn lifted(source: &Source, package: &Package, found: &mut Vec<Problem>) {
     for set in &source.doc.guards {
         for code in set.guards.iter().map(|guard| guard.code.as_str()) {
-            for action in set.on.iter().filter_map(|name| package.actions.get(name)) {
+            for action in set.on.iter().filter_map(|name| package.actions.get(name.as_str())) {
                 let mut refusing = source.scenarios.iter().filter(|s| refuses(s, action, code));
                 let Some(first) = refusing.next() else { continue };
                 if !passes_later(first, action, code)
@@ -51,7 +51,7 @@ fn passes_later(scenario: &Scenario, action: &Action, code: &str) -> bool {
 /// The records that a call is about: those that its action cannot do without.
 fn records<'s>(step: &'s Step, action: &Action) -> Vec<Option<&'s Json>> {
     let named = action.input.iter().filter(|(_, field)| !field.optional && is_record(&field.kind));
-    named.map(|(name, _)| step.input.get(name)).collect()
+    named.map(|(name, _)| step.input.get(name.as_str())).collect()
 }
 
 fn is_record(kind: &FieldType) -> bool {

@@ -12,6 +12,7 @@ use crate::model::{
 use crate::problem::Problem;
 use crate::read::{ReadKind, WantText};
 use crate::rule::{Expr, Names, Program, RuleError, Type, condition, is_name};
+use chaincity_types::Str;
 
 /// Most reads that an action and its guard sets write down; the same read may stand in several.
 const READS_IN_SETS_MAX: usize = 256;
@@ -54,7 +55,7 @@ pub(crate) fn record_type(register: &Register) -> Type {
         .computed
         .iter()
         .map(|c| (c.name.clone(), Type::of_field(&c.field.kind, c.field.optional)));
-    Type::record(fields.chain(computed).chain(own.map(|(name, ty)| (name.to_owned(), ty))))
+    Type::record(fields.chain(computed).chain(own.map(|(name, ty)| (name.into(), ty))))
 }
 
 impl Compiler {
@@ -69,7 +70,7 @@ impl Compiler {
         self.bounded(&place, doc.law.len(), LAWS_MAX);
         self.bounded(&place, doc.by.len(), 16);
         for role in &doc.by {
-            if !package.roles.contains_key(role) && role != TIMER_ROLE {
+            if !package.roles.contains_key(role.as_str()) && role != TIMER_ROLE {
                 self.unknown(&format!("{place}.by"), ("角色", "role"), role);
             }
         }
@@ -96,17 +97,20 @@ impl Compiler {
         guards.extend(self.guards(&place, &doc.guards, &scope));
         self.bounded(&place, reads.len(), READS_MAX);
         Action {
-            name: doc.name.clone(),
+            name: doc.name.as_str().into(),
             title: text(&doc.title),
             law: doc.law.clone(),
-            by: doc.by.clone(),
+            by: doc.by.iter().map(Into::into).collect(),
             urgent: doc.urgent,
             mandates: self.mandates(&place, doc, &scope),
             input,
             reads,
             guards,
             effects: self.effects(&place, &doc.effects, &mut scope, 0),
-            writes: crate::touches::written_registers(doc, whole),
+            writes: crate::touches::written_registers(doc, whole)
+                .into_iter()
+                .map(Into::into)
+                .collect(),
         }
     }
 
@@ -198,7 +202,7 @@ impl Compiler {
                 self.wrong_type(&place, "string, share, or a list of them", of.ty());
                 continue;
             }
-            out.push(MandateRule { of, purpose: mandate.purpose.clone() });
+            out.push(MandateRule { of, purpose: mandate.purpose.as_str().into() });
         }
         out
     }
@@ -244,7 +248,7 @@ impl Compiler {
             let place = format!("{place}.require[{i}]");
             self.check_code(&place, &guard.code);
             if let Some(that) = self.typed(&place, &guard.that, &Type::Bool, &scope.names) {
-                out.push(Guard { code: guard.code.clone(), that, text: text(&guard.text) });
+                out.push(Guard { code: guard.code.as_str().into(), that, text: text(&guard.text) });
             }
         }
         out
@@ -288,7 +292,7 @@ impl Compiler {
             scope.texts.insert(doc.name.clone(), doc.read.clone());
             let Some(register) = register else {
                 scope.names.insert(doc.name.clone(), Type::Int);
-                out.push(Let { name: doc.name.clone(), register: None, read });
+                out.push(Let { name: doc.name.as_str().into(), register: None, read });
                 continue;
             };
             let record = record_type(register);
@@ -306,7 +310,11 @@ impl Compiler {
             };
             scope.names.insert(doc.name.clone(), ty);
             scope.records.insert(doc.name.clone(), (register, list));
-            out.push(Let { name: doc.name.clone(), register: Some(register.name.clone()), read });
+            out.push(Let {
+                name: doc.name.as_str().into(),
+                register: Some(register.name.clone()),
+                read,
+            });
         }
         out
     }
@@ -319,15 +327,15 @@ impl Compiler {
     ) -> Option<(Option<&'p Register>, Read)> {
         let text = crate::read::parse(&doc.read).map_err(|e| self.rule_error(place, &e)).ok()?;
         if let ReadKind::Counter { scope: of } = &text.kind {
-            if !scope.package.counters.contains_key(&text.of) {
+            if !scope.package.counters.contains_key(text.of.as_str()) {
                 self.unknown(place, ("计数器", "counter"), &text.of);
                 return None;
             }
             self.deepen(place, &doc.name, &[of], scope);
             let of = self.expression(place, of, &Type::String, &scope.names)?;
-            return Some((None, Read::Counter { counter: text.of, scope: of }));
+            return Some((None, Read::Counter { counter: text.of.into(), scope: of }));
         }
-        let Some(register) = scope.package.registers.get(&text.of) else {
+        let Some(register) = scope.package.registers.get(text.of.as_str()) else {
             self.unknown(place, ("登记簿", "register"), &text.of);
             return None;
         };
@@ -398,7 +406,7 @@ impl Compiler {
         want: WantText,
         scope: &Scope<'_>,
     ) -> Option<Read> {
-        let mut wanted: BTreeMap<String, Program> = BTreeMap::new();
+        let mut wanted: BTreeMap<Str, Program> = BTreeMap::new();
         let mut list = None;
         for (at, text) in conditions {
             let Some((name, expr, is_list)) = condition(text) else {
@@ -415,11 +423,11 @@ impl Compiler {
             let ty = if is_list { Type::list(one) } else { one };
             let program = self.expression(place, expr, &ty, &scope.names)?;
             self.check_word(place, field, &program);
-            if is_list && list.replace(name.to_owned()).is_some() {
+            if is_list && list.replace(Str::from(name)).is_some() {
                 self.rule_error(place, &RuleError::new(*at, "only one condition may be `in`"));
                 return None;
             }
-            if wanted.insert(name.to_owned(), program).is_some() {
+            if wanted.insert(name.into(), program).is_some() {
                 self.check_twice(place, [name, name].into_iter());
                 return None;
             }

@@ -8,6 +8,7 @@ use crate::doc::{CorrectsDoc, EffectDoc, LimitDoc, NumberedDoc, SetDoc};
 use crate::model::{Corrects, Effect, FieldType, Limit, Numbered, Register};
 use crate::problem::Problem;
 use crate::rule::{Program, Type};
+use chaincity_types::Str;
 
 /// The head of an `each`.
 struct Each<'d> {
@@ -53,11 +54,14 @@ impl Compiler {
             EffectDoc::Close { record, reason } => {
                 self.record(place, record, scope)?;
                 self.check_id(place, reason);
-                Some(Effect::Close { record: record.clone(), reason: reason.clone() })
+                Some(Effect::Close {
+                    record: record.as_str().into(),
+                    reason: reason.as_str().into(),
+                })
             }
             EffectDoc::Event { kind, register, key } => {
                 self.check_id(place, kind);
-                if !scope.package.registers.contains_key(register) {
+                if !scope.package.registers.contains_key(register.as_str()) {
                     self.unknown(place, ("登记簿", "register"), register);
                 }
                 let key = self.program(place, key, &scope.names)?;
@@ -65,7 +69,11 @@ impl Compiler {
                     self.wrong_type(place, "string or list(string)", key.ty());
                     return None;
                 }
-                Some(Effect::Event { kind: kind.clone(), register: register.clone(), key })
+                Some(Effect::Event {
+                    kind: kind.as_str().into(),
+                    register: register.as_str().into(),
+                    key,
+                })
             }
             EffectDoc::Each { name, position, list, register, effects } => {
                 let head =
@@ -106,11 +114,11 @@ impl Compiler {
             Some(doc) => {
                 self.check_code(place, &doc.code);
                 let max = self.typed(place, &doc.max, &Type::Int.optional(), &scope.names)?;
-                Some(Limit { max, code: doc.code.clone(), text: text(&doc.text) })
+                Some(Limit { max, code: doc.code.as_str().into(), text: text(&doc.text) })
             }
             None => None,
         };
-        Some(Effect::Count { counter: counter.to_owned(), scope: of?, by: by?, limit })
+        Some(Effect::Count { counter: counter.into(), scope: of?, by: by?, limit })
     }
 
     /// What is appended is not seen by any rule before it is written: so nothing may depend on it
@@ -148,7 +156,12 @@ impl Compiler {
         let wanted = Type::list(Type::of_field(item, false));
         let items = self.typed(place, items, &wanted, &scope.names);
         let (register, field) = (register.to_owned(), field.to_owned());
-        Some(Effect::Append { register, key: key?, field, items: items? })
+        Some(Effect::Append {
+            register: register.into(),
+            key: key?,
+            field: field.into(),
+            items: items?,
+        })
     }
 
     fn update(
@@ -179,7 +192,7 @@ impl Compiler {
             Some(doc) => Some(self.corrects(place, doc, scope)?),
             None => None,
         };
-        Some(Effect::Update { record: record.to_owned(), set, corrects })
+        Some(Effect::Update { record: record.into(), set, corrects })
     }
 
     fn record<'p>(
@@ -211,7 +224,7 @@ impl Compiler {
         let numbers = self.numbers(place, target, numbers, scope);
         self.check_twice(
             place,
-            fields.keys().map(String::as_str).chain(numbers.iter().map(|n| n.field.as_str())),
+            fields.keys().map(Str::as_str).chain(numbers.iter().map(|n| n.field.as_str())),
         );
         for (field_name, field) in &target.fields {
             let given = fields.contains_key(field_name)
@@ -234,8 +247,8 @@ impl Compiler {
             scope.names.insert(name.to_owned(), Type::record([("_key", Type::String)]));
         }
         Some(Effect::Insert {
-            register: register.to_owned(),
-            name: name.map(str::to_owned),
+            register: register.into(),
+            name: name.map(Into::into),
             fields,
             numbers,
         })
@@ -253,18 +266,18 @@ impl Compiler {
             let place = format!("{place}.{}", doc.field);
             let text = register
                 .fields
-                .get(&doc.field)
+                .get(doc.field.as_str())
                 .is_some_and(|f| Type::of_field(&f.kind, false) == Type::String);
             if !text {
                 self.unknown(&place, ("文本类字段", "text field"), &doc.field);
             }
-            if !scope.package.sequences.contains_key(&doc.sequence) {
+            if !scope.package.sequences.contains_key(doc.sequence.as_str()) {
                 self.unknown(&place, ("编号", "running number"), &doc.sequence);
             }
             let given = self.typed(&place, &doc.scope, &Type::String, &scope.names);
             if let (true, Some(scope)) = (text, given) {
                 let (field, sequence) = (doc.field.clone(), doc.sequence.clone());
-                out.push(Numbered { field, sequence, scope });
+                out.push(Numbered { field: field.into(), sequence: sequence.into(), scope });
             }
         }
         out
@@ -326,10 +339,10 @@ impl Compiler {
         }
         let effects = self.nested(place, docs, scope, depth, &own);
         Some(Effect::Each {
-            name: head.name.to_owned(),
-            position: head.position.map(str::to_owned),
+            name: head.name.into(),
+            position: head.position.map(Into::into),
             list,
-            register: head.register.map(str::to_owned),
+            register: head.register.map(Into::into),
             effects,
         })
     }
@@ -356,14 +369,15 @@ impl Compiler {
         for set in input {
             let place = format!("{place}.{}", set.field);
             values.extend(
-                self.program(&place, &set.rule, &scope.names).map(|p| (set.field.clone(), p)),
+                self.program(&place, &set.rule, &scope.names)
+                    .map(|p| (set.field.as_str().into(), p)),
             );
         }
         let mandates = match mandates {
             Some(rule) => Some(self.typed(place, rule, &Type::list(Type::String), &scope.names)?),
             None => None,
         };
-        let (package, action) = (package.to_owned(), action.to_owned());
+        let (package, action) = (package.into(), action.into());
         Some(Effect::Call { package, action, input: values, mandates })
     }
 
@@ -373,7 +387,7 @@ impl Compiler {
         register: &Register,
         docs: &[SetDoc],
         scope: &Scope<'_>,
-    ) -> BTreeMap<String, Program> {
+    ) -> BTreeMap<Str, Program> {
         let mut out = BTreeMap::new();
         if !self.bounded(place, docs.len(), super::FIELDS_MAX) {
             return out;
@@ -381,11 +395,11 @@ impl Compiler {
         self.check_twice(place, docs.iter().map(|set| set.field.as_str()));
         for doc in docs {
             let place = format!("{place}.{}", doc.field);
-            let Some(field) = register.fields.get(&doc.field) else {
+            let Some(field) = register.fields.get(doc.field.as_str()) else {
                 self.unknown(&place, ("字段", "field"), &doc.field);
                 continue;
             };
-            let bare = matches!(&field.kind, FieldType::Enum(words) if words.contains(&doc.rule));
+            let bare = matches!(&field.kind, FieldType::Enum(words) if words.iter().any(|word| *word == doc.rule));
             let program = if bare && !scope.names.contains_key(&doc.rule) {
                 Some(Program::word(&doc.rule))
             } else {
@@ -394,7 +408,7 @@ impl Compiler {
             };
             if let Some(program) = program {
                 self.check_word(&place, field, &program);
-                out.insert(doc.field.clone(), program);
+                out.insert(doc.field.as_str().into(), program);
             }
         }
         out

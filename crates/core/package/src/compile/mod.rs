@@ -11,7 +11,7 @@ pub(crate) use action::record_type;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, SequenceDoc, TextDoc};
 use crate::model::{Field, FieldType, Group, Package, Parameter, Sequence, SequencePart, Text};
@@ -172,7 +172,7 @@ impl Compiler {
 
     fn package(&mut self, doc: &PackageDoc) -> Package {
         let mut package = Package {
-            id: doc.id.clone(),
+            id: doc.id.as_str().into(),
             version: doc.version,
             title: text(&doc.title),
             digest: doc.digest(),
@@ -219,23 +219,23 @@ impl Compiler {
             for part in role.name.split('.') {
                 self.check_id(&place, part);
             }
-            package.roles.insert(role.name.clone(), text(&role.title));
+            package.roles.insert(role.name.as_str().into(), text(&role.title));
         }
         self.constants(doc, &mut package);
         self.groups(doc, &mut package);
         for register in &doc.registers {
             let compiled = self.register(register, &package);
-            package.registers.insert(register.name.clone(), compiled);
+            package.registers.insert(register.name.as_str().into(), compiled);
         }
         self.check_references(&package);
         self.guard_sets(doc);
         for action in &doc.actions {
             let compiled = self.action(action, doc, &package);
-            package.actions.insert(action.name.clone(), compiled);
+            package.actions.insert(action.name.as_str().into(), compiled);
         }
         for register in &doc.registers {
             let timers = self.timers(register, &package);
-            if let Some(register) = package.registers.get_mut(&register.name) {
+            if let Some(register) = package.registers.get_mut(register.name.as_str()) {
                 register.timers = timers;
             }
         }
@@ -267,7 +267,7 @@ impl Compiler {
         for group in &doc.groups {
             let place = format!("groups.{}", group.name);
             self.check_id(&place, &group.name);
-            if !package.roles.contains_key(&group.steward) {
+            if !package.roles.contains_key(group.steward.as_str()) {
                 self.unknown(&format!("{place}.steward"), ("角色", "role"), &group.steward);
             }
             let fields = self.fields(&format!("{place}.fields"), &group.fields);
@@ -285,8 +285,13 @@ impl Compiler {
                 }
             }
             let (name, steward) = (group.name.clone(), group.steward.clone());
-            let compiled = Group { name: name.clone(), title: text(&group.title), steward, fields };
-            package.groups.insert(name, compiled);
+            let compiled = Group {
+                name: name.as_str().into(),
+                title: text(&group.title),
+                steward: steward.into(),
+                fields,
+            };
+            package.groups.insert(name.into(), compiled);
         }
     }
 
@@ -298,11 +303,11 @@ impl Compiler {
         self.check_twice("counters", sequences.chain(doc.counters.iter().map(|c| c.name.as_str())));
         for counter in &doc.counters {
             self.check_id(&format!("counters.{}", counter.name), &counter.name);
-            package.counters.insert(counter.name.clone(), text(&counter.title));
+            package.counters.insert(counter.name.as_str().into(), text(&counter.title));
         }
         for required in &doc.requires {
             self.check_id("requires", &required.package);
-            package.requires.insert(required.package.clone(), required.version);
+            package.requires.insert(required.package.as_str().into(), required.version);
         }
         let declared: Vec<FieldDoc> = doc
             .parameters
@@ -313,7 +318,7 @@ impl Compiler {
         let mut fuel = Fuel { left: PARAMETER_FUEL };
         for parameter in &doc.parameters {
             let place = format!("parameters.{}", parameter.name);
-            let Some(field) = fields.remove(&parameter.name) else { continue };
+            let Some(field) = fields.remove(parameter.name.as_str()) else { continue };
             let wanted = Type::of_field(&field.kind, field.optional);
             let Some(program) = self.typed(&place, &parameter.value, &wanted, &Names::new()) else {
                 continue;
@@ -323,11 +328,13 @@ impl Compiler {
                 if value == Value::Null {
                     return Ok(value);
                 }
-                field.kind.check(&value, LAST_DAY).map_err(|e| e.to_string())
+                field.kind.check(value, LAST_DAY).map_err(|e| e.to_string())
             };
             match value.and_then(fits) {
                 Ok(value) => {
-                    package.parameters.insert(parameter.name.clone(), Parameter { field, value });
+                    package
+                        .parameters
+                        .insert(parameter.name.as_str().into(), Parameter { field, value });
                 }
                 Err(failure) => self.report(Problem::error(
                     "rule",
@@ -341,7 +348,7 @@ impl Compiler {
             let place = format!("sequences.{}", sequence.name);
             self.check_id(&place, &sequence.name);
             if let Some(parts) = sequence_parts(sequence) {
-                package.sequences.insert(sequence.name.clone(), Sequence { parts });
+                package.sequences.insert(sequence.name.as_str().into(), Sequence { parts });
             } else {
                 self.report(Problem::error(
                     "bad-sequence",
@@ -356,7 +363,7 @@ impl Compiler {
         }
     }
 
-    pub(crate) fn fields(&mut self, place: &str, docs: &[FieldDoc]) -> BTreeMap<String, Field> {
+    pub(crate) fn fields(&mut self, place: &str, docs: &[FieldDoc]) -> BTreeMap<Str, Field> {
         let mut fields = BTreeMap::new();
         let mut parts = FIELD_PARTS_MAX;
         if !self.bounded(place, docs.len(), FIELDS_MAX) {
@@ -380,7 +387,7 @@ impl Compiler {
                     };
                     parts = rest;
                     let field = Field { kind, optional, title: text(&doc.title) };
-                    fields.insert(doc.name.clone(), field);
+                    fields.insert(doc.name.as_str().into(), field);
                 }
                 Err(error) => self.report(Problem::error(
                     "bad-type",
@@ -440,7 +447,7 @@ fn refers(kind: &FieldType) -> bool {
 pub(crate) fn base_names(package: &Package) -> Names {
     let mut names = Names::from([("now".to_owned(), Type::Time), ("today".to_owned(), Type::Date)]);
     if !package.parameters.is_empty() {
-        let parameter = |(name, p): (&String, &Parameter)| {
+        let parameter = |(name, p): (&Str, &Parameter)| {
             (name.clone(), Type::of_field(&p.field.kind, p.field.optional))
         };
         names.insert("param".to_owned(), Type::record(package.parameters.iter().map(parameter)));
@@ -456,7 +463,7 @@ fn sequence_parts(doc: &SequenceDoc) -> Option<Vec<SequencePart>> {
     while let Some((before, after)) = rest.split_once('{') {
         let (part, after) = after.split_once('}')?;
         if !before.is_empty() {
-            parts.push(SequencePart::Text(before.to_owned()));
+            parts.push(SequencePart::Text(before.into()));
         }
         parts.push(match part {
             "scope" => SequencePart::Scope,
@@ -469,7 +476,7 @@ fn sequence_parts(doc: &SequenceDoc) -> Option<Vec<SequencePart>> {
         rest = after;
     }
     if !rest.is_empty() {
-        parts.push(SequencePart::Text(rest.to_owned()));
+        parts.push(SequencePart::Text(rest.into()));
     }
     let numbers = parts.iter().filter(|part| matches!(part, SequencePart::Number(_))).count();
     let plain = parts.iter().all(|part| !matches!(part, SequencePart::Text(t) if t.contains('}')));

@@ -9,23 +9,26 @@ use crate::model::{
 };
 use crate::problem::Problem;
 use crate::rule::{Names, Type};
+use chaincity_types::Str;
 
 impl Compiler {
     pub(super) fn register(&mut self, doc: &RegisterDoc, package: &Package) -> Register {
         let place = format!("registers.{}", doc.name);
         self.check_id(&place, &doc.name);
-        if !package.roles.contains_key(&doc.steward) {
+        if !package.roles.contains_key(doc.steward.as_str()) {
             self.unknown(&format!("{place}.steward"), ("角色", "role"), &doc.steward);
         }
-        if let Some(source) = doc.source.as_ref().filter(|s| !package.roles.contains_key(*s)) {
+        if let Some(source) =
+            doc.source.as_ref().filter(|s| !package.roles.contains_key(s.as_str()))
+        {
             self.unknown(&format!("{place}.source"), ("角色", "role"), source);
         }
         let fields = self.fields(&format!("{place}.fields"), &doc.fields);
         let key = self.key(&place, doc, &fields);
         let mut register = Register {
-            name: doc.name.clone(),
+            name: doc.name.as_str().into(),
             title: text(&doc.title),
-            steward: doc.steward.clone(),
+            steward: doc.steward.as_str().into(),
             key,
             indexes: self.indexes(&place, doc, &fields),
             fields,
@@ -33,7 +36,7 @@ impl Compiler {
             invariants: Vec::new(),
             on_close: BTreeMap::new(),
             retention: self.retention(&place, &doc.retention),
-            source: doc.source.clone(),
+            source: doc.source.as_deref().map(Into::into),
             timers: BTreeMap::new(),
         };
         let names = super::base_names(package);
@@ -47,8 +50,8 @@ impl Compiler {
         &mut self,
         place: &str,
         doc: &RegisterDoc,
-        fields: &BTreeMap<String, Field>,
-    ) -> BTreeMap<String, Index> {
+        fields: &BTreeMap<Str, Field>,
+    ) -> BTreeMap<Str, Index> {
         let mut indexes = BTreeMap::new();
         self.bounded(place, doc.indexes.len(), INDEXES_MAX);
         self.check_twice(place, doc.indexes.iter().map(|index| index.name.as_str()));
@@ -61,25 +64,25 @@ impl Compiler {
                 self.unknown(&place, ("字段", "field"), "");
             }
             for name in &index.fields {
-                if !fields.contains_key(name) {
+                if !fields.contains_key(name.as_str()) {
                     self.unknown(&place, ("字段", "field"), name);
                 }
             }
             let compiled = Index {
-                name: index.name.clone(),
-                fields: index.fields.clone(),
+                name: index.name.as_str().into(),
+                fields: index.fields.iter().map(Into::into).collect(),
                 unique: index.unique,
             };
-            indexes.insert(index.name.clone(), compiled);
+            indexes.insert(compiled.name.clone(), compiled);
         }
         indexes
     }
 
-    fn key(&mut self, place: &str, doc: &RegisterDoc, fields: &BTreeMap<String, Field>) -> KeyRule {
+    fn key(&mut self, place: &str, doc: &RegisterDoc, fields: &BTreeMap<Str, Field>) -> KeyRule {
         if doc.key == "auto" {
             return KeyRule::Auto;
         }
-        match fields.get(&doc.key) {
+        match fields.get(doc.key.as_str()) {
             Some(field) if Type::of_field(&field.kind, field.optional) == Type::String => {}
             Some(_) => self.report(Problem::error(
                 "bad-key",
@@ -89,7 +92,7 @@ impl Compiler {
             )),
             None => self.unknown(&format!("{place}.key"), ("字段", "field"), &doc.key),
         }
-        KeyRule::Field(doc.key.clone())
+        KeyRule::Field(doc.key.as_str().into())
     }
 
     fn retention(&mut self, place: &str, text: &str) -> Retention {
@@ -116,19 +119,19 @@ impl Compiler {
         for computed in &doc.computed {
             let name = &computed.field.name;
             let place = format!("{place}.computed.{name}");
-            let taken = register.fields.contains_key(name)
+            let taken = register.fields.contains_key(name.as_str())
                 || register.computed.iter().any(|other| other.name == *name);
             if taken {
                 self.check_twice(&place, [name.as_str(), name.as_str()].into_iter());
                 continue;
             }
             let one = std::slice::from_ref(&computed.field);
-            let Some(field) = self.fields(&place, one).remove(name) else { continue };
+            let Some(field) = self.fields(&place, one).remove(name.as_str()) else { continue };
             let mut names = names.clone();
             names.insert("this".to_owned(), record_type(register));
             let wanted = Type::of_field(&field.kind, field.optional);
             if let Some(rule) = self.typed(&place, &computed.rule, &wanted, &names) {
-                register.computed.push(Computed { name: name.clone(), field, rule });
+                register.computed.push(Computed { name: name.as_str().into(), field, rule });
             }
         }
     }
@@ -151,7 +154,7 @@ impl Compiler {
             match &invariant.over {
                 None => names.insert("this".to_owned(), record.clone()),
                 Some(index) => {
-                    if !register.indexes.contains_key(index) {
+                    if !register.indexes.contains_key(index.as_str()) {
                         self.unknown(&place, ("索引", "index"), index);
                     }
                     names.insert("all".to_owned(), Type::list(record.clone()))
@@ -159,8 +162,8 @@ impl Compiler {
             };
             if let Some(that) = self.typed(&place, &invariant.that, &Type::Bool, &names) {
                 register.invariants.push(Invariant {
-                    code: invariant.code.clone(),
-                    over: invariant.over.clone(),
+                    code: invariant.code.as_str().into(),
+                    over: invariant.over.as_deref().map(Into::into),
                     that,
                     text: text(&invariant.text),
                 });
@@ -174,7 +177,7 @@ impl Compiler {
         self.bounded(place, doc.on_close.len(), INDEXES_MAX);
         for rule in doc.on_close.iter().take(INDEXES_MAX) {
             let place = format!("{place}.on_close.{}", rule.field);
-            let Some(field) = register.fields.get(&rule.field) else {
+            let Some(field) = register.fields.get(rule.field.as_str()) else {
                 self.unknown(&place, ("字段", "field"), &rule.field);
                 continue;
             };
@@ -192,7 +195,7 @@ impl Compiler {
                     continue;
                 }
             };
-            register.on_close.insert(rule.field.clone(), then);
+            register.on_close.insert(rule.field.as_str().into(), then);
         }
     }
 }

@@ -491,7 +491,7 @@ fn shared_guards_stand_before_the_own_guards_of_each_of_their_actions() {
         compile(&doc(|d| d.guards = vec![guard_set(on, read, that)]))
     };
     let package = with(&[&name], read, "size(others) == 0").unwrap();
-    let action = &package.actions[&name];
+    let action = &package.actions[name.as_str()];
     assert_eq!(action.guards[0].code, "shared-code");
     assert!(action.reads.iter().any(|read| read.name == "others"));
     let problems = with(&[&name], read, "size(other) == 0").unwrap_err();

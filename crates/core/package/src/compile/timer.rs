@@ -8,16 +8,13 @@ use crate::doc::{RegisterDoc, TimerDoc};
 use crate::model::{Package, Register, TIMER_ROLE, Timer};
 use crate::problem::Problem;
 use crate::rule::{Names, Type};
+use chaincity_types::Str;
 
 impl Compiler {
-    pub(super) fn timers(
-        &mut self,
-        doc: &RegisterDoc,
-        package: &Package,
-    ) -> BTreeMap<String, Timer> {
+    pub(super) fn timers(&mut self, doc: &RegisterDoc, package: &Package) -> BTreeMap<Str, Timer> {
         let place = format!("registers.{}.timers", doc.name);
         let mut out = BTreeMap::new();
-        let Some(register) = package.registers.get(&doc.name) else { return out };
+        let Some(register) = package.registers.get(doc.name.as_str()) else { return out };
         if !self.bounded(&place, doc.timers.len(), INDEXES_MAX) {
             return out;
         }
@@ -26,7 +23,9 @@ impl Compiler {
         for timer in &doc.timers {
             let place = format!("{place}.{}", timer.name);
             self.check_id(&place, &timer.name);
-            out.extend(self.timer(&place, timer, &names, package).map(|t| (timer.name.clone(), t)));
+            out.extend(
+                self.timer(&place, timer, &names, package).map(|t| (timer.name.as_str().into(), t)),
+            );
         }
         out
     }
@@ -39,7 +38,7 @@ impl Compiler {
         package: &Package,
     ) -> Option<Timer> {
         let at = self.typed(place, &doc.at, &Type::Time.optional(), names);
-        let Some(action) = package.actions.get(&doc.action) else {
+        let Some(action) = package.actions.get(doc.action.as_str()) else {
             self.unknown(place, ("业务动作", "action"), &doc.action);
             return None;
         };
@@ -62,13 +61,13 @@ impl Compiler {
         self.bounded(place, doc.input.len(), FIELDS_MAX);
         for set in doc.input.iter().take(FIELDS_MAX) {
             let place = format!("{place}.{}", set.field);
-            let Some(field) = action.input.get(&set.field) else {
+            let Some(field) = action.input.get(set.field.as_str()) else {
                 self.unknown(&place, ("输入", "input"), &set.field);
                 continue;
             };
             let wanted = Type::of_field(&field.kind, field.optional);
             let rule = self.typed(&place, &set.rule, &wanted, names);
-            input.extend(rule.map(|rule| (set.field.clone(), rule)));
+            input.extend(rule.map(|rule| (set.field.as_str().into(), rule)));
         }
         for (name, _) in action.input.iter().filter(|(_, field)| !field.optional) {
             if !doc.input.iter().any(|set| set.field == *name) {
@@ -80,7 +79,7 @@ impl Compiler {
                 ));
             }
         }
-        Some(Timer { at: at?, action: doc.action.clone(), input })
+        Some(Timer { at: at?, action: doc.action.as_str().into(), input })
     }
 }
 

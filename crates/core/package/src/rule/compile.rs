@@ -1,8 +1,8 @@
 //! Compiling: the typed syntax tree becomes the tree that runs. Names become places, constants
 //! are folded, and every operation is resolved.
 
-use chaincity_types::Value;
 use chaincity_types::id::IdKind;
+use chaincity_types::{Str, Value};
 
 use super::ast::{BinaryOp, Expr, ExprKind, MacroKind};
 use super::check::Types;
@@ -14,7 +14,7 @@ pub(crate) enum Node {
     /// A value.
     Constant(Value),
     /// A named value of the environment.
-    Global(String),
+    Global(Str),
     /// A macro's variable, counted from the innermost.
     Local(usize),
     /// A field; null when absent, if it may be.
@@ -22,7 +22,7 @@ pub(crate) enum Node {
         /// The record.
         of: Box<Node>,
         /// The field.
-        field: String,
+        field: Str,
         /// Whether the field may be absent.
         optional: bool,
     },
@@ -43,7 +43,7 @@ pub(crate) enum Node {
     /// A list.
     List(Vec<Node>),
     /// A map.
-    Record(Vec<(String, Node)>),
+    Record(Vec<(Str, Node)>),
     /// Whether it is not null.
     NotNull(Box<Node>),
     /// Whether a list of shares makes exactly one.
@@ -162,7 +162,7 @@ impl<'e> Compiler<'e> {
             ExprKind::Name(name) => {
                 match self.locals.iter().rev().position(|local| local == name) {
                     Some(place) => Node::Local(place),
-                    None => Node::Global(name.clone()),
+                    None => Node::Global(name.into()),
                 }
             }
             ExprKind::Select(of, field) => self.select(of, field)?,
@@ -182,7 +182,7 @@ impl<'e> Compiler<'e> {
             ExprKind::Record(entries) => Node::Record(
                 entries
                     .iter()
-                    .map(|(name, entry)| Ok((name.clone(), self.node(entry)?)))
+                    .map(|(name, entry)| Ok((name.into(), self.node(entry)?)))
                     .collect::<Result<_, RuleError>>()?,
             ),
             ExprKind::Has(path) => Node::NotNull(self.boxed(path)?),
@@ -202,7 +202,7 @@ impl<'e> Compiler<'e> {
         let declared =
             if let Type::Record(fields) = self.types.of(of)? { fields.get(field) } else { None };
         let optional = matches!(declared, Some(Type::Optional(_) | Type::Null));
-        Ok(Node::Select { of: self.boxed(of)?, field: field.to_owned(), optional })
+        Ok(Node::Select { of: self.boxed(of)?, field: field.into(), optional })
     }
 
     fn binary(&mut self, op: BinaryOp, l: &'e Expr, r: &'e Expr) -> Result<Node, RuleError> {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 use super::RuleFailure;
 
@@ -90,7 +90,7 @@ impl Fuel {
     ///
     /// # Errors
     /// As [`Self::draw`].
-    pub fn draw_fields(&mut self, fields: &BTreeMap<String, Value>) -> Result<(), RuleFailure> {
+    pub fn draw_fields(&mut self, fields: &BTreeMap<Str, Value>) -> Result<(), RuleFailure> {
         fields.iter().try_for_each(|(name, value)| {
             self.draw_bytes(name.len())?;
             self.draw_value(value)

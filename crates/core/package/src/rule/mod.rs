@@ -18,7 +18,7 @@ mod types;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use chaincity_types::{Reject, Value};
+use chaincity_types::{Reject, Str, Value};
 
 pub use fuel::{FUEL_TABLE, Fuel, FuelTable};
 pub(crate) use parse::{Parser, is_name, parse};
@@ -41,7 +41,7 @@ pub struct Program {
 }
 
 /// What a rule can see: named values (`input`, `caller`, `now`, the reads by name).
-pub type Environment = BTreeMap<String, Value>;
+pub type Environment = BTreeMap<Str, Value>;
 
 /// The types of what a rule can see.
 pub type Names = BTreeMap<String, Type>;

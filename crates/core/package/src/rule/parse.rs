@@ -302,7 +302,7 @@ impl Parser {
             }
             Kind::Text(text) => {
                 self.advance();
-                self.node(at, ExprKind::Literal(Value::Text(text)))
+                self.node(at, ExprKind::Literal(Value::from(text)))
             }
             Kind::Bytes(bytes) => {
                 self.advance();

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
-use chaincity_types::{Reject, Share, Value};
+use chaincity_types::{Reject, Share, Str, Value};
 
 use super::ast::{BinaryOp, MacroKind};
 use super::compile::{Calendar, Function, Node};
@@ -229,7 +229,7 @@ impl<'a> Machine<'a, '_> {
         match item {
             Some(item) => {
                 self.fuel.draw_bytes(key.len())?;
-                map.insert(key.to_owned(), self.own(item)?);
+                map.insert(key.into(), self.own(item)?);
             }
             None => drop(map.remove(key)),
         }
@@ -304,7 +304,9 @@ impl<'a> Machine<'a, '_> {
             self.fuel.draw_value(&a)?;
             self.fuel.draw_value(&b)?;
             return match (a.into_owned(), b.into_owned()) {
-                (Value::Text(a), Value::Text(b)) => Ok(Value::Text(a + &b)),
+                (Value::Text(a), Value::Text(b)) => {
+                    Ok(Value::from([a.as_str(), b.as_str()].concat()))
+                }
                 (Value::Bytes(mut a), Value::Bytes(b)) => {
                     a.extend(b);
                     Ok(Value::Bytes(a))
@@ -459,7 +461,7 @@ impl<'a> Machine<'a, '_> {
                 self.fuel.draw(FUEL_TABLE.identifier)?;
                 self.fuel.draw_value(&a)?;
                 let form = canonical_identifier(kind, text_of(&a)?, date_of(&b)?);
-                form.map_or(Value::Null, Value::Text)
+                form.map_or(Value::Null, Value::from)
             }
             Function::Calendar(function) => self.calendar(function, &a, &b)?,
             Function::Successive => self.successive(&a, &b, &c)?,
@@ -584,7 +586,7 @@ impl<'a> Machine<'a, '_> {
             }
         };
         self.fuel.draw_bytes(text.len())?;
-        Ok(Cow::Owned(Value::Text(text)))
+        Ok(Cow::Owned(Value::from(text)))
     }
 }
 
@@ -593,8 +595,8 @@ impl<'a> Machine<'a, '_> {
 enum Items<'a> {
     Borrowed(std::slice::Iter<'a, Value>),
     Owned(std::vec::IntoIter<Value>),
-    Keys(std::collections::btree_map::Keys<'a, String, Value>),
-    OwnedKeys(std::collections::btree_map::IntoKeys<String, Value>),
+    Keys(std::collections::btree_map::Keys<'a, Str, Value>),
+    OwnedKeys(std::collections::btree_map::IntoKeys<Str, Value>),
 }
 
 impl<'a> Items<'a> {
@@ -656,7 +658,7 @@ fn same(a: &Value, b: &Value) -> bool {
             a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
         }
         (Value::Map(a), Value::Map(b)) => {
-            let covers = |a: &BTreeMap<String, Value>, b: &BTreeMap<String, Value>| {
+            let covers = |a: &BTreeMap<Str, Value>, b: &BTreeMap<Str, Value>| {
                 a.iter().all(|(name, v)| same(v, b.get(name).unwrap_or(&Value::Null)))
             };
             covers(a, b) && b.iter().all(|(name, v)| a.contains_key(name) || *v == Value::Null)

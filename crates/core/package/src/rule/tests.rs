@@ -13,12 +13,12 @@ fn names() -> Names {
         ("holders", Type::list(Type::share())),
     ]);
     [
-        ("input".to_owned(), record.clone()),
-        ("maybe".to_owned(), record.clone().optional()),
-        ("many".to_owned(), Type::list(record)),
-        ("numbers".to_owned(), Type::list(Type::Int)),
-        ("today".to_owned(), Type::Date),
-        ("now".to_owned(), Type::Time),
+        ("input".into(), record.clone()),
+        ("maybe".into(), record.clone().optional()),
+        ("many".into(), Type::list(record)),
+        ("numbers".into(), Type::list(Type::Int)),
+        ("today".into(), Type::Date),
+        ("now".into(), Type::Time),
         ("meters".to_owned(), Type::map(Type::Int)),
     ]
     .into()
@@ -27,9 +27,9 @@ fn names() -> Names {
 fn share(subject: &str, n: i64, d: i64) -> Value {
     Value::Map(
         [
-            ("subject".to_owned(), Value::from(subject)),
-            ("n".to_owned(), Value::Int(n)),
-            ("d".to_owned(), Value::Int(d)),
+            ("subject".into(), Value::from(subject)),
+            ("n".into(), Value::Int(n)),
+            ("d".into(), Value::Int(d)),
         ]
         .into(),
     )
@@ -37,29 +37,27 @@ fn share(subject: &str, n: i64, d: i64) -> Value {
 
 fn environment() -> Environment {
     let record = |kind: &str, price: Option<i64>| {
-        let mut map: BTreeMap<String, Value> = [
-            ("kind".to_owned(), Value::from(kind)),
-            ("area".to_owned(), Value::Decimal { mantissa: 9_050, scale: 2 }),
-            ("holders".to_owned(), Value::List(vec![share("a", 1, 3), share("b", 4, 6)])),
+        let mut map: BTreeMap<Str, Value> = [
+            ("kind".into(), Value::from(kind)),
+            ("area".into(), Value::Decimal { mantissa: 9_050, scale: 2 }),
+            ("holders".into(), Value::List(vec![share("a", 1, 3), share("b", 4, 6)])),
         ]
         .into();
         if let Some(price) = price {
-            map.insert("price".to_owned(), Value::Int(price));
+            map.insert("price".into(), Value::Int(price));
         }
         Value::Map(map)
     };
     [
-        ("input".to_owned(), record("house", Some(100))),
-        ("maybe".to_owned(), Value::Null),
-        ("many".to_owned(), Value::List(vec![record("house", None), record("shop", Some(7))])),
-        ("numbers".to_owned(), Value::List((1..=4).map(Value::Int).collect())),
-        ("today".to_owned(), Value::Date(0)),
-        ("now".to_owned(), Value::Time(chaincity_types::Timestamp(0))),
+        ("input".into(), record("house", Some(100))),
+        ("maybe".into(), Value::Null),
+        ("many".into(), Value::List(vec![record("house", None), record("shop", Some(7))])),
+        ("numbers".into(), Value::List((1..=4).map(Value::Int).collect())),
+        ("today".into(), Value::Date(0)),
+        ("now".into(), Value::Time(chaincity_types::Timestamp(0))),
         (
-            "meters".to_owned(),
-            Value::Map(
-                [("west".to_owned(), Value::Int(7)), ("east".to_owned(), Value::Int(5))].into(),
-            ),
+            "meters".into(),
+            Value::Map([("west".into(), Value::Int(7)), ("east".into(), Value::Int(5))].into()),
         ),
     ]
     .into()
@@ -243,9 +241,9 @@ fn faults_of_data_have_their_codes() {
 
 #[test]
 fn four_nested_macros_run_out_of_fuel_and_not_of_time() {
-    let names: Names = [("l".to_owned(), Type::list(Type::Int))].into();
+    let names: Names = [("l".into(), Type::list(Type::Int))].into();
     let environment: Environment =
-        [("l".to_owned(), Value::List((0..1_000).map(Value::Int).collect()))].into();
+        [("l".into(), Value::List((0..1_000).map(Value::Int).collect()))].into();
     let text = "l.all(a, l.all(b, l.all(c, l.all(d, a + b + c + d >= 0))))";
     let program = Program::compile(text, &names).unwrap();
     let mut fuel = Fuel::for_call();
@@ -255,9 +253,9 @@ fn four_nested_macros_run_out_of_fuel_and_not_of_time() {
 
 #[test]
 fn doubling_a_list_again_and_again_runs_out_of_fuel() {
-    let names: Names = [("l".to_owned(), Type::list(Type::Int))].into();
+    let names: Names = [("l".into(), Type::list(Type::Int))].into();
     let environment: Environment =
-        [("l".to_owned(), Value::List((0..64).map(Value::Int).collect()))].into();
+        [("l".into(), Value::List((0..64).map(Value::Int).collect()))].into();
     let text = "size(l.map(a, l.map(b, l.map(c, l))))";
     let program = Program::compile(text, &names).unwrap();
     let failure = program.run(&environment, &mut Fuel::for_call()).unwrap_err();

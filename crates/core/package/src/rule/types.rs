@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use crate::model::FieldType;
 
@@ -145,7 +145,7 @@ impl Type {
             }
             Value::Map(map) => {
                 let typed =
-                    |(name, value): (&String, &Value)| Some((name.clone(), Self::of_value(value)?));
+                    |(name, value): (&Str, &Value)| Some((name.clone(), Self::of_value(value)?));
                 Self::record(map.iter().map(typed).collect::<Option<Vec<_>>>()?)
             }
         })

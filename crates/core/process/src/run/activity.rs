@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use super::machine::{Machine, Mode, first_values};
 use super::state::{Done, Kind, ScopeId, Work, WorkId};
@@ -87,16 +87,16 @@ impl Machine<'_, '_> {
 
     /// The variables that a called process begins with: its own first values, and the caller's of
     /// the same name and type.
-    fn handed_over(&self, scope: ScopeId, body: BodyIx) -> BTreeMap<String, Value> {
+    fn handed_over(&self, scope: ScopeId, body: BodyIx) -> BTreeMap<Str, Value> {
         let process = self.graph.processes.get(self.graph.body(body).process);
         let mut variables = process.map(first_values).unwrap_or_default();
         let caller = self.state.scopes.get(&self.process_scope(scope));
         let known = caller.and_then(|scope| scope.variables.as_ref());
         for variable in process.map_or(&[][..], |process| &process.variables) {
-            if let Some(value) = known.and_then(|known| known.0.get(&variable.name))
+            if let Some(value) = known.and_then(|known| known.0.get(variable.name.as_str()))
                 && crate::compile::fits(value, &variable.ty)
             {
-                variables.insert(variable.name.clone(), value.clone());
+                variables.insert(variable.name.as_str().into(), value.clone());
             }
         }
         variables

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use super::Stop;
 use super::machine::{Machine, Mode};
@@ -21,7 +21,7 @@ impl Machine<'_, '_> {
         let Some(table) = graph.node(node).table.and_then(|place| graph.tables.get(place)) else {
             return Err(Stop::NoRule(node));
         };
-        let mut decided: Option<BTreeMap<String, Value>> = None;
+        let mut decided: Option<BTreeMap<Str, Value>> = None;
         'rows: for (tests, values) in &table.rows {
             for test in tests {
                 if self.evaluate(scope, test, &[])? != Value::Bool(true) {
@@ -30,7 +30,7 @@ impl Machine<'_, '_> {
             }
             let mut set = BTreeMap::new();
             for (name, value) in table.outputs.iter().zip(values) {
-                set.insert(name.clone(), self.evaluate(scope, value, &[])?);
+                set.insert(name.into(), self.evaluate(scope, value, &[])?);
             }
             match (&decided, table.hit) {
                 (None, _) => decided = Some(set),

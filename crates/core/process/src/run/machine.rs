@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use chaincity_package::rule::{Environment, Fuel, Program};
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use super::state::{Kind, Outcome, ScopeId, State, Work, WorkId};
 use super::{Effect, Event, MOVES_MAX, Stop, WORKS_MAX};
@@ -222,7 +222,7 @@ impl<'g, 's> Machine<'g, 's> {
     pub(super) fn assign(
         &mut self,
         scope: ScopeId,
-        set: &BTreeMap<String, Value>,
+        set: &BTreeMap<Str, Value>,
     ) -> Result<(), Stop> {
         if set.is_empty() {
             return Ok(());
@@ -235,7 +235,7 @@ impl<'g, 's> Machine<'g, 's> {
         for (name, value) in set {
             let known = declared.iter().find(|variable| variable.name == *name);
             if !known.is_some_and(|variable| fits(value, &variable.ty)) {
-                return Err(Stop::Variable(name.clone()));
+                return Err(Stop::Variable(name.to_string()));
             }
             variables.insert(name.clone(), value.clone());
         }
@@ -270,12 +270,12 @@ impl<'g, 's> Machine<'g, 's> {
         let environment = variables.map_or(none, |variables| &mut variables.0);
         let mut hidden = Vec::new();
         for (name, value) in extra {
-            hidden.push(environment.insert((*name).to_owned(), Value::Int((*value).into())));
+            hidden.push(environment.insert((*name).into(), Value::Int((*value).into())));
         }
         let given = rule.run(environment, &mut self.fuel);
         for ((name, _), hidden) in extra.iter().zip(hidden) {
             environment.remove(*name);
-            environment.extend(hidden.map(|hidden| ((*name).to_owned(), hidden)));
+            environment.extend(hidden.map(|hidden| ((*name).into(), hidden)));
         }
         given.map_err(|failure| Stop::Rule(failure.to_string()))
     }
@@ -286,6 +286,6 @@ impl<'g, 's> Machine<'g, 's> {
     }
 }
 
-pub(super) fn first_values(process: &ProcessDef) -> BTreeMap<String, Value> {
-    process.variables.iter().map(|v| (v.name.clone(), v.value.clone())).collect()
+pub(super) fn first_values(process: &ProcessDef) -> BTreeMap<Str, Value> {
+    process.variables.iter().map(|v| (v.name.as_str().into(), v.value.clone())).collect()
 }

@@ -15,7 +15,7 @@ mod state;
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use crate::graph::{CodeIx, Graph, NodeIx};
 pub use state::{
@@ -48,14 +48,14 @@ pub enum Event {
         /// The open work.
         work: WorkId,
         /// What it sets.
-        set: BTreeMap<String, Value>,
+        set: BTreeMap<Str, Value>,
     },
     /// A message comes, or a time.
     Occur {
         /// The open work.
         work: WorkId,
         /// What it sets.
-        set: BTreeMap<String, Value>,
+        set: BTreeMap<Str, Value>,
     },
     /// A task ends by an error.
     Fail {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use super::machine::{Go, Machine};
 use super::state::{Kind, Outcome, Scope, ScopeId, Variables, Work, WorkId};
@@ -15,7 +15,7 @@ impl Machine<'_, '_> {
         &mut self,
         body: BodyIx,
         owner: Option<WorkId>,
-        variables: Option<BTreeMap<String, Value>>,
+        variables: Option<BTreeMap<Str, Value>>,
     ) -> Result<ScopeId, Stop> {
         let scope = self.bare_scope(body, owner, variables)?;
         let graph = self.graph;
@@ -28,7 +28,7 @@ impl Machine<'_, '_> {
         &mut self,
         body: BodyIx,
         owner: Option<WorkId>,
-        variables: Option<BTreeMap<String, Value>>,
+        variables: Option<BTreeMap<Str, Value>>,
     ) -> Result<ScopeId, Stop> {
         if self.state.scopes.len() >= SCOPES_MAX {
             let max = u64::try_from(SCOPES_MAX).unwrap_or(u64::MAX);
@@ -92,7 +92,7 @@ impl Machine<'_, '_> {
     }
 
     /// What a called process leaves in variables that its caller has too.
-    fn give_back(&mut self, outer: ScopeId, variables: BTreeMap<String, Value>) {
+    fn give_back(&mut self, outer: ScopeId, variables: BTreeMap<Str, Value>) {
         let caller = self.process_scope(outer);
         let Some(at) = self.state.scopes.get_mut(&caller) else { return };
         let process = self.graph.body(at.body).process;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
 use crate::graph::{BodyIx, CodeIx, FlowIx, NodeIx};
@@ -63,7 +63,7 @@ pub struct Scope {
 
 /// Variables, encoded as the map value that they are: keys in canonical order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Variables(pub(crate) BTreeMap<String, Value>);
+pub struct Variables(pub(crate) BTreeMap<Str, Value>);
 
 impl<C> Encode<C> for Variables {
     fn encode<W: encode::Write>(
@@ -206,7 +206,7 @@ impl State {
 
     /// The variables of the process itself, while it runs.
     #[must_use]
-    pub fn variables(&self) -> Option<&BTreeMap<String, Value>> {
+    pub fn variables(&self) -> Option<&BTreeMap<Str, Value>> {
         let scope = self.scopes.values().next()?;
         scope.variables.as_ref().map(|variables| &variables.0)
     }

@@ -14,7 +14,7 @@ use chaincity_process::graph::Graph;
 use chaincity_process::model::Model;
 use chaincity_process::run::{Effect, Event, Open, State, Stop, step};
 use chaincity_process::{check, compile, parse};
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 /// A file around `inside`.
 pub fn file(inside: &str) -> String {
@@ -122,8 +122,8 @@ impl Hand {
 
     pub fn complete_with(&mut self, id: &str, n: Option<i64>) -> &mut Self {
         let work = self.find(id).work;
-        let set: BTreeMap<String, Value> =
-            n.map(|n| ("n".to_owned(), Value::Int(n))).into_iter().collect();
+        let set: BTreeMap<Str, Value> =
+            n.map(|n| ("n".into(), Value::Int(n))).into_iter().collect();
         self.step(&Event::Complete { work, set }).unwrap();
         self
     }

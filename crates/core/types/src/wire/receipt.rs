@@ -2,7 +2,7 @@
 
 use minicbor::{Decode, Encode};
 
-use crate::{Digest, Height, Timestamp, Value};
+use crate::{Digest, Height, Str, Timestamp, Value};
 
 /// The outcome of one transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
@@ -59,7 +59,7 @@ pub enum Outcome {
     Rejected {
         /// Stable code: of the kernel's catalogue, or declared by the package.
         #[n(1)]
-        code: String,
+        code: Str,
         /// The call that was rejected, from 0.
         #[n(2)]
         call: u32,
@@ -90,16 +90,16 @@ pub struct Write {
 pub struct Event {
     /// Package that raised it.
     #[n(1)]
-    pub package: String,
+    pub package: Str,
     /// Kind, such as `inserted`, `updated`, `closed`, or one that the package declares.
     #[n(2)]
-    pub kind: String,
+    pub kind: Str,
     /// Register concerned.
     #[n(3)]
-    pub register: String,
+    pub register: Str,
     /// Record concerned.
     #[n(4)]
-    pub key: String,
+    pub key: Str,
     /// Further data.
     #[n(5)]
     pub data: Option<Value>,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minicbor::{Decode, Encode};
 
 use super::transaction::{decode_input, encode_input};
-use crate::{Digest, Height, Timestamp, Value};
+use crate::{Digest, Height, Str, Timestamp, Value};
 
 /// Largest version body, in bytes.
 pub const BODY_BYTES_MAX: usize = 65_536;
@@ -18,26 +18,26 @@ pub enum LogicalKey {
     Record {
         /// Package identifier.
         #[n(0)]
-        package: String,
+        package: Str,
         /// Register name.
         #[n(1)]
-        register: String,
+        register: Str,
         /// Record key.
         #[n(2)]
-        key: String,
+        key: Str,
     },
     /// An entry of a declared index: the live records whose indexed fields have these values.
     #[n(2)]
     Index {
         /// Package identifier.
         #[n(0)]
-        package: String,
+        package: Str,
         /// Register name.
         #[n(1)]
-        register: String,
+        register: Str,
         /// Index name.
         #[n(2)]
-        index: String,
+        index: Str,
         /// Values of the indexed fields, in declared order.
         #[n(3)]
         values: Vec<Value>,
@@ -47,23 +47,23 @@ pub enum LogicalKey {
     Intent {
         /// Member identifier.
         #[n(0)]
-        member: String,
+        member: Str,
         /// The intent key.
         #[n(1)]
-        intent: String,
+        intent: Str,
     },
     /// The last number given by a running number (sequence).
     #[n(4)]
     Counter {
         /// Package identifier.
         #[n(0)]
-        package: String,
+        package: Str,
         /// Name of the sequence.
         #[n(1)]
-        sequence: String,
+        sequence: Str,
         /// Within which it counts, such as an office; may be empty.
         #[n(2)]
-        scope: String,
+        scope: Str,
         /// Year (UTC+8) in which it counts; 0 when it goes on for ever.
         #[n(3)]
         year: u32,
@@ -168,13 +168,13 @@ pub struct Version {
     /// the one field `last`, an integer.
     #[n(6)]
     #[cbor(encode_with = "encode_input", decode_with = "decode_input")]
-    pub fields: BTreeMap<String, Value>,
+    pub fields: BTreeMap<Str, Value>,
     /// Who wrote it, by what, and when.
     #[n(7)]
     pub by: Provenance,
     /// Why: the action's declared reason, or the operator's words where the action asks.
     #[n(8)]
-    pub reason: Option<String>,
+    pub reason: Option<Str>,
     /// Set when this version corrects an older one.
     #[n(9)]
     pub corrects: Option<Correction>,
@@ -198,16 +198,16 @@ pub struct Provenance {
     pub operator: Vec<u8>,
     /// The operator's member.
     #[n(4)]
-    pub member: String,
+    pub member: Str,
     /// Package of the action.
     #[n(5)]
-    pub package: String,
+    pub package: Str,
     /// Its version.
     #[n(6)]
     pub package_version: u32,
     /// The action.
     #[n(7)]
-    pub action: String,
+    pub action: Str,
     /// Block height.
     #[n(8)]
     pub height: Height,
@@ -216,10 +216,10 @@ pub struct Provenance {
     pub time: Timestamp,
     /// The case.
     #[n(10)]
-    pub case: Option<String>,
+    pub case: Option<Str>,
     /// Mandates used.
     #[n(11)]
-    pub mandates: Option<Vec<String>>,
+    pub mandates: Option<Vec<Str>>,
 }
 
 /// What a correction corrects (更正登记, 民法典 220).
@@ -234,10 +234,10 @@ pub struct Correction {
     pub body: Digest,
     /// Why it was wrong.
     #[n(3)]
-    pub reason: String,
+    pub reason: Str,
     /// Legal basis of the correction.
     #[n(4)]
-    pub basis: String,
+    pub basis: Str,
 }
 
 #[cfg(test)]

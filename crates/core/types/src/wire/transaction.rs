@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use minicbor::{Decode, Encode};
 
-use crate::{Digest, Timestamp, Value};
+use crate::{Digest, Str, Timestamp, Value};
 
 /// Largest signed transaction, in bytes.
 pub const TRANSACTION_BYTES_MAX: usize = 131_072;
@@ -47,7 +47,7 @@ pub struct Transaction {
     /// Unique per member for ever, where a repetition beyond the expiry window must be caught
     /// (a bundle's row, a bank's callback); at most 64 characters.
     #[n(6)]
-    pub intent: Option<String>,
+    pub intent: Option<Str>,
 }
 
 /// One action with its input.
@@ -56,27 +56,27 @@ pub struct Transaction {
 pub struct Call {
     /// Package identifier.
     #[n(1)]
-    pub package: String,
+    pub package: Str,
     /// Action name.
     #[n(2)]
-    pub action: String,
+    pub action: Str,
     /// The input, by name.
     #[n(3)]
     #[cbor(encode_with = "encode_input", decode_with = "decode_input")]
-    pub input: BTreeMap<String, Value>,
+    pub input: BTreeMap<Str, Value>,
     /// The case it belongs to.
     #[n(4)]
-    pub case: Option<String>,
+    pub case: Option<Str>,
     /// The task of the case that it completes.
     #[n(5)]
-    pub task: Option<String>,
+    pub task: Option<Str>,
     /// Keys of the mandates it uses.
     #[n(6)]
-    pub mandates: Option<Vec<String>>,
+    pub mandates: Option<Vec<Str>>,
 }
 
 pub(super) fn encode_input<C, W: minicbor::encode::Write>(
-    input: &BTreeMap<String, Value>,
+    input: &BTreeMap<Str, Value>,
     e: &mut minicbor::Encoder<W>,
     ctx: &mut C,
 ) -> Result<(), minicbor::encode::Error<W::Error>> {
@@ -86,7 +86,7 @@ pub(super) fn encode_input<C, W: minicbor::encode::Write>(
 pub(super) fn decode_input<'b, C>(
     d: &mut minicbor::Decoder<'b>,
     ctx: &mut C,
-) -> Result<BTreeMap<String, Value>, minicbor::decode::Error> {
+) -> Result<BTreeMap<Str, Value>, minicbor::decode::Error> {
     let value = Value::decode(d, ctx)?;
     let kind = value.kind();
     let Value::Map(map) = value else {

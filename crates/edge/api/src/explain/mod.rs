@@ -131,9 +131,9 @@ pub type Packages = BTreeMap<(String, u32), Arc<Package>>;
 pub fn needed<'a>(versions: impl IntoIterator<Item = &'a Version>) -> BTreeSet<(String, u32)> {
     let mut needed = BTreeSet::new();
     for version in versions {
-        needed.insert((version.by.package.clone(), version.by.package_version));
+        needed.insert((version.by.package.to_string(), version.by.package_version));
         if let LogicalKey::Record { package, .. } = &version.key {
-            needed.insert((package.clone(), version.schema));
+            needed.insert((package.to_string(), version.schema));
         }
     }
     needed
@@ -181,9 +181,9 @@ impl From<&Version> for Later {
             version: version.version,
             began: version.by.time.to_string(),
             height: version.by.height.0,
-            package: version.by.package.clone(),
-            action: version.by.action.clone(),
-            member: version.by.member.clone(),
+            package: version.by.package.to_string(),
+            action: version.by.action.to_string(),
+            member: version.by.member.to_string(),
         }
     }
 }
@@ -199,16 +199,16 @@ fn rules(package: &Package, action: &Action, register: Option<&Register>) -> Rul
     let invariants = register.map(|register| register.invariants.iter()).into_iter().flatten();
     Rules {
         package: PackageSummary {
-            id: package.id.clone(),
+            id: package.id.to_string(),
             version: package.version,
             title: text(&package.title),
             digest: package.digest.to_string(),
         },
-        action: action.name.clone(),
+        action: action.name.to_string(),
         title: text(&action.title),
         law: action.law.clone(),
-        by: action.by.clone(),
-        mandates: action.mandates.iter().map(|rule| rule.purpose.clone()).collect(),
+        by: action.by.iter().map(Into::into).collect(),
+        mandates: action.mandates.iter().map(|rule| rule.purpose.to_string()).collect(),
         guards: action.refusals().into_iter().map(|(code, text)| guard(code, text)).collect(),
         invariants: invariants.map(|i| guard(&i.code, &i.text)).collect(),
     }

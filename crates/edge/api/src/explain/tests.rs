@@ -9,7 +9,7 @@ use super::*;
 
 /// A version of a record with these fields.
 fn version(number: u64, fields: &[(&str, Stored)]) -> Version {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone()));
     Version {
         key: LogicalKey::Record {
             package: "ledger-test".into(),
@@ -40,7 +40,7 @@ fn version(number: u64, fields: &[(&str, Stored)]) -> Version {
 }
 
 fn map(pairs: &[(&str, Stored)]) -> Stored {
-    Stored::Map(pairs.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect())
+    Stored::Map(pairs.iter().map(|(name, value)| ((*name).into(), value.clone())).collect())
 }
 
 /// A generation of this system, from this line of its file.

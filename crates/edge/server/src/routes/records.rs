@@ -55,7 +55,8 @@ pub(crate) async fn record(
     let compiled = find(&shared, &package)?;
     let declared = register_of(&compiled, &register)?;
     let Some(time) = as_of else {
-        let key = LogicalKey::Record { package, register: register.clone(), key };
+        let (package, register) = (package.into(), register.as_str().into());
+        let key = LogicalKey::Record { package, register, key: key.into() };
         let found = shared.node.record(key).await?;
         let (_, version) = found.ok_or(Problem::NoSuchRecord)?;
         let now = shared.node.status().time;
@@ -109,7 +110,8 @@ pub(crate) async fn proof(
         return Err(Failure::because(Problem::BadRequest, text));
     }
     register_of(&*find(&shared, &package)?, &register)?;
-    let key = LogicalKey::Record { package, register, key };
+    let key =
+        LogicalKey::Record { package: package.into(), register: register.into(), key: key.into() };
     Ok(cbor(&shared.node.prove_record(key, versions).await?))
 }
 
@@ -140,7 +142,7 @@ fn selection(package: String, register: &Register, mut params: Params) -> Answer
     let filters = rest.iter().map(|(field, text)| filter(register, field, text));
     Ok(Select {
         package,
-        register: register.name.clone(),
+        register: register.name.to_string(),
         filters: filters.collect::<Answer<_>>()?,
         status: status.unwrap_or_default(),
         sort,

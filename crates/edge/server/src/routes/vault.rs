@@ -35,7 +35,7 @@ pub(crate) async fn seal(
     let request = params::digest(&asked.request, "`request`")?;
     let package = records::find(&shared, &asked.package)?;
     let register = records::register_of(&package, &asked.register)?;
-    let group = package.groups.get(&asked.group).ok_or(Problem::NoSuchGroup)?;
+    let group = package.groups.get(asked.group.as_str()).ok_or(Problem::NoSuchGroup)?;
     let holds = |kind: &FieldType| matches!(kind, FieldType::Sealed(name) if *name == asked.group);
     if !register.fields.values().any(|field| holds(&field.kind)) {
         return Err(Problem::GroupElsewhere.into());
@@ -67,9 +67,9 @@ pub(crate) async fn envelope(
     let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
     let reader = operator_of(&shared, &caller).await?;
     let key = LogicalKey::Record {
-        package: chaincity_release::PACKAGE.to_owned(),
-        register: chaincity_release::ACCESS.to_owned(),
-        key: access.clone(),
+        package: chaincity_release::PACKAGE.into(),
+        register: chaincity_release::ACCESS.into(),
+        key: access.as_str().into(),
     };
     let (_, version) = shared.node.record(key).await?.ok_or(Problem::NotReleased)?;
     let text = |name: &str| version.fields.get(name).and_then(Value::as_text);
@@ -101,7 +101,7 @@ async fn check_steward(shared: &Shared, caller: &Caller, group: &Group) -> Answe
     let own = operator::find(&*shared.node, &key).await?;
     let officer = operator_of(shared, caller).await?;
     let is_own = own.is_some_and(|own| own.member == officer.member);
-    if is_own && officer.roles.contains(&group.steward) {
+    if is_own && officer.roles.iter().any(|role| *role == group.steward) {
         Ok(())
     } else {
         Err(Problem::NotSteward.into())
@@ -118,7 +118,7 @@ fn encode(group: &Group, asked: &SealRequest, today: i32) -> Answer<Zeroizing<Ve
     let invalid = |place: String| Failure::because(Problem::GroupInvalid, place);
     let given = json::to_fields(&group.fields, &asked.values)
         .map_err(|problem| invalid(problem.to_string()))?;
-    let checked = value::check_fields(&group.fields, &given, today)
+    let checked = value::check_fields(&group.fields, given, today)
         .map_err(|problem| invalid(problem.to_string()))?;
     Ok(Zeroizing::new(cbor::encode(&Value::Map(checked))))
 }

@@ -37,7 +37,7 @@ fn context(group: &Group, ledger: Digest) -> ReleaseContext {
 }
 
 fn group(price: i64) -> Group {
-    let fields = Value::Map([("price".to_owned(), Value::Int(price))].into());
+    let fields = Value::Map([("price".into(), Value::Int(price))].into());
     Group::new(Secret::from_bytes([32; 32]), &cbor::encode(&fields)).unwrap()
 }
 

@@ -14,7 +14,7 @@ const PLACE: (&str, &str, &str) = ("real-estate", "unit", "u-1");
 fn city() -> City {
     let city = City::open();
     let versions = (1..=5).map(|n| {
-        let location = Value::Text(format!("测试路{n}号"));
+        let location = Value::from(format!("测试路{n}号"));
         version(PLACE, n, n, &[("number", "u-1".into()), ("location", location)])
     });
     *city.reader.versions.lock().unwrap() = versions.collect();
@@ -41,8 +41,9 @@ fn each_version_is_told_with_author_rules_and_changes_oldest_first() {
     let action = &package.actions["first-registration"];
     assert_eq!(rules.package.digest, package.digest.to_string());
     assert_eq!((rules.package.version, &rules.law), (package.version, &action.law));
-    let codes: Vec<_> = rules.guards.iter().map(|g| (&g.code, &g.text.zh, &g.text.en)).collect();
-    let declared = action.guards.iter().map(|g| (&g.code, &g.text.zh, &g.text.en));
+    let codes: Vec<_> =
+        rules.guards.iter().map(|g| (g.code.as_str(), &g.text.zh, &g.text.en)).collect();
+    let declared = action.guards.iter().map(|g| (g.code.as_str(), &g.text.zh, &g.text.en));
     assert!(!codes.is_empty());
     assert_eq!(codes, declared.collect::<Vec<_>>());
 }

@@ -104,8 +104,8 @@ impl FakeNode {
             package: "real-estate".into(),
             kind: "inserted".into(),
             register: "unit".into(),
-            key: format!("u-{height}"),
-            data: Some(Value::Text("x".repeat(self.padding))),
+            key: format!("u-{height}").into(),
+            data: Some(Value::from("x".repeat(self.padding))),
         };
         let entry = Entry { outcome: Outcome::Applied, writes: Vec::new(), events: vec![event] };
         let receipts = transaction.iter().map(|(id, _)| Receipt {
@@ -326,7 +326,7 @@ pub fn version(
     height: u64,
     fields: &[(&str, Value)],
 ) -> Version {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let fields = fields.iter().map(|(name, value)| ((*name).into(), value.clone()));
     Version {
         key: LogicalKey::Record {
             package: package.into(),

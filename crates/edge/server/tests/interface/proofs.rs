@@ -14,7 +14,9 @@ use crate::fake::vector;
 fn proved_key() -> (String, String, String) {
     let trust = Trust::from_bytes(vector!("trust.cbor"), None).unwrap();
     match trust.record_bytes(vector!("record.cbor")).unwrap().key {
-        LogicalKey::Record { package, register, key } => (package, register, key),
+        LogicalKey::Record { package, register, key } => {
+            (package.into(), register.into(), key.into())
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -29,7 +31,10 @@ fn a_client_checks_a_records_proof_and_refuses_one_of_another_record() {
     assert!(matches!(other, Err(ClientError::ProofOfOther(_))), "{other:?}");
     let bytes = client.record_proof("real-estate", "unit", "u-1", 0).unwrap();
     let proved = client.trust().unwrap().record_bytes(&bytes).unwrap();
-    assert_eq!(proved.key, LogicalKey::Record { package, register, key });
+    assert_eq!(
+        proved.key,
+        LogicalKey::Record { package: package.into(), register: register.into(), key: key.into() }
+    );
     assert_eq!(proved.versions.len(), 3);
     let error = client.record_proof("real-estate", "unit", "uncertified", 0).unwrap_err();
     assert_eq!(error.code(), Some("not-certified"));

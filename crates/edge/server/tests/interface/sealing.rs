@@ -54,8 +54,7 @@ fn a_sealed_group_opens_in_the_vault_by_its_commitment() {
     let Value::Map(fields) = cbor::decode(opened.group.bytes(), GROUP_BYTES_MAX).unwrap() else {
         panic!("a group is a map")
     };
-    let expected =
-        [("contract".to_owned(), "合同1".into()), ("price".to_owned(), Value::Int(PRICE))];
+    let expected = [("contract".into(), "合同1".into()), ("price".into(), Value::Int(PRICE))];
     assert_eq!(fields, expected.into());
 }
 

@@ -16,7 +16,7 @@ use crate::fake::time;
 const WAIT: Duration = Duration::from_secs(5);
 
 fn signed(client: &chaincity_client::Client, unit: &str) -> Signed {
-    let input = [("unit".to_owned(), unit.into())];
+    let input = [("unit".into(), unit.into())];
     let calls = vec![call("real-estate", "seal", input.into())];
     client.sign(&client.transaction(Mode::Atomic, calls).unwrap()).unwrap()
 }

@@ -110,13 +110,13 @@ fn version(
         key: LogicalKey::Record {
             package: "test".into(),
             register: "note".into(),
-            key: key.to_owned(),
+            key: key.into(),
         },
         version: before + 1,
         previous,
         schema: 1,
         status: Status::Live,
-        fields: BTreeMap::from([("note".to_owned(), Value::Bytes(note))]),
+        fields: BTreeMap::from([("note".into(), Value::Bytes(note))]),
         by: Provenance {
             transaction,
             call: 0,

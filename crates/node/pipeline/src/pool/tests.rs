@@ -29,7 +29,7 @@ fn pooled(name: &str, member: &str, class: u8, size: usize, expiry: Timestamp) -
         expiry,
         mode: Mode::Atomic,
         calls: Vec::new(),
-        intent: Some(name.to_owned()),
+        intent: Some(name.into()),
     };
     let signed = SignedTransaction {
         transaction,

@@ -9,14 +9,14 @@ use chaincity_package::model::{Field, FieldType, Index, KeyRule, Package, Regist
 use chaincity_types::wire::{
     Block, Header, LogicalKey, Provenance, Receipt, Status, Version, Write,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
+use chaincity_types::{Digest, Height, Str, Timestamp, Value, cbor};
 
 pub const PACKAGE: &str = "test-estate";
 pub const REGISTER: &str = "unit";
 pub const DISTRICTS: [&str; 3] = ["east", "north", "west"];
 
 pub type Bodies = Vec<(Digest, Vec<u8>)>;
-pub type Fields = BTreeMap<String, Value>;
+pub type Fields = BTreeMap<Str, Value>;
 
 fn field(kind: FieldType, optional: bool) -> Field {
     Field { kind, optional, title: Text::default() }
@@ -25,23 +25,23 @@ fn field(kind: FieldType, optional: bool) -> Field {
 /// The package at a version; from version 2 on with the field `heating`.
 pub fn package(version: u32) -> Arc<Package> {
     let mut fields = BTreeMap::from([
-        ("number".to_owned(), field(FieldType::Text(28), false)),
-        ("district".to_owned(), field(FieldType::Enum(DISTRICTS.map(str::to_owned).into()), false)),
-        ("area".to_owned(), field(FieldType::Area, false)),
-        ("price".to_owned(), field(FieldType::Fen, true)),
-        ("built".to_owned(), field(FieldType::Date, false)),
-        ("deed".to_owned(), field(FieldType::Digest, true)),
-        ("tags".to_owned(), field(FieldType::List(Box::new(FieldType::Text(9)), 5), false)),
+        ("number".into(), field(FieldType::Text(28), false)),
+        ("district".into(), field(FieldType::Enum(DISTRICTS.map(Str::from).into()), false)),
+        ("area".into(), field(FieldType::Area, false)),
+        ("price".into(), field(FieldType::Fen, true)),
+        ("built".into(), field(FieldType::Date, false)),
+        ("deed".into(), field(FieldType::Digest, true)),
+        ("tags".into(), field(FieldType::List(Box::new(FieldType::Text(9)), 5), false)),
     ]);
     let mut indexes = vec![("by-district", vec!["district"]), ("by-area", vec!["area"])];
     indexes.push(("by-price", vec!["price", "district"]));
     if version > 1 {
-        fields.insert("heating".to_owned(), field(FieldType::Text(10), true));
+        fields.insert("heating".into(), field(FieldType::Text(10), true));
         indexes.push(("by-heating", vec!["heating"]));
     }
     let index = |(name, fields): (&str, Vec<&str>)| {
-        let fields = fields.into_iter().map(str::to_owned).collect();
-        (name.to_owned(), Index { name: name.to_owned(), fields, unique: false })
+        let fields = fields.into_iter().map(Str::from).collect();
+        (name.into(), Index { name: name.into(), fields, unique: false })
     };
     let register = Register {
         name: REGISTER.into(),
@@ -55,7 +55,7 @@ pub fn package(version: u32) -> Arc<Package> {
         id: PACKAGE.into(),
         version,
         digest: hash::plain(&version.to_be_bytes()),
-        registers: BTreeMap::from([(REGISTER.to_owned(), register)]),
+        registers: BTreeMap::from([(REGISTER.into(), register)]),
         ..Package::default()
     })
 }
@@ -65,13 +65,13 @@ pub fn flat(n: i64) -> Fields {
     let district = DISTRICTS[usize::try_from(n % 3).unwrap()];
     let price = if n % 5 == 0 { Value::Null } else { Value::Int((n * 7_919) % 1_000 * 100) };
     BTreeMap::from([
-        ("number".to_owned(), Value::Text(key(n))),
-        ("district".to_owned(), district.into()),
-        ("area".to_owned(), Value::Decimal { mantissa: 5_000 + n % 40 * 25, scale: 2 }),
-        ("price".to_owned(), price),
-        ("built".to_owned(), Value::Date(10_000 + i32::try_from(n).unwrap())),
-        ("deed".to_owned(), Value::Bytes(hash::plain(&n.to_be_bytes()).0.to_vec())),
-        ("tags".to_owned(), Value::List(vec!["a".into(), "b".into()])),
+        ("number".into(), Value::from(key(n))),
+        ("district".into(), district.into()),
+        ("area".into(), Value::Decimal { mantissa: 5_000 + n % 40 * 25, scale: 2 }),
+        ("price".into(), price),
+        ("built".into(), Value::Date(10_000 + i32::try_from(n).unwrap())),
+        ("deed".into(), Value::Bytes(hash::plain(&n.to_be_bytes()).0.to_vec())),
+        ("tags".into(), Value::List(vec!["a".into(), "b".into()])),
     ])
 }
 
@@ -119,7 +119,7 @@ impl Ledger {
             let record = LogicalKey::Record {
                 package: PACKAGE.into(),
                 register: REGISTER.into(),
-                key: key.clone(),
+                key: key.as_str().into(),
             };
             let entry = LogicalKey::Index {
                 package: PACKAGE.into(),
@@ -127,7 +127,7 @@ impl Ledger {
                 index: "by-district".into(),
                 values: vec![fields["district"].clone()],
             };
-            let keys = Fields::from([("keys".to_owned(), Value::List(vec![]))]);
+            let keys = Fields::from([("keys".into(), Value::List(vec![]))]);
             let call = u32::try_from(at).unwrap();
             for (logical, fields) in [(record, fields.clone()), (entry, keys)] {
                 let (digest, body, version) = self.version(logical, fields, *status, height, call);
@@ -210,13 +210,13 @@ impl Ledger {
         }
         for n in (0..300).step_by(7) {
             let mut fields = flat(n);
-            fields.insert("price".to_owned(), Value::Int(n * 100));
+            fields.insert("price".into(), Value::Int(n * 100));
             ledger.block(&[(key(n), fields, Status::Live)]);
         }
         for n in (0..300).step_by(11) {
             let mut fields = flat(n);
             if n % 7 == 0 {
-                fields.insert("price".to_owned(), Value::Int(n * 100));
+                fields.insert("price".into(), Value::Int(n * 100));
             }
             ledger.block(&[(key(n), fields, Status::Closed)]);
         }

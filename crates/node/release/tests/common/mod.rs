@@ -18,7 +18,7 @@ use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
     Receipt, Validator, Version,
 };
-use chaincity_types::{Digest, Value, cbor};
+use chaincity_types::{Digest, Str, Value, cbor};
 use chaincity_vault::{Cost, Passphrase, Place, Sealing, Vault};
 use futures::executor::block_on;
 use tempfile::TempDir;
@@ -48,10 +48,10 @@ const PEOPLE: [(&str, &str, &[&str], Option<&str>); 7] = [
     ("subject", "citizens", &["subject.self"], Some(SUBJECT)),
 ];
 
-pub type Fields = BTreeMap<String, Value>;
+pub type Fields = BTreeMap<Str, Value>;
 
 pub fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
 }
 
 pub fn texts(texts: &[&str]) -> Value {
@@ -416,7 +416,7 @@ impl City {
             ("case_number", "贷1号".into()),
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
-        input.insert(ask.basis.0.to_owned(), ask.basis.1.into());
+        input.insert(ask.basis.0.into(), ask.basis.1.into());
         let access = event_key(&self.disclose("reader", "access", input), "access-asked");
         assert_eq!(self.state(&access), "asked");
         access
@@ -425,7 +425,7 @@ impl City {
 
 fn event_key(receipt: &Receipt, kind: &str) -> String {
     let events = &receipt.entries[0].events;
-    events.iter().find(|event| event.kind == kind).expect(kind).key.clone()
+    events.iter().find(|event| event.kind == kind).expect(kind).key.to_string()
 }
 
 /// The bytes of the group in every file.
