@@ -189,6 +189,7 @@ pub fn used() -> Vec<Used> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::arithmetic_side_effects, reason = "tests")]
     use std::task::Poll;
 
     use super::*;
