@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_ledger::{
     Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View,
 };
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
-use rayon::iter::{
-    IndexedParallelIterator as _, IntoParallelRefMutIterator as _, ParallelIterator as _,
-};
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::api::NodeError;
 use crate::cache::Cache;
@@ -25,8 +25,8 @@ use crate::records::Known;
 const COMPILED_MAX: usize = 256;
 const COMPILED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Fewest transactions that are handed to further cores: below, the handing over costs as much.
-const TOGETHER_MIN: usize = 16;
+/// Transactions that a core tries at a time: for fewer, handing them over would cost as much.
+const TOGETHER: usize = 16;
 
 /// On how many cores a block's transactions are tried. What they come to is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,24 +163,28 @@ fn attempt_all<V: View + Sync>(
     parent: &V,
     (packages, cores): (&PackageCache, Cores),
 ) -> Vec<LogicalKey> {
-    let attempt = |transaction: &Arc<SignedTransaction>, attempt: &mut Option<Attempt>| {
-        if attempt.is_none() {
-            match run.attempt(&call(transaction), parent, packages) {
-                Step::Done(done) => *attempt = Some(done),
-                Step::Need(keys) => return keys,
+    let attempt = |transactions: &[Arc<SignedTransaction>], attempts: &mut [Option<Attempt>]| {
+        let mut missing = Vec::new();
+        for (transaction, attempt) in transactions.iter().zip(attempts) {
+            if attempt.is_none() {
+                match run.attempt(&call(transaction), parent, packages) {
+                    Step::Done(done) => *attempt = Some(done),
+                    Step::Need(keys) => missing.extend(keys),
+                }
             }
         }
-        Vec::new()
+        missing
     };
     let missing: Vec<Vec<LogicalKey>> = match cores {
-        Cores::All if transactions.len() >= TOGETHER_MIN => {
-            let tried = attempts.par_iter_mut().zip(transactions);
-            tried.map(|(tried, transaction)| attempt(transaction, tried)).collect()
+        Cores::All if transactions.len() > TOGETHER => {
+            let parts = transactions.par_chunks(TOGETHER).zip(attempts.par_chunks_mut(TOGETHER));
+            // Other cores' time counts as execution too.
+            let part = |(transactions, attempts)| {
+                measure(Stage::Execution, || attempt(transactions, attempts))
+            };
+            parts.map(part).collect()
         }
-        Cores::All | Cores::One => {
-            let tried = attempts.iter_mut().zip(transactions);
-            tried.map(|(tried, transaction)| attempt(transaction, tried)).collect()
-        }
+        Cores::All | Cores::One => vec![attempt(transactions, attempts)],
     };
     let missing: BTreeSet<LogicalKey> = missing.into_iter().flatten().collect();
     missing.into_iter().collect()
