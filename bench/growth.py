@@ -35,6 +35,8 @@ ROWS = [
     ("Query by index at half load, p50, ms", at("at_size", "query_by_index_ms", "p50")),
     ("– p99, ms", at("at_size", "query_by_index_ms", "p99")),
     ("Disk, bytes a version", at("disk_bytes_per_record")),
+    ("Disk, bytes a signed byte", at("disk_to_signed")),
+    ("Processor time of an imported unit, µs of all nodes", at("cpu_us_per_tx", "total")),
     ("Peak memory, MB", at("rss_mb")),
     ("Restart until it answers, ms", at("at_size", "restart_ready_ms")),
     ("– until it has caught up, ms", at("at_size", "restart_caught_up_ms")),

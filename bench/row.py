@@ -24,6 +24,7 @@ for name in sys.argv[1:]:
         latency(half["latency_ms"]) if half else "–",
         f"{r['cpu_us_per_tx']['total']:,}",
         f"{r['client_cpu_us_per_tx']:,}",
+        f"{r['wire_bytes_per_tx']:,}" if "wire_bytes_per_tx" in r else "–",
         f"{r['disk_bytes_per_record']:,}",
         r["rss_mb"],
         f"{r['lost']} / {r['duplicated']}",

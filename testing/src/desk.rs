@@ -165,6 +165,17 @@ pub struct Place {
     state: State,
     /// Bodies of blocks that are not final.
     bodies: BTreeMap<Digest, Version>,
+    /// How long each look into the state takes.
+    slow: Option<(VirtualClock, u64)>,
+}
+
+impl Place {
+    /// The same place on a machine where each look into the state takes so long.
+    #[must_use]
+    pub fn slow(mut self, clock: VirtualClock, ms: u64) -> Self {
+        self.slow = Some((clock, ms));
+        self
+    }
 }
 
 impl StateReader for Place {
@@ -173,6 +184,9 @@ impl StateReader for Place {
     }
 
     fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
+        if let Some((clock, ms)) = &self.slow {
+            clock.advance_ms(*ms);
+        }
         Some(self.state.get(&key).copied())
     }
 }
@@ -405,6 +419,7 @@ impl Desk {
             parent: self.tip().clone(),
             state: Arc::new(self.chain.state().clone()),
             bodies: BTreeMap::new(),
+            slow: None,
         }
     }
 

@@ -132,7 +132,7 @@ fn blocks(api: &dyn NodeApi, height: Height) -> Result<Vec<Arc<Block>>, Failure>
     let block = |at| {
         let stored = api.block(Height(at)).map_err(|error| error.to_string())?;
         let stored = stored.ok_or_else(|| format!("block {at} is missing"))?;
-        Ok(Arc::new(stored.block))
+        Ok(Arc::new(stored.block.clone()))
     };
     (1..=height.0).map(block).collect()
 }

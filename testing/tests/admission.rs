@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 
 use chaincity_crypto::cose;
 use chaincity_crypto::suite::SecretKey;
-use chaincity_engine::Finality;
+use chaincity_engine::{Clock as _, Finality};
 use chaincity_ledger::governance;
 use chaincity_pipeline::{NodeApi as _, Refusal};
 use chaincity_testing::city::Actor;
@@ -565,6 +565,34 @@ fn of_a_batch_that_fills_the_pool_the_rest_is_told_busy() {
     assert!((250..260).contains(&taken), "{taken}");
     assert!(told[taken..260].iter().all(|code| *code == "busy"));
     assert_eq!((told[260], desk.pooled()), ("ok", taken + 1));
+}
+
+#[test]
+fn a_node_with_ten_seconds_of_work_takes_urgent_transactions_alone() {
+    let mut desk = Desk::open();
+    let (good, large) =
+        (desk.good(), |desk: &mut Desk| desk.signed(Actor::Registrar, padded(130_000)));
+    let block = desk.block(&desk.place(), &[good], 1);
+    // A block of one transaction that took minutes: at this pace little is much.
+    let place = desk.place().slow(desk.clock(), 60_000);
+    let before = desk.clock().now();
+    assert!(desk.judged(desk.pipeline(), &place, &block, Finality::Finalized).is_some());
+    assert!(desk.clock().now().since_ms(before) >= 60_000);
+    let taken = (0..40).take_while(|_| {
+        let transaction = large(&mut desk);
+        desk.submit(&transaction).is_ok()
+    });
+    let taken = taken.count();
+    assert!((20..22).contains(&taken), "40 blocks of 64 KiB: {taken}");
+    let bad = desk.good();
+    assert_eq!(desk.refusal(&bad), "busy");
+    // What is wrong for ever is told so, busy or not.
+    let stranger = desk.signed(Actor::Stranger, registration("u"));
+    assert_eq!(desk.refusal(&stranger), "unknown-operator");
+    let seal = desk.signed(Actor::Judge, seal("u"));
+    assert!(desk.submit(&seal).is_ok());
+    desk.step();
+    assert!(desk.submit(&bad).is_ok(), "what left the pool leaves room");
 }
 
 /// The records of operator, member and packages are kept in memory; what a block changes of them

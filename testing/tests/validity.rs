@@ -431,3 +431,19 @@ fn a_node_that_joined_proposes_no_transactions_before_it_knows_what_is_final() {
     desk.gossip_to(&joined, std::slice::from_ref(&another));
     assert_eq!(leaves(&desk.proposed(&joined, &place)), [another]);
 }
+
+#[test]
+fn a_block_tried_on_all_cores_comes_to_what_it_comes_to_in_order() {
+    let mut desk = Desk::open();
+    // More than are handed to further cores, with some that only stand as long as none before them
+    // wrote what they read.
+    let mut transactions: Vec<_> = (0..40).map(|_| desk.good()).collect();
+    transactions.extend((0..2).map(|_| desk.signed(Actor::Registrar, registration("again"))));
+    let block = desk.block(&desk.place(), &transactions, 1);
+    let (in_order, _) = desk.restarted();
+    let at_once = in_order.clone().on_all_cores();
+    let place = desk.place();
+    let first = desk.judged(&in_order, &place, &block, Finality::Finalized);
+    assert!(first.is_some());
+    assert_eq!(desk.judged(&at_once, &place, &block, Finality::Finalized), first);
+}

@@ -15,7 +15,7 @@ def read(name):
 
 print("| Workload | System | Committed, tps | Latency ms, p50 / p90 / p99 | Ours to it |")
 print("|---|---|---|---|---|")
-for workload in ("register", "transfer"):
+for workload in ("register", "transfer", "import"):
     ours = read(f"ours-{workload}.json")
     rows = [(f"chaincity, {ours['validators']} validators", ours)]
     for chain, name in (("all", "one chain"), ("unit", "a chain for each unit")):

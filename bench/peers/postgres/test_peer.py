@@ -29,6 +29,12 @@ class PeerTest(unittest.TestCase):
         self.assertEqual(owners, [("holder-1",)])
         self.assertEqual(peer.chain_is_whole(self.db), 4)
 
+    def test_an_import_is_one_request_and_every_row_is_chained(self):
+        self.desk.register_many(["A", "B", "C"])
+        self.assertEqual(self.db.execute("SELECT count(*) FROM request").fetchone()[0], 1)
+        self.assertEqual(self.db.execute("SELECT count(*) FROM ownership").fetchone()[0], 3)
+        self.assertEqual(peer.chain_is_whole(self.db), 6)
+
     def test_a_sealed_unit_stays(self):
         self.desk.register("U")
         self.db.execute("INSERT INTO seal VALUES ('U', current_date)")

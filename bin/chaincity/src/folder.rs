@@ -17,7 +17,7 @@ pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault>
     let root = folder.join("package.yaml");
     files.push(("package.yaml".to_owned(), text(&root)?));
     for part in source::FOLDERS {
-        files.extend(part_of(folder, part)?);
+        files.extend(part_of(folder, part, &[".yaml"])?);
     }
     let pairs: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     Ok(source::parse(&pairs))
@@ -28,10 +28,18 @@ pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault>
 /// # Errors
 /// When a file cannot be read.
 pub(crate) fn exports(folder: &Path) -> Result<Vec<(String, String)>, Fault> {
-    part_of(folder, "exports")
+    part_of(folder, "exports", &[".yaml"])
 }
 
-fn part_of(folder: &Path, part: &str) -> Result<Vec<(String, String)>, Fault> {
+/// The processes and decision tables of a package's folder `processes`, likewise.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn processes(folder: &Path) -> Result<Vec<(String, String)>, Fault> {
+    part_of(folder, "processes", &[".bpmn", ".dmn"])
+}
+
+fn part_of(folder: &Path, part: &str, endings: &[&str]) -> Result<Vec<(String, String)>, Fault> {
     let dir = folder.join(part);
     let mut files = Vec::new();
     if !dir.is_dir() {
@@ -40,7 +48,7 @@ fn part_of(folder: &Path, part: &str) -> Result<Vec<(String, String)>, Fault> {
     for entry in fs::read_dir(&dir).map_err(Fault::io(&dir))? {
         let path = entry.map_err(Fault::io(&dir))?.path();
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if name.ends_with(".yaml") {
+        if endings.iter().any(|ending| name.ends_with(ending)) {
             files.push((format!("{part}/{name}"), text(&path)?));
         }
     }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_history::HistoryStore;
 use chaincity_pipeline::NodeApi;
 use chaincity_query::ReadModel;
@@ -57,7 +58,8 @@ fn follow_loop(api: &dyn NodeApi, model: &ReadModel) {
     loop {
         let begun = Instant::now();
         let recent = |height| api.written(height);
-        match model.catch_up_with(&api.packages(), FOLLOW_BLOCKS, &recent) {
+        let step = || model.catch_up_with(&api.packages(), FOLLOW_BLOCKS, &recent);
+        match measure(Stage::ReadModel, step) {
             Ok(progress) if progress.done => {
                 if progress.applied > 0 {
                     std::thread::sleep(rest(begun.elapsed()));

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 
 use chaincity_crypto::hash;
 use chaincity_crypto::suite::SecretKey;
+use chaincity_engine::stage;
 use chaincity_engine::{Config, Engine, EngineError, Handle, Limits, NodeKey, Pace, Place, Thread};
 use chaincity_history::{DiskOptions, DiskStore, HistoryError, HistoryStore};
 use chaincity_pipeline::{Node, NodeApi, Pipeline};
@@ -20,7 +21,7 @@ use crate::failure::chain;
 use crate::fault::Fault;
 use crate::joining::Joining;
 use crate::node_config::NodeConfig;
-use crate::{following, refusal, together};
+use crate::{following, measures, refusal, together};
 
 /// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
 const BLOCKS_AHEAD: u64 = 64;
@@ -81,7 +82,8 @@ impl Running {
         together::check(config, &*history)?.map_err(|why| refusal::not_together(config, why))?;
         let public = key.public_key().as_bytes().to_vec();
         let pipeline = Pipeline::open(Arc::clone(&genesis), public, Arc::clone(&history))
-            .map_err(|error| refusal::history_damaged(config, &chain(&error)))?;
+            .map_err(|error| refusal::history_damaged(config, &chain(&error)))?
+            .on_all_cores();
         let place = place(config, &genesis, &key)?;
         let mut engine_config = engine_config(config, &genesis, &key)?;
         let begun = crate::joining::snapshot_begun(config)?;
@@ -113,6 +115,9 @@ impl Running {
         }
         let mut server = server_config(config);
         server.vault = vault;
+        let measured = handle.clone();
+        server.more_metrics =
+            Some(Arc::new(move || measures::text(&stage::used(), &measured.status())));
         let server = Server::start(&server, api, model).map_err(Fault::form(&config.data))?;
         Ok(Self { handle, engine, server: Some(server), _timers: timers })
     }

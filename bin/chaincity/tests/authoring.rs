@@ -6,6 +6,7 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 
 use common::{Ran, run};
 use serde_json::json;
@@ -124,4 +125,52 @@ fn an_upgrade_and_the_exports_are_checked_too() {
     assert_eq!(check(&[]), (1, vec!["rule".to_owned()]));
     fs::write(format!("{new}/exports/plain.yaml"), export.replace("nothing", "_status")).unwrap();
     assert_eq!(check(&[]), (0, vec![]));
+}
+
+#[test]
+fn the_processes_of_a_package_are_checked_against_it() {
+    for package in ["utilities", "engineering-funds"] {
+        let ran = chaincity(&["package", "check", "--shipped", package, "--strict", "--json"]);
+        assert_eq!((ran.code, ran.json()), (0, vec![]), "{package}");
+    }
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/utilities");
+    let whole = fs::read_to_string(format!("{from}/processes/transfer.bpmn")).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("utilities");
+    copy(Path::new(from), &folder);
+    let found = |part: &str, other: &str| {
+        assert!(whole.contains(part), "{part}");
+        fs::write(folder.join("processes/transfer.bpmn"), whole.replacen(part, other, 1)).unwrap();
+        let ran = chaincity(&["package", "check", folder.to_str().unwrap(), "--json"]);
+        let lines = ran.json();
+        let codes = lines.iter().map(|line| line["code"].as_str().unwrap().to_owned());
+        assert!(lines.iter().all(|line| line["file"] == "processes/transfer.bpmn"), "{lines:?}");
+        (ran.code, codes.collect::<Vec<_>>())
+    };
+    assert_eq!(found("utilities.read-part", "utilities.read-part"), (0, vec![]));
+    for (part, other, code) in [
+        ("utilities.read-part", "utilities.read-all", "unknown-action"),
+        (
+            "chaincity:role=\"provider.water\" chaincity:actions=\"utilities.set-appointment\"",
+            "chaincity:role=\"provider.steam\" chaincity:actions=\"utilities.set-appointment\"",
+            "role-may-not",
+        ),
+        ("part.water-payload", "part.steam-payload", "unknown-group"),
+        ("userTask id=\"sign\"", "adHocSubProcess id=\"sign\"", "outside-subset"),
+    ] {
+        let (exit, codes) = found(part, other);
+        assert_eq!((exit, codes.contains(&code.to_owned())), (1, true), "{code}: {codes:?}");
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let at = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &at);
+        } else {
+            fs::copy(entry.path(), at).unwrap();
+        }
+    }
 }

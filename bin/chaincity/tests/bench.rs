@@ -53,11 +53,30 @@ fn check(report: &Value, workload: &str) {
     let latency = |p: &str| report["latency_ms"][p].as_f64().unwrap();
     assert!(latency("p50") > 0.0 && latency("p50") <= latency("p90"), "{report}");
     assert!(latency("p90") <= latency("p99"), "{report}");
+    let signed = report["signed_bytes"].as_u64().unwrap();
+    assert!(signed > 40 * report["transaction_bytes"].as_u64().unwrap(), "{report}");
+    assert!(report["disk_to_signed"].as_f64().unwrap() > 1.0, "{report}");
+    check_cost(report);
+    // Each transaction is sent to three other nodes at least twice: by itself and in its block.
+    let sent = report["wire_bytes_per_tx"].as_u64().unwrap();
+    assert!(sent > 6 * report["transaction_bytes"].as_u64().unwrap(), "{report}");
+}
+
+/// Every stage took time, and together they took what the kernel says.
+fn check_cost(report: &Value) {
     let stages = report["cpu_us_per_tx"].as_object().unwrap();
-    let total = stages["total"].as_u64().unwrap();
-    let sum: u64 =
-        stages.iter().filter(|(s, _)| *s != "total").map(|(_, n)| n.as_u64().unwrap()).sum();
-    assert!(sum > 0 && sum * 10 <= total * 11, "{report}");
+    let us = |stage: &str| stages[stage].as_u64().unwrap();
+    for stage in ["admission", "verification", "execution", "state", "history", "network"] {
+        assert!(us(stage) > 0, "{stage}: {report}");
+    }
+    for stage in ["consensus", "interface", "read_model"] {
+        assert!(us(stage) > 0, "{stage}: {report}");
+    }
+    let (total, rest) = (us("total"), us("rest") + us("gossip"));
+    let sum: u64 = stages.keys().filter(|stage| *stage != "total").map(|stage| us(stage)).sum();
+    assert!(sum * 10 >= total * 9 && sum * 10 <= total * 11, "{report}");
+    assert!(rest * 4 <= total, "little is left: {report}");
+    assert!(report["wire_bytes_per_tx"].as_u64().unwrap() > 0, "{report}");
 }
 
 #[test]
@@ -104,6 +123,7 @@ fn the_balances_of_smallbank_agree_with_what_was_put_in() {
 fn a_small_import_brings_every_unit_in() {
     let report = bench_with("import", &["--records", "300"]);
     assert_eq!((&report["lost"], &report["rejected"]), (&json!(0), &json!(0)), "{report}");
+    check_cost(&report);
     assert_eq!((&report["totals_agree"], &report["loaded"]), (&json!(true), &json!(300)));
     assert!(report["latency_ms"]["p50"].as_f64().unwrap() > 0.0, "{report}");
 }
@@ -120,6 +140,7 @@ fn a_small_city_is_loaded_asked_restarted_and_joined() {
     for phase in ["register", "transfer"] {
         assert_eq!(at_size[phase]["offered_tps"], 20, "{phase}: {report}");
         assert!(at_size[phase]["committed_tps"].as_u64().unwrap() > 0, "{phase}: {report}");
+        check_cost(&at_size[phase]);
     }
     for query in ["query_by_key_ms", "query_by_index_ms"] {
         assert!(at_size[query]["p50"].as_f64().unwrap() > 0.0, "{query}: {report}");

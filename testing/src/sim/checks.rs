@@ -85,7 +85,7 @@ fn kept(api: &dyn NodeApi, receipts: &[Receipt]) -> Result<(), Failure> {
 fn history(api: &dyn NodeApi, height: Height) -> Result<Vec<StoredBlock>, Failure> {
     let mut blocks: Vec<StoredBlock> = Vec::new();
     for at in 1..=height.0.min(api.status().height.0) {
-        let stored = api.block(Height(at)).map_err(|error| error.to_string())?;
+        let stored = api.history().block(Height(at)).map_err(|error| error.to_string())?;
         let stored = stored.ok_or_else(|| format!("block {at} is missing"))?;
         if let Some(before) = blocks.last()
             && stored.block.header.parent != hash::header_digest(&before.block.header)

@@ -259,7 +259,7 @@ impl<S: Stage> Player<'_, S> {
         let node = self.stage.node()?;
         let mut receipts = Vec::new();
         for height in before.0.saturating_add(1)..=node.status().height.0 {
-            let stored = node.block(Height(height)).map_err(|error| error.to_string())?;
+            let stored = node.history().block(Height(height)).map_err(|error| error.to_string())?;
             let stored = stored.ok_or_else(|| format!("block {height} is missing"))?;
             receipts.extend(stored.receipts.into_iter().filter(|r| r.operator.is_empty()));
         }
@@ -289,7 +289,7 @@ impl<S: Stage> Player<'_, S> {
 async fn records(node: &dyn NodeApi) -> Result<Records, Failure> {
     let mut newest = std::collections::BTreeMap::<LogicalKey, Digest>::new();
     for height in 1..=node.status().height.0 {
-        let stored = node.block(Height(height)).map_err(|error| error.to_string())?;
+        let stored = node.history().block(Height(height)).map_err(|error| error.to_string())?;
         let stored = stored.ok_or_else(|| format!("block {height} is missing"))?;
         for write in stored.writes {
             let version = node.body(write.body).await.map_err(|error| error.to_string())?;

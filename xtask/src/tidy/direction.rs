@@ -23,6 +23,7 @@ const CRATES: &[Allowed] = &[
         name: "chaincity-ledger",
         may_name: &["chaincity-types", "chaincity-crypto", "chaincity-package"],
     },
+    Allowed { name: "chaincity-sector", may_name: &["chaincity-types", "chaincity-crypto"] },
     // node: effects
     Allowed { name: "chaincity-engine", may_name: &["chaincity-types", "chaincity-crypto"] },
     Allowed { name: "chaincity-history", may_name: &["chaincity-types", "chaincity-crypto"] },
@@ -99,6 +100,7 @@ const CORE: &[&str] = &[
     "chaincity-package",
     "chaincity-process",
     "chaincity-ledger",
+    "chaincity-sector",
 ];
 
 const CORE_AND_API: &[&str] = &[
@@ -107,6 +109,7 @@ const CORE_AND_API: &[&str] = &[
     "chaincity-package",
     "chaincity-process",
     "chaincity-ledger",
+    "chaincity-sector",
     "chaincity-api",
 ];
 
@@ -116,6 +119,7 @@ const ALL: &[&str] = &[
     "chaincity-package",
     "chaincity-process",
     "chaincity-ledger",
+    "chaincity-sector",
     "chaincity-engine",
     "chaincity-history",
     "chaincity-vault",

@@ -52,6 +52,8 @@ pub(super) struct Found {
     pub(super) records: u64,
     /// Bytes on the disk of one node, on average.
     pub(super) disk_bytes: u64,
+    /// Bytes of all transactions as they were signed.
+    pub(super) signed_bytes: u64,
 }
 
 /// Reads every block from the last node and compares the nodes.
@@ -79,6 +81,8 @@ pub(super) fn audit(
         let block = block.ok_or_else(missing)?;
         found.blocks = found.blocks.saturating_add(1);
         transactions = transactions.saturating_add(count(block.block.transactions));
+        found.signed_bytes =
+            found.signed_bytes.saturating_add(count(block.block.transaction_bytes));
         found.records = found.records.saturating_add(count(block.writes.len()));
         for receipt in &block.receipts {
             let id = Digest::from_hex(&receipt.id).unwrap_or_default();

@@ -11,6 +11,7 @@ use chaincity_client::Client;
 use chaincity_types::calendar::{date_of_days, days_of_date};
 use chaincity_types::{Digest, Value};
 
+use super::cost::Nodes;
 use super::drive::{Window, a_second};
 use super::follow::Follower;
 use super::process::Used;
@@ -46,7 +47,7 @@ const COLUMNS: [&str; 10] = [
 pub(super) struct Place<'a> {
     /// Where the file is written.
     pub(super) dir: &'a Path,
-    pub(super) pids: &'a [u32],
+    pub(super) nodes: Nodes<'a>,
     pub(super) follower: &'a Follower,
 }
 
@@ -69,7 +70,7 @@ pub(super) fn run(place: &Place<'_>, client: Client, units: usize) -> Result<Win
         told.lock().unwrap_or_else(PoisonError::into_inner).push((id, Instant::now()));
     });
     let own = [std::process::id()];
-    let before = (Used::by(place.pids)?, Used::by(&own)?);
+    let before = (place.nodes.before()?, Used::by(&own)?);
     let options = Options { seed: SEED, limit: None };
     let mut meter = Meter::silent();
     let begun = Instant::now();
@@ -102,8 +103,8 @@ pub(super) fn run(place: &Place<'_>, client: Client, units: usize) -> Result<Win
         committed_rate: rate,
         block_transactions: summary.transactions.checked_div(blocks).unwrap_or(0),
         latencies,
-        used: Used::by(place.pids)?.since(&before.0, imported),
-        used_by_client: Used::by(&own)?.since(&before.1, imported),
+        cost: place.nodes.since(&before.0)?.each(imported, imported),
+        client_us: Used::by(&own)?.since(&before.1).each(imported),
         ..Window::default()
     })
 }

@@ -8,6 +8,7 @@ use chaincity_crypto::suite::SecretKey;
 use chaincity_types::Digest;
 use indicatif::ProgressBar;
 
+use super::cost::{Cost, Nodes};
 use super::follow::Follower;
 use super::lanes::{Lanes, Pace, Submitted};
 use super::process::Used;
@@ -24,7 +25,7 @@ const WARM_UP_MAX: Duration = Duration::from_secs(5);
 /// Where and how the load goes.
 pub(super) struct Driver<'a> {
     lanes: Lanes,
-    pids: &'a [u32],
+    nodes: Nodes<'a>,
     follower: &'a Follower,
     pub(super) progress: &'a ProgressBar,
 }
@@ -59,10 +60,11 @@ pub(super) struct Window {
     pub(super) latencies: Vec<u64>,
     /// From when an operation that only reads was due until its answer, likewise.
     pub(super) read_latencies: Vec<u64>,
-    /// Processor time of all nodes a final transaction or operation that reads, in microseconds.
-    pub(super) used: Used,
-    /// The same of this process.
-    pub(super) used_by_client: Used,
+    /// Processor time of all nodes for a final transaction or operation that reads, and bytes to
+    /// peers for a final transaction.
+    pub(super) cost: Cost,
+    /// Processor time of this process likewise, in microseconds.
+    pub(super) client_us: u64,
 }
 
 impl Window {
@@ -98,12 +100,11 @@ impl<'a> Driver<'a> {
     /// When a node does not let an operator sign in.
     pub(super) fn new(
         ledger: Digest,
-        urls: &[String],
         readers: &[SecretKey],
-        (pids, follower, progress): (&'a [u32], &'a Follower, &'a ProgressBar),
+        (nodes, follower, progress): (Nodes<'a>, &'a Follower, &'a ProgressBar),
     ) -> Result<Self, Fault> {
-        let lanes = Lanes::new(ledger, urls, readers)?;
-        Ok(Self { lanes, pids, follower, progress })
+        let lanes = Lanes::new(ledger, nodes.urls, readers)?;
+        Ok(Self { lanes, nodes, follower, progress })
     }
 
     /// Begins `rate` operations of `load` a second and waits until all are done and final.
@@ -112,7 +113,7 @@ impl<'a> Driver<'a> {
     /// When a node cannot be reached at all, or the event stream breaks.
     pub(super) fn run(&self, load: &[Op], rate: u64) -> Result<Window, Fault> {
         let own = [std::process::id()];
-        let before = (Used::by(self.pids)?, Used::by(&own)?);
+        let before = (self.nodes.before()?, Used::by(&own)?);
         let begun = Instant::now().checked_add(HEAD_START).unwrap_or_else(Instant::now);
         let pace = Pace { begun, rate };
         let answers = self.lanes.carry_out(load, pace, self.progress)?;
@@ -163,10 +164,11 @@ impl<'a> Driver<'a> {
         window.block_transactions = counted.checked_div(blocks).unwrap_or(0);
         window.committed_rate = a_second(counted, length.saturating_sub(warm_up));
         window.read_rate = a_second(read, length.saturating_sub(warm_up));
-        let done = window.latencies.len().saturating_add(window.read_latencies.len());
-        let done = u64::try_from(done).unwrap_or(u64::MAX);
-        window.used = Used::by(self.pids)?.since(&before.0, done);
-        window.used_by_client = Used::by(&own)?.since(&before.1, done);
+        let count = |latencies: &[u64]| u64::try_from(latencies.len()).unwrap_or(u64::MAX);
+        let written = count(&window.latencies);
+        let done = written.saturating_add(count(&window.read_latencies));
+        window.cost = self.nodes.since(&before.0)?.each(done, written);
+        window.client_us = Used::by(&own)?.since(&before.1).each(done);
         Ok(window)
     }
 }

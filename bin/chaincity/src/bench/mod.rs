@@ -13,6 +13,7 @@
 mod audit;
 mod bulk;
 mod calls;
+mod cost;
 mod desk;
 mod draw;
 mod drive;
@@ -39,6 +40,7 @@ use crate::cluster::Cluster;
 use crate::fault::Fault;
 
 use audit::{Submitted, audit};
+use cost::Nodes;
 use desk::Desk;
 use drive::Driver;
 use follow::Follower;
@@ -58,7 +60,7 @@ const READER: &str = "operator-00";
 pub(crate) struct Options {
     /// What is submitted.
     pub(crate) kind: Kind,
-    /// Validators, 4 to 16.
+    /// Validators, 1 to 16; fewer than 4 survive no fault.
     pub(crate) validators: usize,
     /// Length of the measured window, in seconds.
     pub(crate) seconds: u64,
@@ -125,10 +127,11 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let follower = Follower::start(reader()?.client)?;
     let progress = crate::progress::bar();
     let records = options.records.unwrap_or_else(|| options.kind.records());
-    let watched = (pids.as_slice(), &follower, &progress);
+    let nodes = Nodes { pids: &pids, urls: &urls };
+    let watched = (nodes, &follower, &progress);
     let mut session = Session {
         workload: workload::of(options.kind, records),
-        driver: Driver::new(ledger, &urls, &people.operators, watched)?,
+        driver: Driver::new(ledger, &people.operators, watched)?,
         desk: Desk::new(ledger, &people, &urls),
         submitted: Submitted::default(),
         transaction_bytes: 0,
@@ -137,7 +140,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         searches: Vec::new(),
     };
     let (measured, half) = if options.kind.imports() {
-        let place = bulk::Place { dir: &place.dir, pids: &pids, follower: &follower };
+        let place = bulk::Place { dir: &place.dir, nodes, follower: &follower };
         let imported = bulk::run(&place, reader()?.client, records)?;
         session.submitted.accepted.extend(&imported.accepted);
         (imported, None)

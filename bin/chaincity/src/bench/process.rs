@@ -1,27 +1,36 @@
-//! What processes used, as Linux tells in `/proc`: processor time, by stage where a stage has
-//! threads of its own, and peak memory.
+//! What processes used, as Linux tells in `/proc`: processor time, by what the threads are there
+//! for, and peak memory.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::cost::TOTAL;
 use crate::fault::Fault;
 
 /// A tick of `/proc`'s clock, in microseconds: 100 a second on every architecture.
 const TICK_US: u64 = 10_000;
 
-/// Stages by how the names of their threads begin; the kernel cuts names off at 15 bytes. The
-/// engine's threads run consensus, execution and state, and hand blocks over to the history.
-const STAGES: &[(&str, &str)] = &[
-    ("chaincity-api", "api"),
-    ("chaincity-engin", "engine"),
+/// What threads are there for, by how their names begin; the kernel cuts names off at 15 bytes.
+const PURPOSES: &[(&str, &str)] = &[
+    ("chaincity-api", "interface"),
+    (ENGINE, "consensus"),
     ("chaincity-follo", "read_model"),
     ("chaincity-timer", "gossip"),
     ("fjall:", "history"),
-    ("tokio-rt-worker", "engine"),
+    ("tokio-rt-worker", "consensus"),
 ];
+const ENGINE: &str = "chaincity-engin";
 
-/// Processor time used, in microseconds, by stage; `total` also counts threads that ended.
+/// What a thread of this name is there for. One without a name of its own is the engine's: the
+/// kernel knows it by the name of the thread that made it.
+pub(super) fn purpose(thread: &str) -> Option<&'static str> {
+    let thread = if thread.is_empty() { ENGINE } else { thread };
+    PURPOSES.iter().find(|(name, _)| thread.starts_with(name)).map(|(_, purpose)| *purpose)
+}
+
+/// Processor time used, in microseconds, by what the threads are there for; `total` also counts
+/// threads that ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used(pub(super) BTreeMap<&'static str, u64>);
 
@@ -35,34 +44,47 @@ impl Used {
         for pid in pids {
             let dir = PathBuf::from(format!("/proc/{pid}"));
             let (_, total) = stat(&dir.join("stat"))?;
-            used.add("total", total);
+            used.add(TOTAL, total);
             let tasks = dir.join("task");
             for entry in fs::read_dir(&tasks).map_err(Fault::io(&tasks))? {
-                let path = entry.map_err(Fault::io(&tasks))?.path().join("stat");
+                let task = entry.map_err(Fault::io(&tasks))?.path();
                 // A thread may end while the list is read.
-                let Ok((name, us)) = stat(&path) else { continue };
-                if let Some((_, stage)) = STAGES.iter().find(|(thread, _)| name.starts_with(thread))
-                {
-                    used.add(stage, us);
+                let Ok((name, ticks)) = stat(&task.join("stat")) else { continue };
+                if let Some(purpose) = purpose(&name) {
+                    used.add(purpose, exact(&task).unwrap_or(ticks));
                 }
             }
         }
         Ok(used)
     }
 
-    fn add(&mut self, stage: &'static str, us: u64) {
-        let sum = self.0.entry(stage).or_default();
+    fn add(&mut self, what: &'static str, us: u64) {
+        let sum = self.0.entry(what).or_default();
         *sum = sum.saturating_add(us);
     }
 
-    /// What was used after `earlier`, divided by `count`.
-    pub(super) fn since(&self, earlier: &Self, count: u64) -> Self {
-        let each = |(stage, us): (&&'static str, &u64)| {
-            let before = earlier.0.get(stage).copied().unwrap_or(0);
-            (*stage, us.saturating_sub(before).checked_div(count).unwrap_or(0))
+    /// What was used after `earlier`.
+    pub(super) fn since(&self, earlier: &Self) -> Self {
+        let each = |(what, us): (&&'static str, &u64)| {
+            let before = earlier.0.get(what).copied().unwrap_or(0);
+            (*what, us.saturating_sub(before))
         };
         Self(self.0.iter().map(each).collect())
     }
+
+    /// All that was used, divided by `count`.
+    pub(super) fn each(&self, count: u64) -> u64 {
+        let total = self.0.get(TOTAL).copied().unwrap_or(0);
+        total.checked_div(count).unwrap_or(0)
+    }
+}
+
+/// A thread's processor time to the microsecond, where the kernel tells it: ticks begun are lost,
+/// and a node has many threads.
+fn exact(task: &Path) -> Option<u64> {
+    let text = fs::read_to_string(task.join("schedstat")).ok()?;
+    let nanos: u64 = text.split_whitespace().next()?.parse().ok()?;
+    nanos.checked_div(1_000)
 }
 
 /// Name and processor time of a process or thread.
@@ -140,7 +162,7 @@ mod tests {
     #[test]
     fn the_time_used_is_divided_by_the_count() {
         let of = |total| Used([("total", total)].into());
-        assert_eq!(of(1_000).since(&of(400), 3), of(200));
-        assert_eq!(of(1_000).since(&of(400), 0), of(0));
+        assert_eq!(of(1_000).since(&of(400)), of(600));
+        assert_eq!((of(600).each(3), of(600).each(0)), (200, 0));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::audit::Found;
+use super::cost::{self, TOTAL};
 use super::drive::Window;
 use super::limit::Limit;
 use super::plot::{Point, svg};
@@ -27,8 +28,13 @@ pub(crate) struct Step {
     offered_tps: u64,
     committed_tps: u64,
     reads_per_s: u64,
+    /// Whether what was done followed what was offered.
+    sustained: bool,
     /// Of transactions; of reads where nothing is written.
     latency_ms: Latency,
+    /// Processor time and bytes as in the report.
+    cpu_us_per_tx: BTreeMap<&'static str, u64>,
+    wire_bytes_per_tx: u64,
 }
 
 impl Step {
@@ -37,13 +43,18 @@ impl Step {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
             reads_per_s: window.read_rate,
+            sustained: window.is_sustained(),
             latency_ms: Latency::of(window.main_latencies()),
+            cpu_us_per_tx: window.cost.us.clone(),
+            wire_bytes_per_tx: window.cost.wire_bytes,
         }
     }
 
     pub(super) fn for_person(&self) -> String {
-        let Self { offered_tps, committed_tps, latency_ms, .. } = self;
-        format!("{committed_tps} / {offered_tps} tps, {}", latency_ms.for_person())
+        let Self { offered_tps, committed_tps, wire_bytes_per_tx: wire, .. } = self;
+        let us = self.cpu_us_per_tx.get(TOTAL).copied().unwrap_or(0);
+        let latency = self.latency_ms.for_person();
+        format!("{committed_tps} / {offered_tps} tps, {latency}, {us} µs, {wire} B")
     }
 }
 
@@ -98,6 +109,8 @@ pub(crate) struct Report {
     at_size: Option<AtSize>,
     /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
+    /// Bytes that all nodes together sent to peers, divided by transactions.
+    wire_bytes_per_tx: u64,
     /// Processor time of the client that made the load.
     client_cpu_us_per_tx: u64,
     /// Average size of a measured transaction as signed.
@@ -106,6 +119,10 @@ pub(crate) struct Report {
     /// the package's scenarios, on a ledger in memory.
     call_us: BTreeMap<String, u64>,
     disk_bytes_per_record: u64,
+    /// All transactions, as they were signed.
+    signed_bytes: u64,
+    /// Bytes on the disk of one node, divided by these.
+    disk_to_signed: f64,
     /// Record versions written, with all windows and what prepared them.
     records: u64,
     blocks: u64,
@@ -184,11 +201,14 @@ impl Report {
             balance: found.balance,
             latency_ms: Latency::of(&measured.latencies),
             half_load: parts.half.map(half),
-            cpu_us_per_tx: measured.used.0.clone(),
-            client_cpu_us_per_tx: measured.used_by_client.0.get("total").copied().unwrap_or(0),
+            cpu_us_per_tx: measured.cost.us.clone(),
+            wire_bytes_per_tx: measured.cost.wire_bytes,
+            client_cpu_us_per_tx: measured.client_us,
             transaction_bytes: parts.transaction_bytes,
             call_us: parts.call_us,
             disk_bytes_per_record: found.disk_bytes.checked_div(found.records).unwrap_or(0),
+            signed_bytes: found.signed_bytes,
+            disk_to_signed: quotient(found.disk_bytes, found.signed_bytes),
             records: found.records,
             blocks: found.blocks,
             rss_mb: parts.rss_mb,
@@ -242,13 +262,18 @@ impl Report {
             let text = format!("{} ({} tps)", half.latency_ms.for_person(), half.offered_tps);
             lines.push(row("半载延迟 · latency at half load", text));
         }
-        let mut stages = self.cpu_us_per_tx.iter().map(|(name, n)| ((*name).to_owned(), *n));
+        let stages = cost::for_person(&self.cpu_us_per_tx);
         let mut calls = self.call_us.iter().map(|(name, n)| (name.clone(), *n));
         lines.extend([
-            row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", list(&mut stages)),
+            row("全部节点CPU微秒每笔 · CPU of all nodes, µs a transaction", stages),
+            row(
+                "每笔网络字节 · bytes between nodes a transaction",
+                self.wire_bytes_per_tx.to_string(),
+            ),
             row("客户端CPU微秒每笔 · CPU of the client", self.client_cpu_us_per_tx.to_string()),
             row("执行微秒每调用 · execution, µs a call", list(&mut calls)),
             row("每记录磁盘字节 · bytes on disk a record", self.disk_bytes_per_record.to_string()),
+            row("磁盘与签名字节之比 · disk to signed bytes", format!("{:.2}", self.disk_to_signed)),
             row("每节点内存峰值 · peak memory a node", format!("{} MB", self.rss_mb)),
             row("遗失 · lost", self.lost.to_string()),
             row("重复 · duplicated", self.duplicated.to_string()),
@@ -297,6 +322,7 @@ impl Report {
             rate: step.committed_tps.saturating_add(step.reads_per_s),
             p50: step.latency_ms.p50,
             p99: step.latency_ms.p99,
+            kept_up: step.sustained,
         };
         let points: Vec<Point> = self.load_curve.iter().map(point).collect();
         let title = format!(
@@ -332,6 +358,11 @@ impl Latency {
 fn ratio(part: u64, whole: u64) -> f64 {
     let float = |n: u64| f64::from(u32::try_from(n).unwrap_or(u32::MAX));
     if whole == 0 { 0.0 } else { float(part) / float(whole) }
+}
+
+/// A quotient of numbers that may be large, to three digits.
+fn quotient(part: u64, whole: u64) -> f64 {
+    ratio(part.saturating_mul(1_000).checked_div(whole).unwrap_or(0), 1_000)
 }
 
 #[cfg(test)]

@@ -24,6 +24,7 @@ mod read;
 mod read_model;
 mod rule;
 mod seal;
+mod sector;
 mod status;
 mod vault;
 
@@ -69,6 +70,8 @@ pub(crate) enum Command {
     Seal(Box<seal::Arguments>),
     /// 保险库：建立、概况、轮换、备份、恢复 · the vault: make, look at, rotate, back up, restore
     Vault(vault::Arguments),
+    /// 领域编号与盲查名单：同一人在各单位编号相同，而不出示身份号码 · sector ids and blind questions: one person, one id, nobody shown
+    Sector(sector::Arguments),
     /// 查询记录 · find records
     Query(Box<query::Arguments>),
     /// 查看记录的历史 · a record's versions
@@ -115,6 +118,7 @@ impl Command {
             Self::Read(arguments) => read::run(&arguments, output),
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
+            Self::Sector(arguments) => sector::run(&arguments, output),
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
             Self::Explain(arguments) => explain::run(&arguments, output),

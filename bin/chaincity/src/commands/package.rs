@@ -11,8 +11,10 @@ use std::path::{Path, PathBuf};
 use chaincity_ledger::scenario::Rehearsal;
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
+use chaincity_package::model::Package;
 use chaincity_package::source::Source;
 use chaincity_package::{Problem, Severity, check, check_against, export, has_errors};
+use chaincity_process::decision::parse_decisions;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -114,20 +116,52 @@ impl Which {
         }
     }
 
-    /// What is wrong with the package's exports, once it compiles itself.
-    fn check_exports(&self, source: &Source) -> Result<Vec<Problem>, Fault> {
+    /// What is wrong with the package's exports and processes, once it compiles itself.
+    fn check_beside(&self, source: &Source) -> Result<Vec<Problem>, Fault> {
         let Ok(package) = source.compile() else { return Ok(Vec::new()) };
-        let files = match (&self.dir, &self.shipped) {
-            (None, Some(name)) => {
-                let owned = |(path, text): (&str, &str)| (path.to_owned(), text.to_owned());
-                let files = shipped::files(name).into_iter();
-                files.filter(|(path, _)| path.starts_with("exports/")).map(owned).collect()
+        let (exports, processes) = match (&self.dir, &self.shipped) {
+            (None, Some(name)) => (shipped_in(name, "exports/"), shipped_in(name, "processes/")),
+            (dir, _) => {
+                let dir = dir.as_deref().unwrap_or(Path::new("."));
+                (folder::exports(dir)?, folder::processes(dir)?)
             }
-            (dir, _) => folder::exports(dir.as_deref().unwrap_or(Path::new(".")))?,
         };
         let wrong = |(path, text): &(String, String)| export::compile(path, text, &package).err();
-        Ok(files.iter().filter_map(wrong).flatten().collect())
+        let mut problems: Vec<_> = exports.iter().filter_map(wrong).flatten().collect();
+        problems.extend(check_processes(&processes, &package));
+        Ok(problems)
     }
+}
+
+/// The files of a shipped package in one of its folders.
+fn shipped_in(package: &str, folder: &str) -> Vec<(String, String)> {
+    let owned = |(path, text): (&str, &str)| (path.to_owned(), text.to_owned());
+    let files = shipped::files(package).into_iter();
+    files.filter(|(path, _)| path.starts_with(folder)).map(owned).collect()
+}
+
+/// What is wrong with a package's processes, each checked by itself with all of its decision tables,
+/// and against the package.
+fn check_processes(files: &[(String, String)], package: &Package) -> Vec<Problem> {
+    let (tables, processes): (Vec<_>, Vec<_>) =
+        files.iter().partition(|(path, _)| path.ends_with(".dmn"));
+    let (mut problems, mut decisions) = (Vec::new(), Vec::new());
+    for (path, text) in tables {
+        match parse_decisions(path, text.as_bytes()) {
+            Ok(read) => decisions.push(read),
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    for (path, text) in processes {
+        match chaincity_process::parse(path, text.as_bytes()) {
+            Ok(model) => {
+                problems.extend(chaincity_process::check_with(&model, &decisions));
+                problems.extend(chaincity_process::check_within(&model, package));
+            }
+            Err(wrong) => problems.extend(wrong),
+        }
+    }
+    problems
 }
 
 #[derive(Debug, Serialize)]
@@ -213,7 +247,7 @@ fn attempt_check(
         Ok(source) => {
             let mut problems = check(&source);
             problems.extend(old.iter().flat_map(|old| check_against(&source, old)));
-            problems.extend(which.check_exports(&source)?);
+            problems.extend(which.check_beside(&source)?);
             problems
         }
         Err(problems) => problems,

@@ -34,7 +34,7 @@ fn version(number: u64, text: &str) -> Version {
         by: Provenance {
             transaction: Digest([5; 32]),
             call: 3,
-            operator: vec![6; 32],
+            operator: [6; 32].into(),
             member: text.into(),
             package: text.into(),
             package_version: 1,

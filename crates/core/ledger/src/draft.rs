@@ -18,6 +18,9 @@ use crate::session::{Layer, WrittenVersion, draw, field_texts, write_fuel};
 use crate::view::Record;
 use crate::{digests, fields, fuel};
 
+/// As long as most version bodies are at most.
+const BODY_BYTES_USUAL: usize = 2_048;
+
 /// A record's next version in the making.
 #[derive(Clone, Debug)]
 pub(crate) struct Draft {
@@ -368,7 +371,9 @@ impl CallRun<'_, '_> {
 
     pub(crate) fn write(&mut self, version: Version, layer: &mut Layer) -> Result<(), Halt> {
         let encoded = &mut self.session.encoded;
-        cbor::encode_into(&version, encoded);
+        encoded.clear();
+        encoded.reserve(BODY_BYTES_USUAL);
+        cbor::encode_onto(encoded, &version);
         if encoded.len() > BODY_BYTES_MAX {
             return reject(Reject::BodyTooLarge, format!("{} bytes", encoded.len()));
         }
@@ -377,7 +382,8 @@ impl CallRun<'_, '_> {
         let bytes = encoded.clone();
         // Nodes that executed a block go on with what they made, others read it back from the bytes.
         debug_assert_eq!(cbor::decode(&bytes, bytes.len()).as_ref(), Ok(&version), "one encoding");
-        cbor::encode_into(&version.key, encoded);
+        encoded.clear();
+        cbor::encode_onto(encoded, &version.key);
         let state_key = hash::in_domain(hash::STATE, encoded);
         let (key, began) = (version.key.clone(), self.session.context.time);
         let head = Head { body: hash::body_digest(&bytes), version: version.version, began };

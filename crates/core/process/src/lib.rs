@@ -18,7 +18,7 @@ mod parse;
 pub mod run;
 mod xml;
 
-pub use check::{STATES_MAX, check, check_with};
+pub use check::{STATES_MAX, check, check_with, check_within};
 pub use compile::{compile, compile_with};
 pub use draw::draw;
 pub use parse::{BPMN, CHAINCITY, FLOW_NODES_MAX, FLOWS_MAX, parse};

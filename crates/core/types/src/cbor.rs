@@ -35,20 +35,26 @@ pub enum CborError {
 /// The canonical encoding of `value`.
 #[must_use]
 pub fn encode<T: Encode<()>>(value: &T) -> Vec<u8> {
-    let mut out = Vec::new();
-    encode_into(value, &mut out);
+    let mut out = Vec::with_capacity(256);
+    encode_onto(&mut out, value);
     out
 }
 
-/// Writes the canonical encoding of `value` over what `out` holds: whoever encodes many values
-/// reuses one buffer.
-pub fn encode_into<T: Encode<()>>(value: &T, out: &mut Vec<u8>) {
-    out.clear();
-    out.reserve(256);
+/// Writes the canonical encoding of `value` after what `out` holds.
+pub fn encode_onto<T: Encode<()>>(out: &mut Vec<u8>, value: &T) {
+    let before = out.len();
     // Writing to a vector cannot fail, and our own Encode impls raise no error of their own.
     if minicbor::encode(value, &mut *out).is_err() {
-        out.clear();
+        out.truncate(before);
     }
+}
+
+/// Decodes bytes that [`encode`] made, as a digest told before: nothing is checked a second time.
+///
+/// # Errors
+/// [`CborError::Malformed`] when they are of another shape.
+pub fn decode_own<T: for<'b> Decode<'b, ()>>(bytes: &[u8]) -> Result<T, CborError> {
+    minicbor::decode(bytes).map_err(|e| CborError::Malformed(e.to_string()))
 }
 
 /// Decodes one value of at most `max` bytes and refuses every encoding but the canonical one.

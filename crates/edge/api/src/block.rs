@@ -23,6 +23,8 @@ pub struct BlockSummary {
     pub protocol: u32,
     /// How many transactions it holds.
     pub transactions: usize,
+    /// Bytes of these as they were signed.
+    pub transaction_bytes: usize,
     /// Root of the state after it.
     pub state_root: String,
     /// Root over its receipts and writes.

@@ -275,7 +275,7 @@ impl Client {
                 let by = &version.by;
                 let same = receipt.height == by.height
                     && receipt.time == by.time
-                    && receipt.operator == by.operator
+                    && *receipt.operator == *by.operator
                     && receipt.entries.iter().any(|entry| entry.writes.contains(&written));
                 let (index, signers) = (receipt.index, block.signers);
                 let found = Inclusion::Block { block: block.digest, index, signers };

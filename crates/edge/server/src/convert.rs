@@ -46,6 +46,7 @@ pub(crate) fn block_summary(stored: &StoredBlock) -> BlockSummary {
         time: header.time.to_string(),
         protocol: header.protocol,
         transactions: stored.block.transactions.len(),
+        transaction_bytes: stored.block.transactions.iter().map(|bytes| bytes.len()).sum(),
         state_root: header.state_root.to_string(),
         effects_root: header.effects_root.to_string(),
         committee: header.committee.to_string(),

@@ -25,6 +25,7 @@ use tracing::warn;
 use crate::block::ChainBlock;
 use crate::chain::{Context, Runtime, Scheme, from_engine, to_engine};
 use crate::machine::{Clock, Draft, Finality, Machine};
+use crate::stage::{Stage, measure, polled};
 use crate::state::{Batch, BatchReader, Databases, Sealed};
 use crate::status::StatusCell;
 
@@ -86,10 +87,10 @@ impl<M: Machine> App<M> {
             return None;
         }
         let (reader, epoch) = (BatchReader::new(batch), self.epoch_of(header.height));
-        let writes = self
-            .machine
-            .process(parent, epoch, block.block(), finality, reader.clone(), clock)
-            .await?;
+        let machine = &self.machine;
+        let process =
+            machine.process(parent, epoch, block.block(), finality, reader.clone(), clock);
+        let writes = polled(Stage::Execution, process).await?;
         let sealed = reader.seal(&writes).await?;
         if roots_agree(header, &sealed) {
             Some(sealed)
@@ -171,7 +172,8 @@ impl<E: Runtime, M: Machine> Application<E> for App<M> {
         let header = parent.inner().header();
         let (reader, clock) = (BatchReader::new(batch), NodeClock::new(runtime));
         let epoch = self.epoch_of(header.height.next());
-        let draft = self.machine.propose(header.clone(), epoch, reader.clone(), clock).await?;
+        let propose = self.machine.propose(header.clone(), epoch, reader.clone(), clock);
+        let draft = polled(Stage::Execution, propose).await?;
         let merkleized = reader.seal(&draft.writes).await?;
         let digest = crate::block::header_digest(header);
         let block =
@@ -205,7 +207,7 @@ impl<E: Runtime, M: Machine> Application<E> for App<M> {
         _: commonware_glue::stateful::db::Reader<crate::state::Database<E>>,
     ) {
         // INVARIANT: history is never behind state.
-        self.machine.persist(block.block()).await;
+        polled(Stage::History, self.machine.persist(block.block())).await;
     }
 
     async fn finalized(
@@ -216,6 +218,6 @@ impl<E: Runtime, M: Machine> Application<E> for App<M> {
         _: commonware_glue::stateful::db::Reader<crate::state::Database<E>>,
     ) {
         self.status.set_height(block.header().height);
-        self.machine.finalized(block.header());
+        measure(Stage::Admission, || self.machine.finalized(block.header()));
     }
 }

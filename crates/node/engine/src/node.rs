@@ -47,6 +47,7 @@ use crate::content::{CONTENT_BYTES_MAX, Exchange, TRY_LIMIT, WireKey};
 use crate::epochs::Orchestrator;
 use crate::handle::{EngineError, Request, StateProofs};
 use crate::machine::Machine;
+use crate::stage::{Stage, measure, polled};
 use crate::state::{self, Databases, Operation, database_config};
 use crate::status::StatusCell;
 use crate::waiting::Waiting;
@@ -426,11 +427,13 @@ impl<E: Runtime, M: Machine, S: Sender<PublicKey = PublicKey>> Desk<E, M, S> {
     async fn answer(&self, request: Request) {
         match request {
             Request::Heads(keys, answer) => drop(answer.send(match self.databases.get() {
-                Some(databases) => Ok(state::read(databases, keys).await),
+                Some(databases) => Ok(polled(Stage::State, state::read(databases, keys)).await),
                 None => Err(EngineError::NotReady),
             })),
             Request::Prove(keys, answer) => drop(answer.send(match self.databases.get() {
-                Some(databases) => Ok(proofs(state::prove(databases, &keys).await)),
+                Some(databases) => {
+                    Ok(proofs(polled(Stage::State, state::prove(databases, &keys)).await))
+                }
                 None => Err(EngineError::NotReady),
             })),
             Request::Certificate(height, answer) => {
@@ -541,6 +544,6 @@ async fn hear_gossip<M: Machine, R: Receiver<PublicKey = PublicKey>>(machine: M,
                 next = incoming.recv().now_or_never().and_then(Result::ok);
             }
         }
-        machine.on_gossip(messages);
+        measure(Stage::Admission, || machine.on_gossip(messages));
     }
 }

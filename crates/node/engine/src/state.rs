@@ -28,6 +28,7 @@ use tokio::task::unconstrained;
 use crate::chain::{Runtime, from_engine, to_engine};
 use crate::machine::StateReader;
 use crate::node::WRITE_BUFFER;
+use crate::stage::{Stage, measure, polled};
 
 /// Bytes of activity bitmap in one chunk: part of every proof's format.
 pub(crate) const CHUNK: usize = 32;
@@ -108,11 +109,13 @@ impl<E: Runtime> BatchReader<E> {
     /// Writes the block's heads and computes the roots. Reads that are still under way finish
     /// first; later ones never resolve. `None`: the block's branch is no longer of interest.
     pub(crate) async fn seal(self, writes: &[(Digest, Head)]) -> Option<Sealed<E>> {
-        let mut batch = self.batch.write().await.take()?;
-        for (key, head) in writes {
-            batch = batch.write(to_engine(*key), Some(Value::new(head.to_bytes())));
-        }
-        match batch.merkleize().await {
+        let batch = self.batch.write().await.take()?;
+        let batch = measure(Stage::State, || {
+            writes.iter().fold(batch, |batch, (key, head)| {
+                batch.write(to_engine(*key), Some(Value::new(head.to_bytes())))
+            })
+        });
+        match polled(Stage::State, batch.merkleize()).await {
             Ok(sealed) => Some(sealed),
             Err(error) => {
                 check_stale(&error);
@@ -129,7 +132,7 @@ impl<E: Runtime> StateReader for BatchReader<E> {
         {
             let batch = self.batch.read().await;
             if let Some(batch) = batch.as_ref() {
-                match batch.get_many(&refs).await {
+                match polled(Stage::State, batch.get_many(&refs)).await {
                     Ok(values) => return values.iter().map(|v| v.as_ref().map(head)).collect(),
                     Err(error) => check_stale(&error),
                 }

@@ -1,9 +1,10 @@
 //! What a node says of itself.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use chaincity_types::Height;
+use commonware_runtime::telemetry::metrics::Counter;
 
 /// A node's state at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,11 @@ pub struct Status {
     pub opened_at: Height,
     /// Height of the snapshot that the node began from; 0 when it has executed every block.
     pub snapshot: Height,
+    /// Bytes received from peers since the node started, and sent to them, as they crossed the
+    /// sockets: encrypted and framed. 0 where there are no sockets.
+    pub wire_in: u64,
+    /// See above.
+    pub wire_out: u64,
     /// Why the node stopped, if it did.
     pub fault: Option<String>,
 }
@@ -39,11 +45,15 @@ pub(crate) struct StatusCell {
     syncing: AtomicBool,
     opened_at: AtomicU64,
     snapshot: AtomicU64,
+    /// Bytes in and out.
+    wire: OnceLock<[Counter; 2]>,
     fault: Mutex<Option<String>>,
 }
 
 impl StatusCell {
     pub(crate) fn get(&self) -> Status {
+        let wire = self.wire.get().map(|ways| ways.each_ref().map(|way| way.get()));
+        let [wire_in, wire_out] = wire.unwrap_or_default();
         Status {
             epoch: self.epoch.load(Ordering::Acquire),
             view: self.view.load(Ordering::Acquire),
@@ -53,6 +63,8 @@ impl StatusCell {
             syncing: self.syncing.load(Ordering::Acquire),
             opened_at: Height(self.opened_at.load(Ordering::Acquire)),
             snapshot: Height(self.snapshot.load(Ordering::Acquire)),
+            wire_in,
+            wire_out,
             fault: self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
     }
@@ -78,6 +90,11 @@ impl StatusCell {
     pub(crate) fn set_opened(&self, at: u64, snapshot: u64) {
         self.opened_at.store(at, Ordering::Release);
         self.snapshot.store(snapshot, Ordering::Release);
+    }
+
+    pub(crate) fn set_wire(&self, ways: [Counter; 2]) {
+        // A node runs once.
+        drop(self.wire.set(ways));
     }
 
     pub(crate) fn set_syncing(&self, syncing: bool) {

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use commonware_cryptography::ChaCha20Poly1305;
 use commonware_p2p::Ingress;
 use commonware_p2p::authenticated::discovery;
+use commonware_runtime::telemetry::metrics::{Counter, MetricsExt as _};
 use commonware_runtime::{Runner as _, Supervisor as _, tokio};
 use commonware_stream::cups::{self, Cups};
 use commonware_stream::sake::{self, Sake};
@@ -28,6 +29,7 @@ use crate::config::{Config, Place};
 use crate::erased::AnyMachine;
 use crate::handle::{EngineError, Handle, Request};
 use crate::machine::Machine;
+use crate::metered::Metered;
 use crate::node::{CHANNELS, Channels, Links, Node, PEERS_MAX, message_bytes_max, quota};
 use crate::status::StatusCell;
 
@@ -141,7 +143,9 @@ async fn run(
     node: Node<AnyMachine>,
 ) {
     let status = Arc::clone(&node.status);
-    let (mut network, oracle) = discovery::Network::new(context.child("network"), config);
+    status.set_wire(["inbound", "outbound"].map(|way| bandwidth(&context, way)));
+    let metered = Metered(context.child("network"));
+    let (mut network, oracle) = discovery::Network::new(metered, config);
     let channels = (0..CHANNELS).map(|number| network.register(number, quota())).collect();
     let Some(channels) = Channels::from_numbered(channels) else {
         status.set_fault("too few channels".into());
@@ -150,6 +154,14 @@ async fn run(
     network.start();
     let links = Links { manager: oracle.clone(), blocker: oracle, channels };
     node.run(context, links).await;
+}
+
+/// The runtime's own count of bytes that crossed its sockets: asked for under the name and words
+/// that it was made with, it is the same.
+fn bandwidth(context: &tokio::Context, way: &str) -> Counter {
+    let what = if way == "inbound" { "receiving data from" } else { "sending data to" };
+    let name = format!("runtime_{way}_bandwidth");
+    context.counter(name, format!("Bandwidth used by {what} others"))
 }
 
 fn network_config(

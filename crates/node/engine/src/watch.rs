@@ -21,6 +21,7 @@ use crate::block::ChainBlock;
 use crate::chain::{Activity, Scheme, key_bytes};
 use crate::machine::Machine;
 use crate::node::Marshal;
+use crate::stage::{Stage, measure};
 use crate::status::StatusCell;
 
 /// Certificates waiting to be handed to the machine; when it falls behind, later certificates
@@ -92,7 +93,8 @@ pub(crate) async fn collect_certificates<M: Machine>(
 async fn hand_over<M: Machine>(machine: &M, marshal: &Marshal, height: Height) {
     let height_there = commonware_consensus::types::Height::new(height.0);
     if let Some(finalization) = marshal.get_finalization(height_there).await {
-        machine.certified(height, finalization.encode().to_vec());
+        let certificate = finalization.encode().to_vec();
+        measure(Stage::History, || machine.certified(height, certificate));
     }
 }
 

@@ -73,6 +73,8 @@ fn four_validators_finalize_blocks_across_an_epoch() {
     for handle in &handles {
         assert!(handle.status().epoch >= 1);
         assert!(handle.status().validator);
+        let (received, sent) = (handle.status().wire_in, handle.status().wire_out);
+        assert!(received > 10_000 && sent > 10_000, "bytes: {received} in, {sent} out");
         let certificate = futures::executor::block_on(handle.certificate(Height(5)));
         assert!(certificate.unwrap().is_some());
         futures::executor::block_on(handle.stop());

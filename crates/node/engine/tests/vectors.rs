@@ -192,7 +192,7 @@ fn write(ledger: Digest, height: u64, number: u64, previous: Digest) -> Written 
         by: Provenance {
             transaction: id,
             call: 0,
-            operator: operator().public_key().as_bytes().to_vec(),
+            operator: operator().public_key().as_bytes().as_slice().into(),
             member: "registry".into(),
             package: "real-estate".into(),
             package_version: 1,
@@ -212,7 +212,7 @@ fn write(ledger: Digest, height: u64, number: u64, previous: Digest) -> Written 
         height: Height(height),
         index: 0,
         time: time(height),
-        operator: operator().public_key().as_bytes().to_vec(),
+        operator: operator().public_key().as_bytes().as_slice().into(),
         entries: vec![Entry {
             outcome: Outcome::Applied,
             writes: vec![write.clone()],

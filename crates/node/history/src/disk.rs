@@ -119,11 +119,11 @@ impl Kv for Tree {
         })
     }
 
-    fn commit(&self, batch: Batch) -> Result<(), HistoryError> {
+    fn commit(&self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let mode = if batch.sync { PersistMode::SyncData } else { PersistMode::Buffer };
         let mut out = self.db.batch().durability(Some(mode));
         for (space, key, value) in batch.entries {
-            out.insert(self.space(space)?, key, value);
+            out.insert(self.space(space)?, key, &*value);
         }
         guarded("journal", || out.commit())?;
         self.writes.store(batch.writes, Ordering::SeqCst);

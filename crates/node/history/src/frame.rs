@@ -21,10 +21,25 @@ fn full(space: Space, key: &[u8], value: &[u8]) -> Digest {
 
 /// The value with its tag before it.
 pub(crate) fn seal(space: Space, key: &[u8], value: &[u8]) -> Vec<u8> {
-    let digest = full(space, key, value);
-    let mut out = Vec::with_capacity(value.len().saturating_add(TAG_BYTES));
-    out.extend(digest.as_bytes().iter().take(TAG_BYTES));
+    let mut out = unsealed(value.len());
     out.extend_from_slice(value);
+    close(space, key, out)
+}
+
+/// Room for a tag, and then for a value of about so many bytes that is written in place: for large
+/// ones, which are not to be copied.
+pub(crate) fn unsealed(bytes: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(bytes.saturating_add(TAG_BYTES));
+    out.resize(TAG_BYTES, 0);
+    out
+}
+
+/// Puts the tag before a value that was written after [`unsealed`].
+pub(crate) fn close(space: Space, key: &[u8], mut out: Vec<u8>) -> Vec<u8> {
+    if let Some((tag, value)) = out.split_at_mut_checked(TAG_BYTES) {
+        let digest = full(space, key, value);
+        tag.iter_mut().zip(digest.as_bytes()).for_each(|(to, from)| *to = *from);
+    }
     out
 }
 

@@ -5,6 +5,7 @@
 //! what is held (the exclusive or of a digest of each body, certificate and named value), the
 //! tip, and the height from which it is complete.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
@@ -88,17 +89,17 @@ fn xor(a: &Digest, b: &Digest) -> Digest {
 
 /// A batch in the making.
 #[derive(Default)]
-struct Staged {
-    entries: Vec<(Space, Vec<u8>, Vec<u8>)>,
+struct Staged<'a> {
+    entries: Vec<(Space, Vec<u8>, Cow<'a, [u8]>)>,
     bodies: BTreeSet<Digest>,
     sum: Digest,
 }
 
-impl Staged {
+impl<'a> Staged<'a> {
     /// A tagged entry.
     fn put(&mut self, space: Space, key: Vec<u8>, value: &[u8]) {
         let sealed = frame::seal(space, &key, value);
-        self.entries.push((space, key, sealed));
+        self.entries.push((space, key, sealed.into()));
     }
 
     /// A tagged entry that counts towards the sum.
@@ -107,11 +108,11 @@ impl Staged {
         self.put(space, key, value);
     }
 
-    fn body(&mut self, digest: &Digest, bytes: &[u8]) {
+    fn body(&mut self, digest: &Digest, bytes: &'a [u8]) {
         if self.bodies.insert(*digest) {
             let key = digest.as_bytes().to_vec();
             self.sum = xor(&self.sum, &frame::summand(Space::Bodies, &key, bytes));
-            self.entries.push((Space::Bodies, key, bytes.to_vec()));
+            self.entries.push((Space::Bodies, key, bytes.into()));
         }
     }
 }
@@ -212,7 +213,12 @@ impl<K: Kv> Journal<K> {
         Ok(Some((digest, block)))
     }
 
-    fn is_whole(&self, block: &StoredBlock, staged: &Staged) -> Result<bool, HistoryError> {
+    /// Whether a block is above all that are held.
+    fn is_above(state: &State, block: &StoredBlock) -> bool {
+        state.tip.is_none_or(|tip| block.block.header.height > tip.height)
+    }
+
+    fn is_whole(&self, block: &StoredBlock, staged: &Staged<'_>) -> Result<bool, HistoryError> {
         for write in &block.writes {
             let given = staged.bodies.contains(&write.body);
             if !given && !self.kv.has(Space::Bodies, write.body.as_bytes())? {
@@ -225,7 +231,7 @@ impl<K: Kv> Journal<K> {
     /// Stages a block, and moves the ends in `state`; nothing to do when it is held already.
     fn stage_block(
         &self,
-        staged: &mut Staged,
+        staged: &mut Staged<'_>,
         state: &mut State,
         block: &StoredBlock,
         whole: bool,
@@ -237,9 +243,14 @@ impl<K: Kv> Journal<K> {
             return if same { Ok(()) } else { Err(HistoryError::Conflict { height: height.0 }) };
         }
         check_links(state, block, &digest)?;
-        let mut value = digest.as_bytes().to_vec();
-        value.extend(cbor::encode(block));
-        staged.put(Space::Blocks, height_key(height), &value);
+        let transactions = block.block.transactions.iter().map(|bytes| bytes.len());
+        // Receipts and writes take about as much again, or less.
+        let mut value = frame::unsealed(transactions.sum::<usize>().saturating_mul(2));
+        value.extend_from_slice(digest.as_bytes());
+        cbor::encode_onto(&mut value, block);
+        let key = height_key(height);
+        let sealed = frame::close(Space::Blocks, &key, value);
+        staged.entries.push((Space::Blocks, key, sealed.into()));
         staged.put(Space::ByBlock, digest.as_bytes().to_vec(), &height.0.to_be_bytes());
         for receipt in &block.receipts {
             let mut place = height_key(height);
@@ -247,7 +258,7 @@ impl<K: Kv> Journal<K> {
             let id = receipt.transaction.as_bytes().to_vec();
             staged.put(Space::ByTransaction, id, &place);
         }
-        if state.tip.is_none_or(|tip| height > tip.height) {
+        if Self::is_above(state, block) {
             let follows = state.tip.is_some_and(|tip| tip.height.next() == height);
             let lowest = End { height, digest: header.parent };
             state.from = if !whole {
@@ -262,7 +273,12 @@ impl<K: Kv> Journal<K> {
         Ok(())
     }
 
-    fn commit(&self, staged: Staged, state: &mut State, sync: bool) -> Result<(), HistoryError> {
+    fn commit(
+        &self,
+        staged: Staged<'_>,
+        state: &mut State,
+        sync: bool,
+    ) -> Result<(), HistoryError> {
         if self.failed.load(Ordering::SeqCst) {
             let why = "a write failed before; the history must be opened again";
             return Err(HistoryError::Storage(why.into()));
@@ -271,7 +287,7 @@ impl<K: Kv> Journal<K> {
         state.sum = xor(&state.sum, &staged.sum);
         let mut entries = staged.entries;
         let about = frame::seal(Space::State, STATE_KEY, &cbor::encode(state));
-        entries.push((Space::State, STATE_KEY.to_vec(), about));
+        entries.push((Space::State, STATE_KEY.to_vec(), about.into()));
         let done = self.kv.commit(Batch { entries, writes: state.writes, sync });
         if done.is_err() {
             self.failed.store(true, Ordering::SeqCst);
@@ -292,8 +308,11 @@ impl<K: Kv> Journal<K> {
         }
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut staged = Staged::default();
+        // What a block writes names its transaction and height, so nobody had a body of a block that
+        // was executed here and is not held: looking for each would find nothing.
+        let fresh = must_be_whole && block.is_some_and(|block| Self::is_above(&writer, block));
         for (digest, bytes) in bodies {
-            if !self.kv.has(Space::Bodies, digest.as_bytes())? {
+            if fresh || !self.kv.has(Space::Bodies, digest.as_bytes())? {
                 staged.body(digest, bytes);
             }
         }
@@ -577,7 +596,7 @@ mod tests {
             self.maps.scan(space, from, limit)
         }
 
-        fn commit(&self, batch: Batch) -> Result<(), HistoryError> {
+        fn commit(&self, batch: Batch<'_>) -> Result<(), HistoryError> {
             self.maps.commit(batch)?;
             match self.fail.swap(false, Ordering::SeqCst) {
                 true => Err(HistoryError::Storage("no space left".into())),

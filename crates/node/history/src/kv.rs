@@ -1,6 +1,8 @@
 //! The few things a history asks of what lies beneath it: ordered keyspaces and atomic batches.
 //! The one implementation of the history runs on both, the disk and memory.
 
+use std::borrow::Cow;
+
 use crate::HistoryError;
 
 /// The keyspaces of a history.
@@ -54,9 +56,9 @@ pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
 /// A batch: applied whole or not at all.
 #[derive(Debug)]
-pub struct Batch {
+pub struct Batch<'a> {
     /// Entries in order; a later one to the same key wins.
-    pub entries: Vec<(Space, Vec<u8>, Vec<u8>)>,
+    pub entries: Vec<(Space, Vec<u8>, Cow<'a, [u8]>)>,
     /// How many batches were ever written, this one included.
     pub writes: u64,
     /// Whether it must be on the disk on return.
@@ -87,5 +89,5 @@ pub trait Kv: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the storage fails.
-    fn commit(&self, batch: Batch) -> Result<(), HistoryError>;
+    fn commit(&self, batch: Batch<'_>) -> Result<(), HistoryError>;
 }

@@ -63,10 +63,10 @@ impl Kv for Maps {
             .collect())
     }
 
-    fn commit(&self, batch: Batch) -> Result<(), HistoryError> {
+    fn commit(&self, batch: Batch<'_>) -> Result<(), HistoryError> {
         let mut maps = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for (space, key, value) in batch.entries {
-            maps.put((space, key), value, batch.sync);
+            maps.put((space, key), value.into_owned(), batch.sync);
         }
         if batch.sync {
             maps.unsynced.clear();

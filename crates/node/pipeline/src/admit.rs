@@ -6,18 +6,24 @@
 //! looking first would spare nothing against whoever floods.
 //!
 //! Transactions that come together stand alone: none harms another.
+//!
+//! When as much waits as is executed in ten seconds, only urgent transactions are taken: the others
+//! are told to come again, before their signatures are verified, so that refusing costs little.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
+use chaincity_engine::stage::{Stage, measure};
+use chaincity_ledger::order::URGENT;
 use chaincity_ledger::{Admissible, BlockContext, Hopeless, Step, View, precheck};
 use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Reject, Timestamp};
 
 use crate::api::{NodeError, Refusal};
 use crate::execute;
+use crate::machine::TRANSACTIONS_BYTES_MAX;
 use crate::orderer::FinalState;
 use crate::pipeline::Pipeline;
 use crate::pool::Pooled;
@@ -118,8 +124,7 @@ impl Pipeline {
                 *candidate = Err(reject.into());
             }
         }
-        verify(&mut candidates);
-        let verdicts = match self.judge(&candidates, state).await {
+        let verdicts = match self.verify_and_judge(&mut candidates, state).await {
             Ok(verdicts) => verdicts,
             Err(fault) => {
                 tracing::warn!(%fault, "admission could not read the state");
@@ -145,6 +150,30 @@ impl Pipeline {
         let ids: Vec<Digest> = answers.iter().flatten().copied().collect();
         self.announce(&ids);
         answers
+    }
+
+    /// Verifies signatures and judges what stands; where too much waits, of the urgent ones alone.
+    async fn verify_and_judge(
+        &self,
+        candidates: &mut [Result<Candidate, Refusal>],
+        state: &FinalState,
+    ) -> Result<Vec<Verdict>, NodeError> {
+        let crowded = {
+            let shared = self.inner.shared();
+            shared.pool.bytes() >= shared.pace.waiting(TRANSACTIONS_BYTES_MAX)
+        };
+        if crowded {
+            let verdicts = self.judge(candidates, state).await?;
+            for (candidate, verdict) in candidates.iter_mut().zip(verdicts) {
+                let waits =
+                    matches!(verdict, Some(Ok(Admissible { class, .. })) if class != URGENT);
+                if candidate.is_ok() && waits {
+                    *candidate = Err(Reject::Busy.into());
+                }
+            }
+        }
+        measure(Stage::Verification, || verify(candidates));
+        self.judge(candidates, state).await
     }
 
     /// Puts transactions into the pool that passed all checks, and gives what became of each.

@@ -146,7 +146,7 @@ pub trait NodeApi: Send + Sync + 'static {
     ///
     /// # Errors
     /// See [`NodeError`].
-    fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError>;
+    fn block(&self, height: Height) -> Result<Option<Arc<StoredBlock>>, NodeError>;
 
     /// What a final block wrote, if it was executed here lately; for whoever follows.
     fn written(&self, _height: Height) -> Option<Arc<Written>> {

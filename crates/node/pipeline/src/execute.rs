@@ -6,12 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_ledger::{
     Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View,
 };
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
+use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
+use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
 
 use crate::api::NodeError;
 use crate::cache::Cache;
@@ -21,6 +24,18 @@ use crate::records::Known;
 /// Most compiled packages kept, in number and in bytes of their documents.
 const COMPILED_MAX: usize = 256;
 const COMPILED_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Transactions that a core tries at a time: for fewer, handing them over would cost as much.
+const TOGETHER: usize = 16;
+
+/// On how many cores a block's transactions are tried. What they come to is the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cores {
+    /// In order, on the caller's: for the simulator, where nothing may depend on chance.
+    One,
+    /// On all that the process has.
+    All,
+}
 
 /// Compiled packages by document digest. Compiling is a pure function of the document, so the
 /// cache can never disagree with another node's.
@@ -88,7 +103,7 @@ pub(crate) async fn execute<S: StateReader>(
     genesis: Option<&Genesis>,
     transactions: &[Arc<SignedTransaction>],
     parent: &Known<'_, S>,
-    packages: &PackageCache,
+    (packages, cores): (&PackageCache, Cores),
 ) -> Result<Outcome, NodeError> {
     let mut run = BlockRun::new(context);
     if let Some(genesis) = genesis {
@@ -97,7 +112,7 @@ pub(crate) async fn execute<S: StateReader>(
     let mut attempts: Vec<Option<Attempt>> = Vec::new();
     attempts.resize_with(transactions.len(), || None);
     loop {
-        let missing = attempt_all(&run, transactions, &mut attempts, parent, packages);
+        let missing = attempt_all(&run, transactions, &mut attempts, parent, (packages, cores));
         if missing.is_empty() {
             break;
         }
@@ -139,23 +154,39 @@ pub(crate) async fn execute<S: StateReader>(
 }
 
 /// Tries each transaction that has not been tried with success; gives the keys that are missing,
-/// each once.
-fn attempt_all(
+/// each once. Each is tried on the parent's state alone, so the order in which cores come to them
+/// decides nothing.
+fn attempt_all<V: View + Sync>(
     run: &BlockRun,
     transactions: &[Arc<SignedTransaction>],
     attempts: &mut [Option<Attempt>],
-    parent: &dyn View,
-    packages: &PackageCache,
+    parent: &V,
+    (packages, cores): (&PackageCache, Cores),
 ) -> Vec<LogicalKey> {
-    let mut missing = BTreeSet::new();
-    for (transaction, attempt) in transactions.iter().zip(attempts) {
-        if attempt.is_none() {
-            match run.attempt(&call(transaction), parent, packages) {
-                Step::Done(done) => *attempt = Some(done),
-                Step::Need(keys) => missing.extend(keys),
+    let attempt = |transactions: &[Arc<SignedTransaction>], attempts: &mut [Option<Attempt>]| {
+        let mut missing = Vec::new();
+        for (transaction, attempt) in transactions.iter().zip(attempts) {
+            if attempt.is_none() {
+                match run.attempt(&call(transaction), parent, packages) {
+                    Step::Done(done) => *attempt = Some(done),
+                    Step::Need(keys) => missing.extend(keys),
+                }
             }
         }
-    }
+        missing
+    };
+    let missing: Vec<Vec<LogicalKey>> = match cores {
+        Cores::All if transactions.len() > TOGETHER => {
+            let parts = transactions.par_chunks(TOGETHER).zip(attempts.par_chunks_mut(TOGETHER));
+            // Other cores' time counts as execution too.
+            let part = |(transactions, attempts)| {
+                measure(Stage::Execution, || attempt(transactions, attempts))
+            };
+            parts.map(part).collect()
+        }
+        Cores::All | Cores::One => vec![attempt(transactions, attempts)],
+    };
+    let missing: BTreeSet<LogicalKey> = missing.into_iter().flatten().collect();
     missing.into_iter().collect()
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
 use chaincity_engine::Clock;
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_ledger::order::{ORDINARY, URGENT};
 use chaincity_types::{Digest, Timestamp, cbor};
 use futures::future::{Either, select};
@@ -117,7 +118,8 @@ impl Pipeline {
             }
         }
         let all: Vec<&SignedTransaction> = fresh.iter().map(|p| p.signed.as_ref()).collect();
-        let bad = cose::verify_transactions(&all).err().unwrap_or_default();
+        let verified = measure(Stage::Verification, || cose::verify_transactions(&all));
+        let bad = verified.err().unwrap_or_default();
         let good = fresh.into_iter().enumerate();
         let good = good.filter(|(index, _)| bad.binary_search(index).is_err());
         for reject in

@@ -1,12 +1,12 @@
-//! What the newest final blocks wrote, for the read model: it follows a moment behind and need not
-//! read back and decode what was just made.
+//! The newest final blocks: what they wrote for the read model, which follows a moment behind, and
+//! their receipts for those who wait for them. Neither need read back and decode what was just made.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use chaincity_history::Written;
+use chaincity_history::{StoredBlock, Written};
 use chaincity_ledger::WrittenVersion;
-use chaincity_types::wire::{Header, LogicalKey};
+use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Height};
 
 /// Most blocks and versions kept; the newest block is kept whatever its size. Who is further
@@ -16,38 +16,59 @@ const VERSIONS_MAX: usize = 16_384;
 
 /// The blocks, oldest first.
 #[derive(Debug, Default)]
-pub(crate) struct Handed(Mutex<Kept>);
+pub(crate) struct Handed(Mutex<Blocks>);
 
 #[derive(Debug, Default)]
-struct Kept {
-    blocks: VecDeque<(Height, Arc<Written>)>,
+struct Blocks {
+    blocks: VecDeque<Kept>,
     versions: usize,
 }
 
+#[derive(Debug)]
+struct Kept {
+    height: Height,
+    written: Arc<Written>,
+    block: Arc<StoredBlock>,
+}
+
 impl Handed {
-    /// Keeps what a final block wrote.
-    pub(crate) fn add(&self, header: &Header, block: Digest, versions: &[WrittenVersion]) {
+    fn kept(&self) -> MutexGuard<'_, Blocks> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a final block that history holds, and what it wrote.
+    pub(crate) fn add(&self, block: StoredBlock, digest: Digest, versions: &[WrittenVersion]) {
         let records = versions.iter().map(|written| &written.record);
         let records = records.filter(|r| matches!(r.version.key, LogicalKey::Record { .. }));
         let versions: Vec<_> = records.map(|r| (r.head.body, Arc::clone(&r.version))).collect();
-        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (height, parent) = (block.block.header.height, block.block.header.parent);
+        let mut kept = self.kept();
         kept.versions = kept.versions.saturating_add(versions.len());
-        let written = Written { block, parent: header.parent, versions };
-        kept.blocks.push_back((header.height, Arc::new(written)));
+        let written = Arc::new(Written { block: digest, parent, versions });
+        kept.blocks.push_back(Kept { height, written, block: Arc::new(block) });
         while kept.blocks.len() > BLOCKS_MAX
             || (kept.versions > VERSIONS_MAX && kept.blocks.len() > 1)
         {
             let oldest = kept.blocks.pop_front();
-            let gone = oldest.map_or(0, |(_, written)| written.versions.len());
+            let gone = oldest.map_or(0, |oldest| oldest.written.versions.len());
             kept.versions = kept.versions.saturating_sub(gone);
         }
     }
 
     /// What the block at this height wrote, if it is kept.
-    pub(crate) fn get(&self, height: Height) -> Option<Arc<Written>> {
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = kept.blocks.iter().rev().find(|(at, _)| *at == height);
-        found.map(|(_, written)| Arc::clone(written))
+    pub(crate) fn written(&self, height: Height) -> Option<Arc<Written>> {
+        self.kept().at(height).map(|kept| Arc::clone(&kept.written))
+    }
+
+    /// The block at this height, if it is kept.
+    pub(crate) fn block(&self, height: Height) -> Option<Arc<StoredBlock>> {
+        self.kept().at(height).map(|kept| Arc::clone(&kept.block))
+    }
+}
+
+impl Blocks {
+    fn at(&self, height: Height) -> Option<&Kept> {
+        self.blocks.iter().rev().find(|kept| kept.height == height)
     }
 }
 
@@ -55,7 +76,7 @@ impl Handed {
 mod tests {
     use chaincity_ledger::Record;
     use chaincity_types::Timestamp;
-    use chaincity_types::wire::{Head, Provenance, Status, Version};
+    use chaincity_types::wire::{Block, Head, Header, Provenance, Status, Version};
 
     use super::*;
 
@@ -63,7 +84,7 @@ mod tests {
         let by = Provenance {
             transaction: Digest([1; 32]),
             call: 0,
-            operator: vec![],
+            operator: [].into(),
             member: String::new().into(),
             package: String::new().into(),
             package_version: 1,
@@ -89,9 +110,9 @@ mod tests {
         WrittenVersion { state_key: Digest::ZERO, record, bytes: vec![] }
     }
 
-    fn header(height: u64) -> Header {
+    fn block(height: u64) -> StoredBlock {
         let digest = Digest([0; 32]);
-        Header {
+        let header = Header {
             ledger: digest,
             protocol: 1,
             height: Height(height),
@@ -106,7 +127,9 @@ mod tests {
             effects_root: digest,
             committee: digest,
             next_committee: digest,
-        }
+        };
+        let block = Block { header, transactions: vec![] };
+        StoredBlock { block, receipts: vec![], writes: vec![] }
     }
 
     #[test]
@@ -125,21 +148,21 @@ mod tests {
             values: vec![],
         };
         let handed = Handed::default();
-        handed.add(&header(7), Digest([9; 32]), &[version(entry), version(record.clone())]);
-        let written = handed.get(Height(7)).unwrap();
+        handed.add(block(7), Digest([9; 32]), &[version(entry), version(record.clone())]);
+        let written = handed.written(Height(7)).unwrap();
         assert_eq!((written.block, written.parent), (Digest([9; 32]), Digest([7; 32])));
         let keys: Vec<_> = written.versions.iter().map(|(_, version)| &version.key).collect();
         assert_eq!(keys, [&record]);
-        assert!(handed.get(Height(6)).is_none());
+        assert!(handed.written(Height(6)).is_none());
     }
 
     #[test]
     fn old_blocks_go_and_the_newest_stays() {
         let handed = Handed::default();
         for height in 1..=300 {
-            handed.add(&header(height), Digest::ZERO, &[]);
+            handed.add(block(height), Digest::ZERO, &[]);
         }
-        assert!(handed.get(Height(44)).is_none() && handed.get(Height(45)).is_some());
+        assert!(handed.block(Height(44)).is_none() && handed.block(Height(45)).is_some());
         let many = vec![
             version(LogicalKey::Record {
                 package: "p".into(),
@@ -148,7 +171,7 @@ mod tests {
             });
             VERSIONS_MAX + 1
         ];
-        handed.add(&header(301), Digest::ZERO, &many);
-        assert!(handed.get(Height(300)).is_none() && handed.get(Height(301)).is_some());
+        handed.add(block(301), Digest::ZERO, &many);
+        assert!(handed.block(Height(300)).is_none() && handed.block(Height(301)).is_some());
     }
 }

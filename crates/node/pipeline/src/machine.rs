@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chaincity_crypto::cose::{self, SignedTransaction};
 use chaincity_crypto::{hash, tree};
+use chaincity_engine::stage::{Stage, measure};
 use chaincity_engine::{Clock, ContentKey, Draft, Finality, Machine, StateReader};
 use chaincity_ledger::{BlockContext, Step, WrittenVersion, order};
 use chaincity_types::wire::{
@@ -101,7 +102,8 @@ impl Pipeline {
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
         let begun = clock.now();
         loop {
-            match execute(context, genesis, transactions, state, &inner.package_cache).await {
+            let with = (&inner.package_cache, self.cores);
+            match execute(context, genesis, transactions, state, with).await {
                 Ok(outcome) => {
                     let bytes = transactions.iter().map(|signed| signed.to_be_signed.len()).sum();
                     inner.shared().pace.executed(bytes, clock.now().since_ms(begun));
@@ -336,7 +338,7 @@ struct Opened {
 impl Opened {
     fn verify(&self) -> Result<(), Flaw> {
         let unverified: Vec<_> = self.unverified.iter().map(Arc::as_ref).collect();
-        match cose::verify_transactions(&unverified) {
+        match measure(Stage::Verification, || cose::verify_transactions(&unverified)) {
             Ok(()) => Ok(()),
             Err(_) => Err(Flaw("a wrongly signed transaction")),
         }

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use chaincity_crypto::{hash, tree};
 use chaincity_engine::Clock;
+use chaincity_engine::stage::{Stage, polled};
 use chaincity_history::{HistoryError, HistoryStore, StoredBlock, Written};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
@@ -162,7 +163,8 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
                 return transactions.iter().map(|_| busy()).collect();
             }
             let state = FinalState::new(Arc::clone(&self.orderer));
-            self.pipeline.admit(transactions, &state, self.clock.now()).await
+            let admit = self.pipeline.admit(transactions, &state, self.clock.now());
+            polled(Stage::Admission, admit).await
         }
         .boxed()
     }
@@ -175,7 +177,7 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         if height > self.pipeline.tip().header.height {
             return Ok(None);
         }
-        let Some(stored) = self.store().block(height).map_err(fault)? else { return Ok(None) };
+        let Some(stored) = self.block(height)? else { return Ok(None) };
         let index = usize::try_from(index).unwrap_or(usize::MAX);
         Ok(stored.receipts.get(index).cloned())
     }
@@ -249,12 +251,15 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         Ok(TrustBundle { genesis: Genesis::clone(&inner.genesis), epochs })
     }
 
-    fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError> {
-        self.store().block(height).map_err(fault)
+    fn block(&self, height: Height) -> Result<Option<Arc<StoredBlock>>, NodeError> {
+        match self.pipeline.inner.handed.block(height) {
+            Some(block) => Ok(Some(block)),
+            None => Ok(self.store().block(height).map_err(fault)?.map(Arc::new)),
+        }
     }
 
     fn written(&self, height: Height) -> Option<Arc<Written>> {
-        self.pipeline.inner.handed.get(height)
+        self.pipeline.inner.handed.written(height)
     }
 
     fn body(&self, digest: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>> {

@@ -8,6 +8,9 @@
 /// How long the execution of a proposed block should take, in milliseconds: a tenth of a turn,
 /// since others may be slower.
 const EXECUTION_MS: u64 = 250;
+/// As many such blocks may wait in the pool: ten seconds of work. What comes on top would wait longer
+/// than whoever sent it does.
+const BLOCKS_WAITING: usize = 40;
 /// A block may always hold so many bytes of transactions, however slow this machine was.
 const BYTES_MIN: u64 = 64 * 1024;
 
@@ -35,6 +38,11 @@ impl Pace {
         let bytes = fitting.and_then(|bytes| usize::try_from(bytes.max(BYTES_MIN)).ok());
         bytes.map_or(most, |bytes| bytes.min(most))
     }
+
+    /// Bytes of transactions that may wait, of which a block holds at most `most`.
+    pub(crate) fn waiting(&self, most: usize) -> usize {
+        self.bytes(most).saturating_mul(BLOCKS_WAITING)
+    }
 }
 
 #[cfg(test)]
@@ -48,7 +56,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.bytes(MOST), MOST, "nothing is known yet");
         pace.executed(500_000, 500);
-        assert_eq!(pace.bytes(MOST), 250_000);
+        assert_eq!((pace.bytes(MOST), pace.waiting(MOST)), (250_000, 10_000_000));
         pace.executed(100_000, 10);
         assert!((250_000..MOST).contains(&pace.bytes(MOST)));
         for _ in 0..64 {

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::api::NodeError;
 use crate::chain;
-use crate::execute::PackageCache;
+use crate::execute::{Cores, PackageCache};
 use crate::governed;
 use crate::handed::Handed;
 use crate::orderer::Orderer;
@@ -142,6 +142,7 @@ impl Inner {
 #[derive(Clone)]
 pub struct Pipeline {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) cores: Cores,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -183,9 +184,17 @@ impl Pipeline {
             caught_up: AtomicBool::new(false),
             shared: Mutex::default(),
         };
-        let pipeline = Self { inner: Arc::new(inner) };
+        let pipeline = Self { inner: Arc::new(inner), cores: Cores::One };
         pipeline.load()?;
         Ok(pipeline)
+    }
+
+    /// The same pipeline, which tries the transactions of a block on all cores at once. What they
+    /// come to is the same; only what they take time for varies, so the simulator does without.
+    #[must_use]
+    pub fn on_all_cores(mut self) -> Self {
+        self.cores = Cores::All;
+        self
     }
 
     /// The packages in force, `governance` among them.
@@ -426,6 +435,7 @@ impl Pipeline {
             writes: executed.writes.clone(),
         };
         inner.store.append(&stored, &bodies).map_err(fault)?;
+        inner.handed.add(stored, hash::header_digest(&block.header), &executed.versions);
         inner.shared().timers_waiting_since = executed.timers_waiting_since;
         if self.is_boundary(block.header.height) {
             self.store_committee(&pending.next_committee)?;
@@ -523,7 +533,6 @@ impl Pipeline {
             let pending = shared.pending.get(&ExecutionKey::of(header)).cloned();
             inner.standing.on_final(pending.as_ref().map(|p| p.executed.versions.as_slice()));
             if let Some(pending) = pending {
-                inner.handed.add(header, digest, &pending.executed.versions);
                 let ids: Vec<_> = pending.transactions.iter().map(|signed| signed.id).collect();
                 for signed in &pending.transactions {
                     shared.window.add(signed.id, signed.transaction.expiry);

@@ -10,7 +10,7 @@ use chaincity_crypto::hash;
 use chaincity_engine::{ContentKey, StateReader};
 use chaincity_history::HistoryStore;
 use chaincity_ledger::{Lookup, Record, View};
-use chaincity_types::wire::{BODY_BYTES_MAX, Head, LogicalKey, Version};
+use chaincity_types::wire::{Head, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
 
 use crate::api::NodeError;
@@ -71,8 +71,9 @@ impl Bodies {
     }
 
     fn decode(&self, digest: Digest, bytes: &[u8]) -> Result<Arc<Version>, NodeError> {
-        let version: Version = cbor::decode(bytes, BODY_BYTES_MAX)
-            .map_err(|e| NodeError::Fault(format!("body {digest}: {e}")))?;
+        // Its digest is one that execution made of its own encoding.
+        let version: Version =
+            cbor::decode_own(bytes).map_err(|e| NodeError::Fault(format!("body {digest}: {e}")))?;
         let version = Arc::new(version);
         self.cache().insert(digest, Arc::clone(&version), bytes.len());
         Ok(version)

@@ -21,10 +21,10 @@ use crate::schema::{APPLICATION, FIXED, LAYOUT, Table, Tables};
 /// How long a connection waits for another one's write.
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages that the writing connection keeps in memory, in KiB: what a step changes should fit.
-const CACHE_KIB: u32 = 16 * 1024;
+const CACHE_KIB: u32 = 32 * 1024;
 /// Pages in the write-ahead log before they are moved into the file: a page that is changed again
 /// meanwhile is moved once.
-const WAL_PAGES: u32 = 4_000;
+const WAL_PAGES: u32 = 16_000;
 /// Prepared statements kept by a connection: three for each register that is written.
 const STATEMENTS: usize = 256;
 /// Read connections kept open.

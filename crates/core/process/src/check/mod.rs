@@ -5,6 +5,7 @@ mod binding;
 mod deadline;
 mod flow;
 mod net;
+mod package;
 mod shape;
 
 use chaincity_package::{Location, Problem};
@@ -14,6 +15,7 @@ use crate::decision::Decisions;
 use crate::model::Model;
 
 pub use net::STATES_MAX;
+pub use package::check_within;
 
 /// Checks a file; findings in order of lines. None, or warnings alone, and it may be published.
 #[must_use]

@@ -24,7 +24,7 @@ fn version(number: u64, fields: &[(&str, Stored)]) -> Version {
         by: Provenance {
             transaction: Digest([5; 32]),
             call: 0,
-            operator: vec![6; 32],
+            operator: [6; 32].into(),
             member: "registry".into(),
             package: "ledger-test".into(),
             package_version: 1,

@@ -226,8 +226,8 @@ impl NodeApi for FakeNode {
         Ok(self.served.lock().unwrap().clone())
     }
 
-    fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError> {
-        Ok(self.blocks.lock().unwrap().get(height.0 as usize).cloned())
+    fn block(&self, height: Height) -> Result<Option<Arc<StoredBlock>>, NodeError> {
+        Ok(self.blocks.lock().unwrap().get(height.0 as usize).cloned().map(Arc::new))
     }
 
     fn body(&self, _: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>> {
@@ -341,7 +341,7 @@ pub fn version(
         by: Provenance {
             transaction: Digest([5; 32]),
             call: 0,
-            operator: vec![6; 32],
+            operator: [6; 32].into(),
             member: "registry".into(),
             package: package.into(),
             package_version: 1,

@@ -86,7 +86,7 @@ fn receipt(transaction: Digest, height: Height, index: u32, entry: Entry) -> Rec
         height,
         index,
         time: Timestamp(1_000 * (height.0 + 1)),
-        operator: vec![7; 32],
+        operator: [7; 32].into(),
         entries: vec![entry],
         fuel: 1,
     }
@@ -120,7 +120,7 @@ fn version(
         by: Provenance {
             transaction,
             call: 0,
-            operator: vec![7; 32],
+            operator: [7; 32].into(),
             member: "registry".into(),
             package: "test".into(),
             package_version: 1,

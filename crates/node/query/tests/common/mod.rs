@@ -180,7 +180,7 @@ impl Ledger {
             by: Provenance {
                 transaction: hash::plain(&height.0.to_be_bytes()),
                 call,
-                operator: vec![7; 32],
+                operator: [7; 32].into(),
                 member: "registry".into(),
                 package: PACKAGE.into(),
                 package_version: self.schema,

@@ -105,7 +105,7 @@ impl NodeApi for Counter {
         self.node.trust_bundle()
     }
 
-    fn block(&self, height: Height) -> Result<Option<StoredBlock>, NodeError> {
+    fn block(&self, height: Height) -> Result<Option<Arc<StoredBlock>>, NodeError> {
         self.node.block(height)
     }
 
