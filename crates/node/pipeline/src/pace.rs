@@ -5,14 +5,17 @@
 //! final any more. How long a byte of transactions takes is measured here, on this machine, with
 //! whatever else it does.
 
+use chaincity_types::wire::TRANSACTION_BYTES_MAX;
+
 /// How long the execution of a proposed block should take, in milliseconds: a tenth of a turn,
 /// since others may be slower.
 const EXECUTION_MS: u64 = 250;
 /// As many such blocks may wait in the pool: ten seconds of work. What comes on top would wait longer
 /// than whoever sent it does.
 const BLOCKS_WAITING: usize = 40;
-/// A block may always hold so many bytes of transactions, however slow this machine was.
-const BYTES_MIN: u64 = 64 * 1024;
+/// A block may always hold so many bytes of transactions, however slow this machine was: the largest
+/// transaction has its turn then too.
+const BYTES_MIN: usize = TRANSACTION_BYTES_MAX;
 
 /// Bytes executed lately and the time that they took; older blocks count less and less.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,8 +38,8 @@ impl Pace {
     /// Bytes of transactions for the next block, at most `most`.
     pub(crate) fn bytes(&self, most: usize) -> usize {
         let fitting = self.bytes.saturating_mul(EXECUTION_MS).checked_div(self.ms);
-        let bytes = fitting.and_then(|bytes| usize::try_from(bytes.max(BYTES_MIN)).ok());
-        bytes.map_or(most, |bytes| bytes.min(most))
+        let bytes = fitting.and_then(|bytes| usize::try_from(bytes).ok());
+        bytes.map_or(most, |bytes| bytes.max(BYTES_MIN).min(most))
     }
 
     /// Bytes of transactions that may wait, of which a block holds at most `most`.
@@ -69,10 +72,10 @@ mod tests {
     fn some_work_is_always_proposed() {
         let mut pace = Pace::default();
         pace.executed(10, 60_000);
-        assert_eq!(pace.bytes(MOST), 65_536);
+        assert_eq!(pace.bytes(MOST), TRANSACTION_BYTES_MAX);
         pace.executed(usize::MAX, u64::MAX);
         pace.executed(usize::MAX, u64::MAX);
-        assert!(pace.bytes(MOST) >= 65_536);
+        assert!(pace.bytes(MOST) >= TRANSACTION_BYTES_MAX);
     }
 
     #[test]
