@@ -7,8 +7,8 @@
 //!
 //! Transactions that come together stand alone: none harms another.
 //!
-//! When as much waits as is executed in ten seconds, only urgent transactions are taken: the others
-//! are told to come again, before their signatures are verified, so that refusing costs little.
+//! When ten blocks' worth waits, only urgent transactions are taken: the others are told to come
+//! again, before their signatures are verified, so that refusing costs little.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -10,9 +10,9 @@ use chaincity_types::wire::TRANSACTION_BYTES_MAX;
 /// How long the execution of a proposed block should take, in milliseconds: a tenth of a turn,
 /// since others may be slower.
 const EXECUTION_MS: u64 = 250;
-/// As many such blocks may wait in the pool: ten seconds of work. What comes on top would wait longer
-/// than whoever sent it does.
-const BLOCKS_WAITING: usize = 40;
+/// As many such blocks may wait in the pool. Execution is a part of what a block takes, so they are
+/// final in several seconds: what comes on top would wait longer than whoever sent it does.
+const BLOCKS_WAITING: usize = 10;
 /// A block may always hold so many bytes of transactions, however slow this machine was: the largest
 /// transaction has its turn then too.
 const BYTES_MIN: usize = TRANSACTION_BYTES_MAX;
@@ -59,7 +59,7 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(pace.bytes(MOST), MOST, "nothing is known yet");
         pace.executed(500_000, 500);
-        assert_eq!((pace.bytes(MOST), pace.waiting(MOST)), (250_000, 10_000_000));
+        assert_eq!((pace.bytes(MOST), pace.waiting(MOST)), (250_000, 2_500_000));
         pace.executed(100_000, 10);
         assert!((250_000..MOST).contains(&pace.bytes(MOST)));
         for _ in 0..64 {
