@@ -178,8 +178,12 @@ fn attempt_all<V: View + Sync>(
     let missing: Vec<Vec<LogicalKey>> = match cores {
         Cores::All if transactions.len() > TOGETHER => {
             let parts = transactions.par_chunks(TOGETHER).zip(attempts.par_chunks_mut(TOGETHER));
+            // A look into the state that finds nothing in memory asks the runtime for the disk, and is
+            // then given up: even that needs the runtime, on whichever thread it is.
+            let runtime = tokio::runtime::Handle::try_current().ok();
             // Other cores' time counts as execution too.
             let part = |(transactions, attempts)| {
+                let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
                 measure(Stage::Execution, || attempt(transactions, attempts))
             };
             parts.map(part).collect()
