@@ -167,9 +167,18 @@ pub struct Place {
     bodies: BTreeMap<Digest, Version>,
     /// How long each look into the state takes.
     slow: Option<(VirtualClock, u64)>,
+    /// Whether a look into the state needs the runtime, as one does that has to ask the disk.
+    asks: bool,
 }
 
 impl Place {
+    /// The same place on a machine whose state is not in memory.
+    #[must_use]
+    pub const fn on_disk(mut self) -> Self {
+        self.asks = true;
+        self
+    }
+
     /// The same place on a machine where each look into the state takes so long.
     #[must_use]
     pub fn slow(mut self, clock: VirtualClock, ms: u64) -> Self {
@@ -186,6 +195,9 @@ impl StateReader for Place {
     fn head_at_hand(&self, key: Digest) -> Option<Option<Head>> {
         if let Some((clock, ms)) = &self.slow {
             clock.advance_ms(*ms);
+        }
+        if self.asks {
+            drop(tokio::runtime::Handle::current());
         }
         Some(self.state.get(&key).copied())
     }
@@ -420,6 +432,7 @@ impl Desk {
             state: Arc::new(self.chain.state().clone()),
             bodies: BTreeMap::new(),
             slow: None,
+            asks: false,
         }
     }
 

@@ -446,4 +446,9 @@ fn a_block_tried_on_all_cores_comes_to_what_it_comes_to_in_order() {
     let first = desk.judged(&in_order, &place, &block, Finality::Finalized);
     assert!(first.is_some());
     assert_eq!(desk.judged(&at_once, &place, &block, Finality::Finalized), first);
+    // On other cores too the runtime is at hand: a look into the state may ask it for the disk.
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let _entered = runtime.enter();
+    let again = desk.restarted().0.on_all_cores();
+    assert_eq!(desk.judged(&again, &place.on_disk(), &block, Finality::Finalized), first);
 }
