@@ -1,6 +1,6 @@
 //! Whether a process fits the package that it comes with: the actions, roles and groups it names.
 //!
-//! What it names of other packages is checked where those are known: when it is published.
+//! What it names of other packages is not checked here: they are not known.
 
 use chaincity_package::Problem;
 use chaincity_package::model::{FieldType, Package};
