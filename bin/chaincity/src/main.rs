@@ -21,6 +21,7 @@ mod import;
 mod input;
 mod joining;
 mod keeping;
+mod machine;
 mod measures;
 mod node_config;
 mod output;

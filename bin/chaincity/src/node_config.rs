@@ -41,9 +41,10 @@ pub(crate) struct NodeConfig {
     /// Certificate authorities (PEM) for joining over HTTPS.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub join_authorities: Option<PathBuf>,
-    /// Memory for the state's pages, in mebibytes (8 to 65,536).
-    #[serde(default = "state_cache_mib")]
-    pub state_cache_mib: u32,
+    /// Memory for the state's pages, in mebibytes (8 to 65,536). Without it, as the state's size has
+    /// it when the node starts: half of its log, from 64 MiB to an eighth of the machine's memory.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub state_cache_mib: Option<u32>,
     /// TLS for the API.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tls: Option<Tls>,
@@ -76,10 +77,6 @@ pub(crate) struct Tls {
     pub key: PathBuf,
 }
 
-const fn state_cache_mib() -> u32 {
-    64
-}
-
 impl NodeConfig {
     /// A node on this machine alone.
     pub(crate) fn local(peer_port: u16, api_port: u16) -> Self {
@@ -100,7 +97,7 @@ impl NodeConfig {
             private_network: peer_listen.ip().is_loopback(),
             join: None,
             join_authorities: None,
-            state_cache_mib: state_cache_mib(),
+            state_cache_mib: None,
             tls: None,
             vault: None,
         }

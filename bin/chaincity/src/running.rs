@@ -21,12 +21,12 @@ use crate::failure::chain;
 use crate::fault::Fault;
 use crate::joining::Joining;
 use crate::node_config::NodeConfig;
-use crate::{following, measures, refusal, together};
+use crate::{following, machine, measures, refusal, together};
 
 /// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
 const BLOCKS_AHEAD: u64 = 64;
 /// Pages of state in a mebibyte.
-const PAGES_PER_MIB: usize = 256;
+pub(crate) const PAGES_PER_MIB: usize = 256;
 
 /// A running node. It stops when dropped.
 #[derive(Debug)]
@@ -176,10 +176,12 @@ fn check_state(
 }
 
 fn engine_config(config: &NodeConfig, genesis: &Genesis, key: &SecretKey) -> Result<Config, Fault> {
-    let pages = usize::try_from(config.state_cache_mib).unwrap_or(usize::MAX);
-    let pages = pages.clamp(8, 65_536).saturating_mul(PAGES_PER_MIB);
-    let mut limits = Limits::default();
-    limits.state_pages = NonZeroUsize::new(pages).unwrap_or(limits.state_pages);
+    let mut limits = Limits::by_folder(&config.engine(), machine::memory_bytes());
+    if let Some(mib) = config.state_cache_mib {
+        let mib = usize::try_from(mib).unwrap_or(usize::MAX).clamp(8, 65_536);
+        let pages = NonZeroUsize::new(mib.saturating_mul(PAGES_PER_MIB));
+        limits.state_pages = pages.unwrap_or(limits.state_pages);
+    }
     let epoch_length = NonZeroU64::new(genesis.epoch_blocks)
         .ok_or_else(|| Fault::other("届的长度为零", "an epoch has no blocks"))?;
     let seed = key.seed();

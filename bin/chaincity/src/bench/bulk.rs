@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chaincity_client::Client;
+use chaincity_engine::Limits;
 use chaincity_types::calendar::{date_of_days, days_of_date};
 use chaincity_types::{Digest, Value};
 
@@ -16,6 +17,7 @@ use super::drive::{Window, a_second};
 use super::follow::Follower;
 use super::process::Used;
 use super::workload::{Kind, SEED};
+use crate::city::City;
 use crate::fault::Fault;
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
@@ -23,10 +25,14 @@ use crate::import::meter::Meter;
 use crate::import::remote::Remote;
 use crate::import::run::{Options, run as import};
 use crate::import::synthetic::synthetic_calls;
-use crate::shipped;
+use crate::node_config::NodeConfig;
+use crate::running::PAGES_PER_MIB;
+use crate::{machine, shipped};
 
 const MAPPING: &str = include_str!("units.yaml");
 const FILE: &str = "units.csv";
+/// Keys of the state that a unit with its right takes: their heads and those of their index entries.
+const KEYS_A_UNIT: u64 = 4;
 /// How long to wait, after the last receipt, for the event stream to tell of it.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The columns of the file; the mapping names the same.
@@ -49,6 +55,20 @@ pub(super) struct Place<'a> {
     pub(super) dir: &'a Path,
     pub(super) nodes: Nodes<'a>,
     pub(super) follower: &'a Follower,
+}
+
+/// Gives the nodes' state the memory that it would have if they were started after the import.
+pub(super) fn give_memory(city: &City, units: usize) -> Result<(), Fault> {
+    let keys = u64::try_from(units).unwrap_or(u64::MAX).saturating_mul(KEYS_A_UNIT);
+    let limits = Limits::by_log(Limits::log_of(keys), machine::memory_bytes());
+    let mib = limits.state_pages.get().checked_div(PAGES_PER_MIB).unwrap_or(0);
+    for name in &city.nodes {
+        let path = city.node_dir(name).join("node.toml");
+        let mut config = NodeConfig::read(&path)?;
+        config.state_cache_mib = u32::try_from(mib).ok();
+        config.write(&path)?;
+    }
+    Ok(())
 }
 
 fn failed(what: impl std::fmt::Display) -> Fault {

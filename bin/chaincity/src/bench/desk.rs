@@ -19,7 +19,7 @@ use crate::fault::Fault;
 /// Most bytes of calls in a transaction of the preparation.
 const BATCH_BYTES_MAX: usize = 98_304;
 /// Pause between two looks at a node.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(20);
 /// Transactions of the preparation under way at each node.
 const UNDER_WAY: usize = 8;
 /// When a transaction expires: nearly as late as is allowed, since it is signed before it is due.
@@ -70,8 +70,9 @@ impl<'a> Desk<'a> {
         all.checked_div(took.as_millis()).and_then(|calls| usize::try_from(calls).ok())
     }
 
-    /// Waits until every node's queries have caught up with its blocks, at most `within`.
-    pub(super) fn settled(&self, within: Duration) -> Result<(), Fault> {
+    /// Waits until every node's queries have caught up with its blocks, at most `within`; gives how
+    /// long that took.
+    pub(super) fn settled(&self, within: Duration) -> Result<Duration, Fault> {
         let begun = Instant::now();
         for url in self.urls {
             let client = Client::new(url, self.ledger).map_err(remote)?;
@@ -83,7 +84,7 @@ impl<'a> Desk<'a> {
                 std::thread::sleep(LOOK);
             }
         }
-        Ok(())
+        Ok(begun.elapsed())
     }
 
     /// Has transactions executed that belong to no window.

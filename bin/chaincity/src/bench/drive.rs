@@ -65,6 +65,8 @@ pub(super) struct Window {
     pub(super) cost: Cost,
     /// Processor time of this process likewise, in microseconds.
     pub(super) client_us: u64,
+    /// From when all was final until every node's queries had it.
+    pub(super) queries_behind: Duration,
 }
 
 impl Window {

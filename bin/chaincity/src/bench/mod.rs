@@ -118,6 +118,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let place = Place::new(options.dir.as_deref())?;
     say("启动节点 · starting the nodes");
     let city = town::found(&place.dir, options.validators, options.kind)?;
+    let records = options.records.unwrap_or_else(|| options.kind.records());
+    if options.kind.imports() {
+        bulk::give_memory(&city, records)?;
+    }
     let people = People::of(&city, options.kind)?;
     let mut cluster = Cluster::start_first(&city, options.validators)?;
     let ledger = hash::ledger_id(&city.genesis);
@@ -126,7 +130,6 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let reader = || Actor::sign_in(urls.get(..1).unwrap_or_default(), ledger, city.key(READER)?);
     let follower = Follower::start(reader()?.client)?;
     let progress = crate::progress::bar();
-    let records = options.records.unwrap_or_else(|| options.kind.records());
     let nodes = Nodes { pids: &pids, urls: &urls };
     let watched = (nodes, &follower, &progress);
     let mut session = Session {

@@ -1,6 +1,7 @@
 //! What the benchmark found: an object for machines, a table for people.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -35,6 +36,8 @@ pub(crate) struct Step {
     /// Processor time and bytes as in the report.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     wire_bytes_per_tx: u64,
+    /// From when all was final until every node's queries had it, at most 30 s.
+    queries_behind_ms: u64,
 }
 
 impl Step {
@@ -47,6 +50,7 @@ impl Step {
             latency_ms: Latency::of(window.main_latencies()),
             cpu_us_per_tx: window.cost.us.clone(),
             wire_bytes_per_tx: window.cost.wire_bytes,
+            queries_behind_ms: millis(window.queries_behind),
         }
     }
 
@@ -64,6 +68,8 @@ pub(crate) struct HalfLoad {
     offered_tps: u64,
     committed_tps: u64,
     latency_ms: Latency,
+    /// As of the measured window.
+    queries_behind_ms: u64,
 }
 
 /// The report. Figures of one node where nothing else is said.
@@ -111,6 +117,8 @@ pub(crate) struct Report {
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     /// Bytes that all nodes together sent to peers, divided by transactions.
     wire_bytes_per_tx: u64,
+    /// From when all was final until every node's queries had it, at most 30 s.
+    queries_behind_ms: u64,
     /// Processor time of the client that made the load.
     client_cpu_us_per_tx: u64,
     /// Average size of a measured transaction as signed.
@@ -175,6 +183,7 @@ impl Report {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
             latency_ms: Latency::of(&window.latencies),
+            queries_behind_ms: millis(window.queries_behind),
         };
         Self {
             workload: parts.kind.name(),
@@ -203,6 +212,7 @@ impl Report {
             half_load: parts.half.map(half),
             cpu_us_per_tx: measured.cost.us.clone(),
             wire_bytes_per_tx: measured.cost.wire_bytes,
+            queries_behind_ms: millis(measured.queries_behind),
             client_cpu_us_per_tx: measured.client_us,
             transaction_bytes: parts.transaction_bytes,
             call_us: parts.call_us,
@@ -258,8 +268,16 @@ impl Report {
             let text = format!("{} ({}/s)", reads.for_person(), self.reads_per_s);
             lines.push(row("查询延迟 · latency of reads", text));
         }
+        lines.push(row(
+            "查询库滞后 · until queries have what is final",
+            format!("{} ms", self.queries_behind_ms),
+        ));
         if let Some(half) = &self.half_load {
-            let text = format!("{} ({} tps)", half.latency_ms.for_person(), half.offered_tps);
+            let (latency, behind) = (half.latency_ms.for_person(), half.queries_behind_ms);
+            let text = format!(
+                "{latency} ({} tps, 查询滞后 queries behind {behind} ms)",
+                half.offered_tps
+            );
             lines.push(row("半载延迟 · latency at half load", text));
         }
         let stages = cost::for_person(&self.cpu_us_per_tx);
@@ -351,6 +369,10 @@ impl Latency {
     pub(super) fn for_person(&self) -> String {
         format!("{:.1} / {:.1} / {:.1} ms", self.p50, self.p90, self.p99)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A quotient for the report; its numbers are far below 2³².

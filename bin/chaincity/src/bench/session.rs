@@ -13,8 +13,9 @@ use crate::fault::Fault;
 
 /// Most measured windows until one is sustained: each a fifth slower than the one before.
 const ATTEMPTS: u32 = 3;
-/// How long the nodes' read models are waited for before a trial or a measured window.
-const SETTLING: Duration = Duration::from_secs(20);
+/// How long the nodes' read models are waited for after a window: what it left to do would weigh on
+/// the next.
+const SETTLING: Duration = Duration::from_secs(30);
 /// Without a given rate, the longest preparation of a window, at the pace so far: a window that needs
 /// more is shortened, so that the whole run ends within a few minutes.
 const PREPARING: Duration = Duration::from_secs(12);
@@ -68,7 +69,6 @@ impl Session<'_> {
         let mut rate = self.search()?;
         let mut attempt = 0_u32;
         loop {
-            self.desk.settled(SETTLING)?;
             let window = self.window(rate, options.seconds)?;
             attempt = attempt.saturating_add(1);
             if window.is_sustained() || attempt >= ATTEMPTS {
@@ -87,8 +87,6 @@ impl Session<'_> {
                 search.cut_short();
                 break;
             }
-            // What an overload left to do would weigh on the next trial.
-            self.desk.settled(SETTLING)?;
             let window = self.window(rate, search::TRIAL_S)?;
             let prompt = window.median_ms() <= search::MEDIAN_MS_MAX;
             search.on_trial(window.done_rate(), window.is_sustained() && prompt);
@@ -120,7 +118,8 @@ impl Session<'_> {
         let average = bytes.checked_div(signed().count()).unwrap_or(0);
         self.transaction_bytes = u64::try_from(average).unwrap_or(u64::MAX);
         self.driver.progress.set_message(format!("{rate} tps × {seconds} s"));
-        let window = self.driver.run(&load, rate)?;
+        let mut window = self.driver.run(&load, rate)?;
+        window.queries_behind = self.desk.settled(SETTLING)?;
         self.workload.after(&window);
         self.submitted.accepted.extend(&window.accepted);
         self.submitted.unknown.extend(&window.unknown);

@@ -50,6 +50,7 @@ mod metered;
 mod node;
 mod replay;
 pub mod sim;
+mod size;
 pub mod stage;
 mod standin;
 mod state;

@@ -48,6 +48,10 @@ type Error = qmdb::Error<mmr::Family>;
 
 /// Content of a page of the state's files.
 pub(crate) const PAGE_BYTES: NonZeroU16 = NZU16!(4_096);
+/// Name of the log of the state's operations.
+pub(crate) const LOG: &str = "state-log";
+/// Bytes of an operation: kind, key, head, next key.
+pub(crate) const OPERATION_BYTES: u64 = 113;
 const BUFFER: NonZeroUsize = NZUsize!(1 << 20);
 const ITEMS_PER_FILE: NonZeroU64 = NZU64!(1 << 18);
 
@@ -69,7 +73,7 @@ pub(crate) fn database_config(
             page_cache: pages.clone(),
         },
         journal_config: LogConfig {
-            partition: format!("{storage}state-log"),
+            partition: format!("{storage}{LOG}"),
             items_per_blob: ITEMS_PER_FILE,
             page_cache: pages,
             write_buffer: WRITE_BUFFER,

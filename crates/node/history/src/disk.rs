@@ -88,8 +88,22 @@ impl Tree {
     }
 }
 
+/// Memory for what is not sorted yet, in bytes: of the values that lie apart, and of the others.
+/// There are up to two such tables a keyspace at a time, one of them on its way to the disk; the
+/// journal is kept as long as they are.
+const UNSORTED_APART: u64 = 32 * 1024 * 1024;
+const UNSORTED: u64 = 8 * 1024 * 1024;
+
 fn layout(space: Space) -> KeyspaceCreateOptions {
-    let options = KeyspaceCreateOptions::default();
+    let options = KeyspaceCreateOptions::default().max_memtable_size(match space {
+        Space::Bodies => UNSORTED_APART,
+        Space::Blocks
+        | Space::ByBlock
+        | Space::ByTransaction
+        | Space::Certificates
+        | Space::Meta
+        | Space::State => UNSORTED,
+    });
     match space {
         Space::Bodies | Space::Blocks | Space::Certificates => options.with_kv_separation(Some(
             KvSeparationOptions::default().separation_threshold(APART_BYTES),
