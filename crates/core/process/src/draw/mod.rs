@@ -10,8 +10,6 @@ use crate::model::{Body, Bounds, Definition, Diagram, Flow, GatewayKind, Model, 
 
 /// Most characters of a label; the rest is cut.
 const LABEL_MAX: usize = 24;
-/// Characters of a line inside a task.
-const LINE_MAX: usize = 8;
 const MARGIN: i64 = 700;
 
 /// The picture; lengths inside are tenths of the diagram's unit.
@@ -284,18 +282,64 @@ fn diamond(bounds: Bounds, svg: &mut String) {
     );
 }
 
-/// A name inside a task, in up to three lines.
+/// Widths of letters, in halves of a Chinese one: most in a line of a task, and those that are wide.
+const LINE: usize = 14;
+
+const fn width(letter: char) -> usize {
+    if letter.is_ascii() { 1 } else { 2 }
+}
+
+/// A name inside a task, in up to four lines.
 fn lines(name: &str, (x, y): (i64, i64), svg: &mut String) {
-    let name: String = name.split_whitespace().collect::<Vec<_>>().join(" ");
-    let wide = !name.is_ascii();
-    let per_line = if wide { LINE_MAX } else { LINE_MAX.saturating_mul(2) };
-    let chars: Vec<char> = name.chars().collect();
-    let rows: Vec<String> =
-        chars.chunks(per_line).take(3).map(|row| row.iter().collect()).collect();
+    let rows = broken(name);
     let count = i64::try_from(rows.len()).unwrap_or(0);
-    let mut at = y.saturating_add(40).saturating_sub(count.saturating_sub(1).saturating_mul(65));
-    for row in &rows {
-        label(row, (x, at), svg);
-        at = at.saturating_add(130);
+    let first = y.saturating_sub(count.saturating_sub(1).saturating_mul(65)).saturating_add(40);
+    for (row, line) in (0..).zip(&rows) {
+        label(line, (x, first.saturating_add(i64::saturating_mul(row, 130))), svg);
+    }
+}
+
+/// A name in lines: after the dot between two languages, at spaces, and within what is still too long.
+fn broken(name: &str) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for language in name.split(" · ") {
+        let (mut row, mut used) = (String::new(), 0_usize);
+        for word in language.split_whitespace() {
+            let length = word.chars().map(width).fold(0, usize::saturating_add);
+            if used > 0 && used.saturating_add(length) < LINE {
+                row.push(' ');
+                used = used.saturating_add(1);
+            } else if used > 0 {
+                rows.push(std::mem::take(&mut row));
+                used = 0;
+            }
+            for letter in word.chars() {
+                if used.saturating_add(width(letter)) > LINE {
+                    rows.push(std::mem::take(&mut row));
+                    used = 0;
+                }
+                row.push(letter);
+                used = used.saturating_add(width(letter));
+            }
+        }
+        if !row.is_empty() {
+            rows.push(row);
+        }
+    }
+    rows.truncate(4);
+    rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_break_between_languages_and_words() {
+        assert_eq!(broken("银行受理 · Bank takes in"), ["银行受理", "Bank takes in"]);
+        assert_eq!(broken("复审 · Second review of it"), ["复审", "Second review", "of it"]);
+        assert_eq!(broken("所有权人同意查询登记簿"), ["所有权人同意查", "询登记簿"]);
+        assert_eq!(broken("a b c d e f g h i j k l m n o p q r s t u v w x y z").len(), 4);
+        assert!(broken("").is_empty());
     }
 }
