@@ -56,6 +56,7 @@ impl Limits {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::integer_division, reason = "tests")]
     use commonware_codec::FixedSize as _;
 
     use super::*;
