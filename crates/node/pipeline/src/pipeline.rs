@@ -197,7 +197,7 @@ impl Pipeline {
         self
     }
 
-    /// The packages in force, `governance` among them.
+    /// The packages in force, the built-in ones among them.
     #[must_use]
     pub fn packages(&self) -> Vec<Arc<Package>> {
         self.inner.shared().packages.values().map(Arc::clone).collect()

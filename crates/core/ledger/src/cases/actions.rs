@@ -26,6 +26,7 @@ pub(super) const SUSPEND: &str = "suspend";
 pub(super) const RESUME: &str = "resume";
 pub(super) const WITHDRAW: &str = "withdraw";
 pub(super) const TERMINATE: &str = "terminate";
+pub(super) const ASK: &str = "ask-mandate";
 pub(super) const COMMENT: &str = "comment";
 pub(super) const ATTACH: &str = "attach";
 
@@ -155,6 +156,19 @@ fn of_cases() -> Vec<Action> {
         kept(RESUME, "恢复办理", "Resume a case"),
         kept(WITHDRAW, "撤回申请", "Withdraw a case"),
         kept(TERMINATE, "终止", "Terminate a case"),
+        action(
+            ASK,
+            title("征求授意", "Ask for a mandate"),
+            &[],
+            vec![
+                ("case", case()),
+                ("party", field(text(128), "当事人", "Party: a subject or a member")),
+                ("package", field(text(40), "应用包", "Package of the act")),
+                ("action", field(text(60), "业务动作", "Action")),
+                ("purpose", field(text(60), "用途", "Purpose")),
+                ("digest", field(FieldType::Digest, "参数摘要", "Digest of the arguments")),
+            ],
+        ),
         action(
             COMMENT,
             title("填写意见", "Comment"),

@@ -18,6 +18,7 @@ mod flow;
 mod messages;
 mod models;
 mod notes;
+mod requests;
 mod returns;
 mod schema;
 mod start;
@@ -38,6 +39,7 @@ use crate::session::Session;
 pub use chaincity_process::graph::Graph;
 pub(crate) use messages::hear;
 pub(crate) use models::publish;
+pub(crate) use requests::note as note_mandate;
 pub use models::{Model, Unfit, check, compile};
 pub use schema::package;
 pub(crate) use steps::check_steps;
@@ -58,6 +60,8 @@ pub const WAIT: &str = "wait";
 pub const SUBJECT: &str = "subject";
 /// Register of comments.
 pub const COMMENT: &str = "comment";
+/// Register of mandates that are asked for.
+pub const REQUEST: &str = "request";
 /// Register of attachments.
 pub const ATTACHMENT: &str = "attachment";
 
@@ -114,6 +118,7 @@ pub(crate) fn apply(
         actions::RESUME => control::resume(run, input),
         actions::WITHDRAW => control::withdraw(run, input),
         actions::TERMINATE => control::terminate(run, input),
+        actions::ASK => requests::ask(run, input),
         actions::COMMENT => notes::comment(run, input),
         actions::ATTACH => notes::attach(run, input),
         _ => reject(Reject::UnknownAction, "no action with this name"),

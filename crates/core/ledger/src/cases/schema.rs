@@ -12,7 +12,7 @@ use chaincity_package::rule::{Names, Program, Type};
 use chaincity_types::{Digest, Str};
 
 use super::{
-    ATTACHMENT, CASE, COMMENT, ID, MODEL, MODEL_BYTES_MAX, PROCESS, STATE_BYTES_MAX, SUBJECT,
+    ATTACHMENT, CASE, COMMENT, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST, STATE_BYTES_MAX, SUBJECT,
     SUBJECTS_MAX, TASK, WAIT, actions,
 };
 use crate::governance::schema::{field, optional, register as keyed, title};
@@ -26,7 +26,7 @@ pub fn package() -> Arc<Package> {
 
 fn build() -> Package {
     let registers =
-        [process(), model(), case(), task(), wait(), subject(), comment(), attachment()];
+        [process(), model(), case(), task(), wait(), subject(), request(), comment(), attachment()];
     Package {
         id: ID.into(),
         version: 1,
@@ -272,6 +272,28 @@ fn subject() -> Register {
 
 /// The one index of open cases that the ledger itself reads by.
 pub(super) const BY_ABOUT: &str = "by_about";
+
+fn request() -> Register {
+    let status = words(&["asked", "given"]);
+    let mut register = register(
+        REQUEST,
+        title("征求的授意", "Mandates asked for"),
+        "id",
+        vec![
+            ("id", field(text(64), "标识", "Name: digest of what it asks for")),
+            ("case", field(to(CASE), "办件", "Case")),
+            ("party", field(text(128), "当事人", "Party: a subject or a member")),
+            ("package", field(text(40), "应用包", "Package of the act")),
+            ("action", field(text(60), "业务动作", "Action")),
+            ("purpose", field(text(60), "用途", "Purpose")),
+            ("digest", field(FieldType::Digest, "参数摘要", "Digest of the arguments")),
+            ("status", field(status, "状态", "Status")),
+            ("mandate", optional(text(40), "授意", "The mandate that was given")),
+        ],
+    );
+    lists(&mut register, &[("by_case", &["case", "status"]), ("by_party", &["party", "status"])]);
+    register
+}
 
 fn comment() -> Register {
     let mut register = register(

@@ -1,5 +1,6 @@
 //! Cases as a whole: withdrawn, terminated, suspended; comments.
 
+use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Status};
 
 use crate::city::{City, because, complete, of_case, on_task, start};
@@ -66,4 +67,47 @@ fn those_who_take_part_comment() {
         city.call("inspector", comment(Some(&city.task(&other, "review")))),
         "invalid-input"
     );
+}
+
+#[test]
+fn a_mandate_that_a_case_asks_for_is_seen_to_be_given_and_taken_back() {
+    let mut city = City::new();
+    let case = city.accepted(&[]);
+    let digest = Value::Bytes(vec![9; 32]);
+    let ask = |case: &str| {
+        let input = [
+            ("case", case.into()),
+            ("party", "s-jia".into()),
+            ("package", "permits".into()),
+            ("action", "issue".into()),
+            ("purpose", "issue".into()),
+            ("digest", digest.clone()),
+        ];
+        of_case("ask-mandate", &input)
+    };
+    assert_eq!(city.call("admin", ask(&case)), "not-authorised");
+    let receipt = city.applied("clerk", ask(&case));
+    assert_eq!(city.call("clerk", ask(&case)), "exists");
+    let request = receipt.entries[0].events[0].key.to_string();
+    let give = |city: &City, case: &str| {
+        let mut call = ask(case);
+        (call.package, call.action) = ("governance".into(), "mandate".into());
+        call.input.insert("expiry".into(), Value::Time(city.time.plus_ms(600_000)));
+        call
+    };
+    // For another case it is another's.
+    let other = city.accepted(&[]);
+    let call = give(&city, &other);
+    city.applied("jia", call);
+    assert_eq!(city.field("request", &request, "status"), "asked".into());
+    let call = give(&city, &case);
+    let receipt = city.applied("jia", call);
+    let mandate = receipt.entries[0].events[0].key.to_string();
+    assert_eq!(city.field("request", &request, "status"), "given".into());
+    assert_eq!(city.field("request", &request, "mandate"), mandate.as_str().into());
+    let revoke = crate::city::of("governance", "revoke-mandate", &[("mandate", mandate.into())]);
+    city.applied("jia", revoke);
+    assert_eq!(city.field("request", &request, "status"), "asked".into());
+    city.applied("chief", because("terminate", &case));
+    assert_eq!(city.call("clerk", ask(&case)), "case-state");
 }
