@@ -232,7 +232,10 @@ fn collect(
     for path in entries {
         if path.is_dir() {
             collect(root, &path, files)?;
-        } else if path.extension().is_some_and(|ext| ext == "yaml") {
+        } else if path
+            .extension()
+            .is_some_and(|ext| ["yaml", "bpmn", "dmn"].iter().any(|e| ext == *e))
+        {
             let name = path.strip_prefix(root).unwrap_or(&path).to_string_lossy().into_owned();
             files.push((name, std::fs::read_to_string(&path)?));
         }

@@ -363,7 +363,7 @@ fn a_restarted_node_knows_what_it_knew() {
         packages.iter().map(|package| (package.id.clone(), package.version)).collect::<Vec<_>>()
     };
     assert_eq!(names(pipeline.packages()), names(desk.pipeline().packages()));
-    assert_eq!(pipeline.packages().len(), 2);
+    assert_eq!(pipeline.packages().len(), 3, "the two built-in ones and the published one");
     // It knows operators and actions for gossip, and the window for blocks.
     let place = desk.place();
     let (good, seal) = (desk.good(), desk.signed(Actor::Judge, seal("u")));
@@ -385,7 +385,7 @@ fn a_proposer_orders_by_the_state_and_not_by_what_it_knew_when_a_transaction_cam
     desk.wait_ms(60_000);
     desk.step();
     let (joined, _) = desk.joined(2);
-    assert_eq!(joined.packages().len(), 1, "it knows the governance package alone");
+    assert_eq!(joined.packages().len(), 2, "it knows the built-in packages alone");
     // By name its member comes before the court.
     let mortgage = desk.signed(Actor::BankerA, padded(10));
     let seal = desk.signed(Actor::Judge, seal("u"));

@@ -19,6 +19,7 @@ pub(crate) fn read(folder: &Path) -> Result<Result<Source, Vec<Problem>>, Fault>
     for part in source::FOLDERS {
         files.extend(part_of(folder, part, &[".yaml"])?);
     }
+    files.extend(processes(folder)?);
     let pairs: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
     Ok(source::parse(&pairs))
 }

@@ -230,17 +230,20 @@ impl<S: Stage> Player<'_, S> {
             return script.compare_timers(at, step, receipts).map_err(say);
         }
         self.stage.until(self.turn).await?;
-        let mut call = script.call(at, step).map_err(say)?;
+        let mut calls = script.calls(at, step).map_err(say)?;
         let mut mandates = Vec::new();
-        for (by, given) in script.mandates(at, step, &call, self.stage.now()).map_err(say)? {
-            let settled = self.submit(at, by, given).await?;
+        let now = self.stage.now();
+        for (by, given) in script.mandates(at, step, calls.first(), now).map_err(say)? {
+            let settled = self.submit(at, by, vec![given]).await?;
             let receipt = settled.receipt.ok_or_else(|| {
                 format!("{at}: expected a mandate that is accepted, found {:?}", settled.refusal)
             })?;
             mandates.push(Script::mandate(at, &receipt).map_err(say)?);
         }
-        call.mandates = (!mandates.is_empty()).then_some(mandates);
-        let settled = self.submit(at, &step.by, call).await?;
+        if let Some(call) = calls.first_mut() {
+            call.mandates = (!mandates.is_empty()).then_some(mandates);
+        }
+        let settled = self.submit(at, &step.by, calls).await?;
         if let Some(refusal) = &settled.refusal {
             Script::compare_outcome(at, step, refusal.code.code()).map_err(say)?;
         }
@@ -266,14 +269,14 @@ impl<S: Stage> Player<'_, S> {
         Ok(receipts)
     }
 
-    async fn submit(&mut self, at: &str, by: &str, call: Call) -> Result<Settled, Failure> {
+    async fn submit(&mut self, at: &str, by: &str, calls: Vec<Call>) -> Result<Settled, Failure> {
         self.stage.until(self.turn).await?;
         let transaction = Transaction {
             ledger: self.stage.ledger(),
             protocol: PROTOCOL,
             expiry: self.stage.now().plus_ms(MINUTE_MS),
             mode: Mode::Atomic,
-            calls: vec![call],
+            calls,
             intent: None,
         };
         let key = self.keys.named(&person_key(by));

@@ -21,7 +21,12 @@ const CRATES: &[Allowed] = &[
     Allowed { name: "chaincity-process", may_name: &["chaincity-types", "chaincity-package"] },
     Allowed {
         name: "chaincity-ledger",
-        may_name: &["chaincity-types", "chaincity-crypto", "chaincity-package"],
+        may_name: &[
+            "chaincity-types",
+            "chaincity-crypto",
+            "chaincity-package",
+            "chaincity-process",
+        ],
     },
     Allowed { name: "chaincity-sector", may_name: &["chaincity-types", "chaincity-crypto"] },
     // node: effects

@@ -3,6 +3,7 @@
 mod bench;
 mod calendar;
 mod call;
+mod case;
 mod completions;
 mod demo;
 mod explain;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Query(Box<query::Arguments>),
     /// 查看记录的历史 · a record's versions
     History(Box<history::Arguments>),
+    /// 办件 · cases
+    Case(case::Arguments),
     /// 说明一条记录（及其差错）如何形成、由谁经办 · how a record, or an error in it, came about
     Explain(Box<explain::Arguments>),
     /// 取得可离线核验的证明 · fetch proofs that can be verified offline
@@ -121,6 +124,7 @@ impl Command {
             Self::Sector(arguments) => sector::run(&arguments, output),
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
+            Self::Case(arguments) => case::run(&arguments, output),
             Self::Explain(arguments) => explain::run(&arguments, output),
             Self::Proof(arguments) => proof::run(&arguments, output),
             Self::Export(arguments) => export::run(&arguments, output),

@@ -8,6 +8,7 @@ mod publish;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chaincity_ledger::cases::Unfit;
 use chaincity_ledger::scenario::Rehearsal;
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
@@ -129,8 +130,25 @@ impl Which {
         let wrong = |(path, text): &(String, String)| export::compile(path, text, &package).err();
         let mut problems: Vec<_> = exports.iter().filter_map(wrong).flatten().collect();
         problems.extend(check_processes(&processes, &package));
+        if !has_errors(&problems) {
+            problems.extend(chaincity_ledger::cases::check(&package).err().map(unfit));
+        }
         Ok(problems)
     }
+}
+
+/// A process that no ledger would take.
+fn unfit(Unfit { file, why }: Unfit) -> Problem {
+    let cause = (
+        format!("`{file}`不能在账本上办理：{why}"),
+        format!("no ledger carries out `{file}`: {why}"),
+    );
+    Problem::error(
+        "unfit",
+        format!("processes.{file}"),
+        cause,
+        ("请改画或拆分", "draw it otherwise, or split it"),
+    )
 }
 
 /// The files of a shipped package in one of its folders.

@@ -20,7 +20,7 @@ use crate::governance::Booking;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session, draw};
 use crate::timers::Due;
-use crate::{fields, fuel, governance};
+use crate::{cases, fields, fuel, governance, is_built_in};
 
 /// The records that a name of a read or an insertion stands for.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub(crate) struct Frame<'a> {
     pub(crate) call: &'a Call,
     /// Who signed.
     pub(crate) caller: &'a Caller,
+    /// The calls before it, if its transaction is atomic: they applied, or it would not run.
+    pub(crate) before: &'a [Call],
     /// The intent key to mark as used, if this is the call to do it.
     pub(crate) intent: Option<&'a Str>,
     /// How many actions called each other to get here.
@@ -84,6 +86,8 @@ pub(crate) struct CallRun<'s, 'v> {
     pub(crate) booking: Booking,
     /// Codes of the rules that a report breaks.
     pub(crate) discrepancies: Vec<Str>,
+    /// The case that it is about, if that follows from its input.
+    pub(crate) case: Option<Str>,
 }
 
 /// A call that nothing stands against, as long as what it read stands: what is left is done
@@ -101,6 +105,7 @@ pub(crate) struct Decided {
     timers: Vec<Due>,
     calls: Vec<Call>,
     ordinal: u32,
+    case: Option<Str>,
 }
 
 impl Decided {
@@ -152,8 +157,8 @@ pub(crate) fn decide(
     let mut run = CallRun::new(session, frame, package, *fuel);
     run.booking(&known, action)?;
     // The built-in actions that name no role check in their own code who may call.
-    let governs = known.id == governance::ID && action.by.is_empty();
-    if !governs && run.booking == Booking::Own {
+    let own_check = is_built_in(&known.id) && action.by.is_empty();
+    if !own_check && run.booking == Booking::Own {
         frame.caller.check_roles(&action.by)?;
     }
     let result = run.execute(action, input);
@@ -241,6 +246,7 @@ impl<'s, 'v> CallRun<'s, 'v> {
             missing: false,
             booking: Booking::Own,
             discrepancies: Vec::new(),
+            case: None,
         }
     }
 }
@@ -264,6 +270,7 @@ impl<'s, 'v> CallRun<'s, 'v> {
             timers: decided.timers,
             calls: decided.calls,
             ordinal: decided.ordinal,
+            case: decided.case,
             ..Self::new(session, frame, decided.package, fuel)
         }
     }
@@ -282,6 +289,7 @@ impl<'s, 'v> CallRun<'s, 'v> {
             timers: self.timers,
             calls: self.calls,
             ordinal: self.ordinal,
+            case: self.case,
         }
     }
 }
@@ -305,6 +313,8 @@ impl CallRun<'_, '_> {
         if self.package.id == governance::ID {
             self.see(action, input.clone());
             governance::apply(self, action, &input)?;
+        } else if self.package.id == cases::ID {
+            cases::apply(self, action, &input)?;
         } else {
             self.see(action, input);
             self.read_all(&action.reads)?;
@@ -406,7 +416,7 @@ impl CallRun<'_, '_> {
             action: self.frame.call.action.clone(),
             height: context.height,
             time: context.time,
-            case: self.frame.call.case.clone(),
+            case: self.frame.call.case.clone().or_else(|| self.case.clone()),
             mandates: self.frame.call.mandates.clone().filter(|named| !named.is_empty()),
         }
     }

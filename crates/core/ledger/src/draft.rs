@@ -192,13 +192,24 @@ impl CallRun<'_, '_> {
         register: &Str,
         key: &Str,
     ) -> Result<(), Halt> {
+        self.raise_with(package, kind, (register, key), None)
+    }
+
+    /// Raises an event with further data.
+    pub(crate) fn raise_with(
+        &mut self,
+        package: &Str,
+        kind: &str,
+        (register, key): (&Str, &Str),
+        data: Option<Value>,
+    ) -> Result<(), Halt> {
         draw(&mut self.fuel, fuel::EVENT)?;
         self.events.push(Event {
             package: package.clone(),
             kind: kind.into(),
             register: register.clone(),
             key: key.clone(),
-            data: None,
+            data,
         });
         Ok(())
     }
@@ -423,7 +434,7 @@ impl Draft {
         let live = |version: &Version| version.status == Status::Live;
         let before = self.base.as_deref().map(|base| &base.version).filter(|v| live(v));
         let after = (self.status == Status::Live).then_some(&self.fields);
-        for index in register.indexes.values() {
+        for index in register.indexes.values().filter(|index| !index.for_lists) {
             if let (Some(old), Some(new)) = (before, after)
                 && index.fields.iter().all(|name| old.fields.get(name) == new.get(name))
             {

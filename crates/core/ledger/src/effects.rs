@@ -11,7 +11,7 @@ use chaincity_types::{Reject, Str, Value};
 use crate::call::{Binding, CallRun};
 use crate::halt::{Halt, reject};
 use crate::session::draw;
-use crate::{counters, fields, fuel};
+use crate::{cases, counters, fields, fuel};
 
 impl CallRun<'_, '_> {
     /// Drafts the effects in order.
@@ -48,7 +48,8 @@ impl CallRun<'_, '_> {
                 }
                 Ok(())
             }
-            Effect::Event { kind, register, key } => self.tell(&package.id, kind, register, key),
+            Effect::Event { kind, register, key } => self.notify(&package.id, kind, register, key),
+            Effect::Tell { message, register, key } => self.tell(message, register, key),
             Effect::Each { name, position, list, register, effects } => {
                 let of = register.as_ref();
                 self.apply_each((name, position.as_ref()), list, of, effects)
@@ -104,7 +105,7 @@ impl CallRun<'_, '_> {
     }
 
     /// Raises an event, or one for each of a list of keys: as many as there are records.
-    fn tell(
+    fn notify(
         &mut self,
         package: &Str,
         kind: &str,
@@ -118,6 +119,22 @@ impl CallRun<'_, '_> {
                 Some(key) => self.raise(package, kind, register, &key)?,
                 None => return reject(Reject::RuleError, format!("key of event `{kind}`")),
             }
+        }
+        Ok(())
+    }
+
+    /// Notes a message to the open cases about a record, or about each of a list: they hear it when
+    /// this call's drafts are versions.
+    fn tell(&mut self, message: &Str, register: &Str, key: &Program) -> Result<(), Halt> {
+        let value = key.run(&self.environment, &mut self.fuel)?;
+        let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
+        for key in keys {
+            let Some(key) = fields::key_text(key) else {
+                return reject(Reject::RuleError, format!("key of message `{message}`"));
+            };
+            draw(&mut self.fuel, fuel::CALL)?;
+            let about = cases::about(&self.package.id, register, &key);
+            self.calls.push(cases::hear(message, about));
         }
         Ok(())
     }

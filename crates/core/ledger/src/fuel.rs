@@ -25,5 +25,7 @@ pub const WRITE_KILOBYTE: u64 = 10;
 pub const COMPILE_KILOBYTE: u64 = 500;
 /// Asking one timer of one record written for its time, and queueing it.
 pub const TIMER: u64 = 300;
+/// Reading or writing where a case stands, a started kilobyte.
+pub const STATE_KILOBYTE: u64 = 20;
 /// Raising an event.
 pub const EVENT: u64 = 10;

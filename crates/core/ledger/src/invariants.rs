@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chaincity_package::THIS;
-use chaincity_package::model::{FieldType, Invariant, OnClose, Package, Register};
+use chaincity_package::model::{FieldType, Index, Invariant, OnClose, Package, Register};
 use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Reject, Str, Value};
 
@@ -126,7 +126,7 @@ impl CallRun<'_, '_> {
     }
 
     /// Keys of the records that will be live under an index entry after this call, sorted.
-    fn live_under(
+    pub(crate) fn live_under(
         &mut self,
         package: &Package,
         register: &Register,
@@ -170,7 +170,8 @@ impl CallRun<'_, '_> {
             for (field, then) in &other.on_close {
                 let kind = other.fields.get(field).map(|field| &field.kind);
                 let refers = matches!(kind, Some(FieldType::Ref(of)) if of == register);
-                let index = other.indexes.values().find(|index| index.fields == [field.clone()]);
+                let leads = |index: &&Index| !index.for_lists && index.fields == [field.clone()];
+                let index = other.indexes.values().find(leads);
                 let (true, true, Some(index)) = (refers, *then == rule, index) else { continue };
                 let entry = LogicalKey::Index {
                     package: package.id.clone(),

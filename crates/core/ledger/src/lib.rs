@@ -15,7 +15,9 @@
 mod append;
 mod authority;
 mod block;
+mod built_in;
 mod call;
+pub mod cases;
 mod counters;
 mod digests;
 mod draft;
@@ -37,6 +39,7 @@ mod transaction;
 mod view;
 
 pub use block::{Attempt, BlockRun, Executed, effects_leaves, effects_root};
+pub use built_in::{built_in, is_built_in};
 pub use digests::mandate as mandate_digest;
 pub use mandates::MANDATES_MAX;
 pub use precheck::{Admissible, Hopeless, precheck};

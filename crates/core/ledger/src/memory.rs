@@ -10,6 +10,7 @@ use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, cbor};
 
 use crate::block::Executed;
+use crate::cases::{self, Graph, Model};
 use crate::view::{Lookup, Packages, Record, View};
 
 /// Current records by logical key.
@@ -61,6 +62,7 @@ impl MemoryLedger {
 #[derive(Debug, Default)]
 pub struct PackageCache {
     compiled: RefCell<BTreeMap<Digest, Option<Arc<Package>>>>,
+    graphs: RefCell<BTreeMap<Digest, Option<Arc<Graph>>>>,
 }
 
 impl Packages for PackageCache {
@@ -71,6 +73,15 @@ impl Packages for PackageCache {
         let package = compile(document);
         self.compiled.borrow_mut().insert(digest, package.clone());
         package
+    }
+
+    fn graph(&self, digest: Digest, model: &Model<'_>) -> Option<Arc<Graph>> {
+        if let Some(known) = self.graphs.borrow().get(&digest) {
+            return known.clone();
+        }
+        let graph = cases::compile(model).map(Arc::new);
+        self.graphs.borrow_mut().insert(digest, graph.clone());
+        graph
     }
 }
 

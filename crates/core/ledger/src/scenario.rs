@@ -176,12 +176,12 @@ impl<'a> Stage<'a> {
         Ok(executed.receipts)
     }
 
-    /// Submits one call as a block and gives its receipt.
+    /// Submits calls as a block and gives their receipt.
     fn submit(
         &mut self,
         at: &str,
         person: &str,
-        call: Call,
+        calls: Vec<Call>,
         watch: Watch<'_>,
     ) -> Result<Receipt, Failure> {
         let transaction = Transaction {
@@ -189,7 +189,7 @@ impl<'a> Stage<'a> {
             protocol: PROTOCOL,
             expiry: self.time.plus_ms(60_000),
             mode: Mode::Atomic,
-            calls: vec![call],
+            calls,
             intent: None,
         };
         let operator = key_of(person);
@@ -219,14 +219,16 @@ impl<'a> Stage<'a> {
             let receipts = self.commit(BlockRun::new(self.context()))?;
             return self.script.compare_timers(at, step, receipts);
         }
-        let mut call = self.script.call(at, step)?;
+        let mut calls = self.script.calls(at, step)?;
         let mut mandates = Vec::new();
-        for (by, given) in self.script.mandates(at, step, &call, self.time)? {
-            let receipt = self.submit(at, by, given, &mut |_, _| {})?;
+        for (by, given) in self.script.mandates(at, step, calls.first(), self.time)? {
+            let receipt = self.submit(at, by, vec![given], &mut |_, _| {})?;
             mandates.push(Script::mandate(at, &receipt)?);
         }
-        call.mandates = (!mandates.is_empty()).then_some(mandates);
-        let receipt = self.submit(at, &step.by, call, watch)?;
+        if let Some(call) = calls.first_mut() {
+            call.mandates = (!mandates.is_empty()).then_some(mandates);
+        }
+        let receipt = self.submit(at, &step.by, calls, watch)?;
         self.script.compare(at, step, &receipt)
     }
 }

@@ -11,6 +11,8 @@ use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Reject, Str, Value};
 
+use crate::built_in::built_in;
+use crate::cases::{Graph, Model};
 use crate::halt::{Halt, reject};
 use crate::timers::Due;
 use crate::view::{BlockContext, Lookup, Packages, Record, View};
@@ -159,8 +161,8 @@ impl<'a> Session<'a> {
 
     /// The package in force.
     pub(crate) fn package(&mut self, id: &Str) -> Result<Arc<Package>, Halt> {
-        if id == governance::ID {
-            return Ok(governance::package());
+        if let Some(built_in) = built_in(id) {
+            return Ok(built_in);
         }
         let record = self.get(&governance::key(governance::PACKAGE, id.clone()))?;
         let document = record.as_deref().and_then(|r| field_bytes(&r.version, "document"));
@@ -172,6 +174,11 @@ impl<'a> Session<'a> {
             Some(package) => Ok(package),
             None => reject(Reject::UnknownPackage, "the package does not compile"),
         }
+    }
+
+    /// The compiled processes of a file that the ledger holds.
+    pub(crate) fn graph(&self, digest: Digest, model: &Model<'_>) -> Option<Arc<Graph>> {
+        self.packages.graph(digest, model)
     }
 
     /// A package document, compiled; `None` when it does not compile.

@@ -169,6 +169,7 @@ fn call_action(
         index: 0,
         call: &call,
         caller: &caller,
+        before: &[],
         intent: None,
         depth: 0,
         ordinal: 0,

@@ -15,7 +15,7 @@ use crate::draft::intent_key;
 use crate::halt::{Halt, Rejection, reject};
 use crate::session::{Layer, Session};
 use crate::view::SignedCall;
-use crate::{fuel, governance};
+use crate::{cases, fuel, governance, is_built_in};
 
 /// Longest intent key, case or task, in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 64;
@@ -93,7 +93,7 @@ fn single<'a>(signed: &SignedCall<'a>, caller: &'a Caller) -> Option<Frame<'a>> 
     let call = signed.transaction.calls.first()?;
     let intent = signed.transaction.intent.as_ref();
     let transaction = signed.id;
-    Some(Frame { transaction, index: 0, call, caller, intent, depth: 0, ordinal: 0 })
+    Some(Frame { transaction, index: 0, call, caller, before: &[], intent, depth: 0, ordinal: 0 })
 }
 
 /// The receipt, but for the transaction's place in its block.
@@ -153,7 +153,7 @@ fn check_envelope(session: &Session<'_>, signed: &SignedCall<'_>) -> Result<(), 
     if !fits(&transaction.intent) || !calls_fit {
         return reject(Reject::Malformed, "intent, case and task have 1 to 64 characters");
     }
-    Ok(())
+    cases::check_steps(transaction)
 }
 
 fn run_calls(
@@ -165,11 +165,23 @@ fn run_calls(
     let mut spent = 0_u64;
     let mut entries: Vec<Entry> = Vec::new();
     let mut intent = transaction.intent.as_ref();
-    for (index, call) in (0_u32..).zip(&transaction.calls) {
+    for ((index, place), call) in (0_u32..).zip(0_usize..).zip(&transaction.calls) {
+        let before = match transaction.mode {
+            Mode::Atomic => transaction.calls.get(..place).unwrap_or_default(),
+            Mode::Independent => &[],
+        };
         let limit = fuel::CALL_MAX.min(fuel::TRANSACTION_MAX.saturating_sub(spent));
         let mut left = Fuel { left: limit };
-        let frame =
-            Frame { transaction: signed.id, index, call, caller, intent, depth: 0, ordinal: 0 };
+        let frame = Frame {
+            transaction: signed.id,
+            index,
+            call,
+            caller,
+            before,
+            intent,
+            depth: 0,
+            ordinal: 0,
+        };
         let result = call::run(session, frame, &mut left);
         spent = spent.saturating_add(limit.saturating_sub(left.left));
         match result {
@@ -248,11 +260,12 @@ fn merge(entries: Vec<Entry>) -> Entry {
 impl Session<'_> {
     /// Notes what a call needs whatever it does, so that it is fetched in the first round.
     fn want(&mut self, call: &Call) {
-        if call.package != governance::ID {
+        if !is_built_in(&call.package) {
             self.probe(&governance::key(governance::PACKAGE, &call.package));
         }
         for key in call.mandates.iter().flatten().take(crate::mandates::MANDATES_MAX) {
             self.probe(&governance::key(governance::MANDATE, key));
         }
+        cases::want(self, call);
     }
 }

@@ -7,6 +7,8 @@ use chaincity_package::model::Package;
 use chaincity_types::wire::{Head, LogicalKey, Transaction, Version};
 use chaincity_types::{Digest, Height, Timestamp};
 
+use crate::cases::{Graph, Model};
+
 /// A record, an index entry or an intent, as execution sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
@@ -44,11 +46,15 @@ impl View for Empty {
     }
 }
 
-/// Compiled packages by document digest: a cache, since compiling is a pure function of the
-/// document.
+/// Compiled packages by document digest, and compiled processes: a cache, since compiling is a
+/// pure function of the document.
 pub trait Packages {
     /// The compiled package, or `None` when the document does not compile.
     fn compiled(&self, digest: Digest, document: &[u8]) -> Option<Arc<Package>>;
+
+    /// The compiled processes of a file that the ledger holds, or `None` when it does not compile:
+    /// [`crate::cases::compile`], cached by the digest of its content.
+    fn graph(&self, digest: Digest, model: &Model<'_>) -> Option<Arc<Graph>>;
 }
 
 /// The circumstances of a block that execution may depend on.

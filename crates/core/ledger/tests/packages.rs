@@ -21,7 +21,7 @@ fn packages() -> Vec<PathBuf> {
 
 fn files(package: &Path) -> Vec<(String, String)> {
     let mut files = Vec::new();
-    for folder in [""].into_iter().chain(source::FOLDERS) {
+    for folder in [""].into_iter().chain(source::FOLDERS).chain([source::PROCESSES]) {
         let Ok(entries) = std::fs::read_dir(package.join(folder)) else { continue };
         for entry in entries.map(Result::unwrap).filter(|e| e.path().is_file()) {
             let name = entry.file_name().into_string().unwrap();

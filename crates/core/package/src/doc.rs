@@ -58,6 +58,22 @@ pub struct PackageDoc {
     /// Counters, as authored.
     #[n(12)]
     pub counters: Vec<CounterDoc>,
+    /// Processes with their decision tables, sorted by name.
+    #[n(13)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub processes: Vec<FileDoc>,
+}
+
+/// A file as it was authored.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct FileDoc {
+    /// Its name, such as `transfer.bpmn`.
+    #[n(0)]
+    pub name: String,
+    /// What it holds.
+    #[n(1)]
+    pub text: String,
 }
 
 /// A counter.
@@ -442,6 +458,19 @@ pub enum EffectDoc {
         #[n(2)]
         key: String,
     },
+    /// A message to the open cases that are about a record.
+    #[n(10)]
+    Tell {
+        /// Message.
+        #[n(0)]
+        message: String,
+        /// Register concerned.
+        #[n(1)]
+        register: String,
+        /// Rule that gives the key.
+        #[n(2)]
+        key: String,
+    },
     /// For each item of a list.
     #[n(5)]
     Each {
@@ -594,7 +623,7 @@ impl EffectDoc {
                 of(set).into_iter().chain(named.map(String::as_str)).collect()
             }
             Self::Close { .. } => Vec::new(),
-            Self::Event { key, .. } => vec![key],
+            Self::Event { key, .. } | Self::Tell { key, .. } => vec![key],
             Self::Each { list, .. } => vec![list],
             Self::When { that, .. } => vec![that],
             Self::Call { input, mandates, .. } => {

@@ -31,6 +31,16 @@ pub(crate) fn parse(text: &str) -> Result<(FieldType, bool), RuleError> {
     Ok(parsed)
 }
 
+impl FieldType {
+    /// Reads a type as a package writes it, such as `list(int, max 5)?`; whether it is optional.
+    ///
+    /// # Errors
+    /// When `text` is not the type of a field.
+    pub fn of_declaration(text: &str) -> Result<(Self, bool), RuleError> {
+        parse(text)
+    }
+}
+
 fn field(p: &mut Parser, depth: u32) -> Result<(FieldType, bool), RuleError> {
     let kind = kind(p, depth)?;
     Ok((kind, p.take_mark("?")))

@@ -92,6 +92,38 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
     }
 }
 
+/// Reads one value of this type from the text by which JSON would write it: what is a string there
+/// stands here without quotes.
+///
+/// # Errors
+/// As [`to_value`].
+pub fn from_text(kind: &FieldType, text: &str) -> Result<Value, FieldProblem> {
+    let json = match kind {
+        FieldType::Bool
+        | FieldType::Int
+        | FieldType::Fen
+        | FieldType::Share
+        | FieldType::List(..)
+        | FieldType::Map(_)
+        | FieldType::MapOf(..) => {
+            serde_json::from_str(text).map_err(|_| FieldProblem::new("is not JSON of its type"))?
+        }
+        FieldType::Area
+        | FieldType::Decimal(_)
+        | FieldType::Text(_)
+        | FieldType::Bytes(_)
+        | FieldType::Digest
+        | FieldType::Date
+        | FieldType::Time
+        | FieldType::Enum(_)
+        | FieldType::Ref(_)
+        | FieldType::Sealed(_)
+        | FieldType::Subject
+        | FieldType::Identifier(_) => Json::String(text.to_owned()),
+    };
+    to_value(kind, &json)
+}
+
 /// Reads a value without a schema, for trying a rule: integers, texts, lists and maps as they
 /// stand. Dates, times and decimals have no form of their own in JSON: `date("…")` makes them.
 ///

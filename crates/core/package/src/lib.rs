@@ -24,8 +24,8 @@ pub mod value;
 
 pub use check::{check, check_against, has_errors};
 pub use compile::{
-    ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, READ_DEPTH_MAX,
-    READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,
+    ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, PROCESSES_MAX,
+    READ_DEPTH_MAX, READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,
 };
 pub use computed::THIS;
 pub use field::{BYTES_MAX, LIST_MAX, TEXT_MAX};

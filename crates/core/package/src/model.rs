@@ -45,6 +45,8 @@ pub struct Package {
     pub registers: BTreeMap<Str, Register>,
     /// Actions by name.
     pub actions: BTreeMap<Str, Action>,
+    /// Processes and decision tables by the name of the file: texts, which the ledger compiles.
+    pub processes: BTreeMap<Str, Str>,
 }
 
 /// A constant of the package: what a city may decide otherwise, in one place.
@@ -208,6 +210,9 @@ pub struct Index {
     pub fields: Vec<Str>,
     /// At most one live record may have the same values; else at most `INDEX_ENTRY_MAX`.
     pub unique: bool,
+    /// Only those who ask a node look through it: the ledger itself keeps no entries of it and
+    /// reads nothing by it, so that any number of records may have the same values.
+    pub for_lists: bool,
 }
 
 /// Most live records under one index entry.
@@ -439,6 +444,15 @@ pub enum Effect {
         /// Register concerned.
         register: Str,
         /// Gives the record's key, or a list of keys: then an event for each.
+        key: Program,
+    },
+    /// A message to the open cases that are about a record and wait for it.
+    Tell {
+        /// Message.
+        message: Str,
+        /// Register concerned.
+        register: Str,
+        /// Gives the record's key, or a list of keys.
         key: Program,
     },
     /// The same for each item of a list, at most [`EACH_MAX`].

@@ -71,6 +71,15 @@ pub struct Step {
     /// Block time, RFC 3339; otherwise one second after the step before.
     #[serde(default)]
     pub at: Option<String>,
+    /// Further calls of the same transaction, after this one: all apply, or none.
+    #[serde(default)]
+    pub also: Vec<Also>,
+    /// The task that the calls together complete, in the same transaction: its key.
+    #[serde(default)]
+    pub completes: Option<String>,
+    /// With `completes`: the variables that it sets, as texts.
+    #[serde(default)]
+    pub set: BTreeMap<String, String>,
     /// Mandates given for exactly this call beforehand, and named by it.
     #[serde(default)]
     pub mandates: Vec<Mandate>,
@@ -83,6 +92,20 @@ pub struct Step {
     /// Kinds of the package's own events that it must raise, in order; only checked when given.
     #[serde(default)]
     pub events: Option<Vec<String>>,
+}
+
+/// A further call of a step.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Also {
+    /// The package of the action, if not the scenario's own.
+    #[serde(default)]
+    pub package: Option<String>,
+    /// The action.
+    pub action: String,
+    /// The input, as JSON.
+    #[serde(default)]
+    pub input: Map<String, Json>,
 }
 
 /// A mandate that a person gives.

@@ -1,8 +1,9 @@
 //! The authored form: a folder of YAML files, given as (path, text) pairs.
 //!
 //! `package.yaml`, `groups/*.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml` and
-//! `scenarios/*.yaml` are read; other files belong to other tools. YAML is read with budgets, without aliases, and every part
-//! remembers its line.
+//! `scenarios/*.yaml` are read, `processes/*.bpmn` and `*.dmn` are kept as they stand; other files
+//! belong to other tools. YAML is read with budgets, without aliases, and every part remembers its
+//! line.
 
 mod yaml;
 
@@ -11,9 +12,10 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, GroupDoc, GuardDoc,
-    GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc, NumberedDoc, PackageDoc,
-    ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
+    ActionDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, FileDoc, GroupDoc,
+    GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc, NumberedDoc,
+    PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc,
+    TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -22,6 +24,9 @@ pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
 pub const FOLDERS: [&str; 5] = ["groups", "registers", "guards", "actions", "scenarios"];
+
+/// The folder of a package that holds its processes (`.bpmn`) and decision tables (`.dmn`).
+pub const PROCESSES: &str = "processes";
 
 /// A package as authored: the document, its scenarios, and where everything was written.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +58,10 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
     }
     let mut scenario_files = Vec::new();
     for (path, text) in files {
+        if let Some(name) = path.strip_prefix("processes/") {
+            reader.process(name, text);
+            continue;
+        }
         if !path.ends_with(".yaml") {
             continue;
         }
@@ -129,6 +138,17 @@ impl Reader {
         let (line, column) = (part.referenced.line(), part.referenced.column());
         let location = Location { file: file.to_owned(), line, column };
         self.source.places.insert(place, location);
+    }
+
+    /// A process or a file with decision tables, as it stands; others are left out.
+    fn process(&mut self, name: &str, text: &str) {
+        if !name.ends_with(".bpmn") && !name.ends_with(".dmn") {
+            return;
+        }
+        let location = Location { file: format!("{PROCESSES}/{name}"), line: 1, column: 1 };
+        self.source.places.insert(format!("{PROCESSES}.{name}"), location);
+        let (name, text) = (name.to_owned(), text.to_owned());
+        self.source.doc.processes.push(FileDoc { name, text });
     }
 
     fn package(&mut self, path: &str, text: &str) {
@@ -412,6 +432,9 @@ impl Reader {
             },
             EffectText::Close(close) => {
                 EffectDoc::Close { record: close.record, reason: close.reason }
+            }
+            EffectText::Tell(yaml::TellText { message, register, key }) => {
+                EffectDoc::Tell { message, register, key }
             }
             EffectText::Event(event) => {
                 EffectDoc::Event { kind: event.kind, register: event.register, key: event.key }

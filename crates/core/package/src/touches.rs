@@ -36,6 +36,7 @@ pub(crate) fn written_registers(action: &ActionDoc, doc: &PackageDoc) -> Vec<Str
                     None
                 }
                 EffectDoc::Event { .. }
+                | EffectDoc::Tell { .. }
                 | EffectDoc::When { .. }
                 | EffectDoc::Call { .. }
                 | EffectDoc::Count { .. } => None,

@@ -64,7 +64,7 @@ pub fn played(graph: &Graph) -> Vec<usize> {
 pub fn play(graph: &Graph, process: usize) -> Played {
     let mut state = State::default();
     let mut left = AUTO_MOVES_MAX;
-    let mut next = Some(Event::Start { process });
+    let mut next = Some(Event::begin(process));
     let mut played = Played {
         process: graph.processes.get(process).map(|p| p.id.clone()).unwrap_or_default(),
         ..Played::default()

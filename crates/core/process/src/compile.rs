@@ -6,17 +6,20 @@ mod decision;
 use std::collections::BTreeMap;
 
 use chaincity_package::Problem;
+use chaincity_package::model::FieldType;
 use chaincity_package::rule::{Environment, Fuel, Names, Program, Type};
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 
 use crate::decision::Decisions;
 use crate::graph::{
-    BodyDef, BodyIx, CodeIx, Condition, FlowDef, FlowIx, Graph, Handler, Label, MultiDef, NodeDef,
-    NodeIx, Op, ProcessDef, Say, VariableDef, Wait,
+    BodyDef, BodyIx, CodeIx, Condition, Facts, FlowDef, FlowIx, Graph, Handler, Label, MultiDef,
+    NodeDef, NodeIx, Op, ProcessDef, Say, VariableDef, Wait,
 };
 use crate::model::{
-    Body, Definition, Expression, GatewayKind, Model, Multi, Node, NodeKind, Process, TimerKind,
+    Body, Definition, Expression, GatewayKind, Model, Multi, Node, NodeKind, Process, TaskKind,
+    TimerKind,
 };
+use crate::timing::Timing;
 use crate::xml::{at_line, problem};
 
 /// Compiles a file.
@@ -41,10 +44,17 @@ pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Probl
         compiler.code(code);
     }
     for (place, process) in model.processes.iter().enumerate() {
-        let body = compiler.add_body(&process.body, place, None);
-        let (id, executable) = (process.id.clone(), process.executable);
-        let process = ProcessDef { id, body, executable, ..ProcessDef::default() };
-        compiler.graph.processes.push(process);
+        let body = compiler.add_body(&process.body, (place, None), None);
+        compiler.graph.processes.push(ProcessDef {
+            id: process.id.clone(),
+            name: process.name.clone(),
+            roles: texts(&process.roles),
+            keepers: texts(&process.keepers),
+            workdays: process.workdays,
+            body,
+            executable: process.executable,
+            ..ProcessDef::default()
+        });
     }
     for (place, process) in model.processes.iter().enumerate() {
         compiler.variables(place, process);
@@ -90,8 +100,13 @@ impl<'m> Compiler<'m> {
         self.report("bad-reference", (line, place), cause, mend);
     }
 
-    /// Numbers a body's nodes, and those of the bodies inside.
-    fn add_body(&mut self, body: &'m Body, process: usize, owner: Option<NodeIx>) -> BodyIx {
+    /// Numbers a body's nodes, and those of the bodies inside; `around` is the lane's role.
+    fn add_body(
+        &mut self,
+        body: &'m Body,
+        (process, owner): (usize, Option<NodeIx>),
+        around: Option<&'m str>,
+    ) -> BodyIx {
         let ix = BodyIx::of(self.graph.bodies.len());
         self.graph.bodies.push(BodyDef { process, owner, ..BodyDef::default() });
         for node in &body.nodes {
@@ -104,11 +119,13 @@ impl<'m> Compiler<'m> {
                 element: node.element.clone(),
                 line: node.line,
             });
+            let lane = body.lanes.get(&node.id).and_then(|lane| lane.role.as_deref()).or(around);
+            self.graph.facts.push(facts(node, lane));
             if let Some(body) = self.graph.bodies.get_mut(ix.place()) {
                 body.nodes.push(node_ix);
             }
             if let NodeKind::SubProcess { body, .. } = &node.kind {
-                let inner = self.add_body(body, process, Some(node_ix));
+                let inner = self.add_body(body, (process, Some(node_ix)), lane);
                 self.set(node_ix, |def| def.op = Op::Body(inner));
             }
         }
@@ -129,8 +146,11 @@ impl<'m> Compiler<'m> {
             let wrong = |cause: String| {
                 (format!("变量`{}`有误：{cause}", at.1), format!("variable `{}`: {cause}", at.1))
             };
-            let ty = match Type::of_declaration(&variable.ty) {
-                Ok(ty) => ty,
+            let (kind, ty) = match FieldType::of_declaration(&variable.ty) {
+                Ok((kind, optional)) => {
+                    let ty = Type::of_field(&kind, optional);
+                    (kind, ty)
+                }
                 Err(error) => {
                     self.report("variable", at, wrong(error.to_string()), ("", ""));
                     continue;
@@ -160,7 +180,7 @@ impl<'m> Compiler<'m> {
                 self.report("variable", at, wrong("declared twice".to_owned()), ("", ""));
                 continue;
             }
-            variables.push(VariableDef { name: variable.name.clone(), ty, value });
+            variables.push(VariableDef { name: variable.name.clone(), ty, kind, value });
         }
         if let Some(process) = self.graph.processes.get_mut(place) {
             process.variables = variables;
@@ -308,7 +328,10 @@ impl<'m> Compiler<'m> {
         let own = self.graph.body(self.graph.node(ix).body).process;
         let called = called.unwrap_or_default();
         if self.model.global_tasks.contains_key(called) {
-            return Op::Task(crate::model::TaskKind::Person);
+            if let Some(facts) = self.graph.facts.get_mut(ix.place()) {
+                facts.task = Some(TaskKind::Person);
+            }
+            return Op::Task(TaskKind::Person);
         }
         let mut processes = self.graph.processes.iter_mut().enumerate();
         if let Some((place, process)) = processes.find(|(_, process)| process.id == called) {
@@ -575,6 +598,42 @@ impl<'m> Compiler<'m> {
             let reach = sources.map(|flow| backward(flow.source, join, &before)).collect();
             self.set(join, |node| node.reach = reach);
         }
+    }
+}
+
+fn texts(texts: &[String]) -> Vec<Str> {
+    texts.iter().map(Into::into).collect()
+}
+
+/// What people must know of a node, in the lane of this role.
+fn facts(node: &Node, lane: Option<&str>) -> Facts {
+    let binding = &node.binding;
+    let task = if let NodeKind::Task(kind) = node.kind { Some(kind) } else { None };
+    let is_activity = node.definition().is_none();
+    let mut roles = texts(&binding.roles);
+    let lane = lane.filter(|role| is_activity && !binding.roles.iter().any(|own| own == role));
+    roles.extend(lane.map(Str::from));
+    let own = || matches!(task, Some(TaskKind::Receive | TaskKind::Send)).then_some(&node.id);
+    let message = match node.definition() {
+        Some(Definition::Message(message)) => message.as_ref().or(Some(&node.id)),
+        Some(_) => None,
+        None => binding.message.as_ref().or_else(own),
+    };
+    let timing = match node.definition() {
+        Some(Definition::Timer(timer)) => Timing::of(timer),
+        _ => None,
+    };
+    Facts {
+        task,
+        roles,
+        actions: texts(&binding.actions),
+        evidence: texts(&binding.evidence),
+        not_by: texts(&binding.not_by),
+        form: binding.form.as_ref().map(Into::into),
+        workdays: binding.workdays,
+        message: message.map(Into::into),
+        timing,
+        decided: binding.decision.is_some(),
     }
 }
 

@@ -1,11 +1,15 @@
 //! What a file compiles to: bodies, nodes and flows by number, with no text on the way of a token.
 
+use std::collections::BTreeSet;
+
+use chaincity_package::model::FieldType;
 use chaincity_package::rule::{Program, Type};
-use chaincity_types::Value;
+use chaincity_types::{Str, Value};
 use minicbor::{Decode, Encode};
 
 use crate::decision::TableDef;
 pub use crate::model::TaskKind;
+use crate::timing::Timing;
 
 macro_rules! index {
     ($(#[$doc:meta] $name:ident),+) => {$(
@@ -46,6 +50,8 @@ pub struct Graph {
     pub(crate) flows: Vec<FlowDef>,
     pub(crate) codes: Vec<String>,
     pub(crate) labels: Vec<Label>,
+    pub(crate) facts: Vec<Facts>,
+    pub(crate) no_facts: Facts,
     pub(crate) tables: Vec<TableDef>,
     pub(crate) no_node: NodeDef,
     pub(crate) no_body: BodyDef,
@@ -64,11 +70,65 @@ pub struct Label {
     pub line: u64,
 }
 
+/// What people must know of a node: who does it, with what, until when. Tokens do not ask.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The kind, if it is a task.
+    pub task: Option<TaskKind>,
+    /// Roles any of which may do it, those of its lane included.
+    pub roles: Vec<Str>,
+    /// Actions that completing it carries, as `package.action`.
+    pub actions: Vec<Str>,
+    /// Kinds of evidence that must be attached.
+    pub evidence: Vec<Str>,
+    /// Tasks whose doer may not do this one.
+    pub not_by: Vec<Str>,
+    /// Form to fill in.
+    pub form: Option<Str>,
+    /// Deadline, in working days.
+    pub workdays: Option<u32>,
+    /// The id of the message that it waits for or sends; a task that names none, its own id.
+    pub message: Option<Str>,
+    /// When it goes off.
+    pub timing: Option<Timing>,
+    /// Whether a decision table does it.
+    pub decided: bool,
+}
+
+impl Facts {
+    /// Whether somebody may complete it: a person by its roles, anyone by its actions, the ledger by
+    /// a decision table or because it only sends or receives.
+    #[must_use]
+    pub fn has_doer(&self) -> bool {
+        match self.task {
+            Some(TaskKind::Person) => !self.roles.is_empty(),
+            Some(TaskKind::Service | TaskKind::Rule) => {
+                self.decided || !self.roles.is_empty() || !self.actions.is_empty()
+            }
+            Some(TaskKind::Send | TaskKind::Receive) | None => true,
+        }
+    }
+
+    /// Whether it is done by sending its message: nobody has to do anything.
+    #[must_use]
+    pub fn sends_itself(&self) -> bool {
+        self.task == Some(TaskKind::Send) && self.roles.is_empty() && self.actions.is_empty()
+    }
+}
+
 /// A process.
 #[derive(Clone, Debug, Default)]
 pub struct ProcessDef {
     /// Its id.
     pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Roles that may begin it.
+    pub roles: Vec<Str>,
+    /// Roles that may suspend, resume and terminate it.
+    pub keepers: Vec<Str>,
+    /// Working days for the whole.
+    pub workdays: Option<u32>,
     /// What it consists of.
     pub body: BodyIx,
     /// Whether it is marked as executable.
@@ -86,6 +146,8 @@ pub struct VariableDef {
     pub name: String,
     /// Its type.
     pub ty: Type,
+    /// The same as declared, with its bounds.
+    pub kind: FieldType,
     /// Its first value.
     pub value: Value,
 }
@@ -230,6 +292,31 @@ impl Graph {
     #[must_use]
     pub fn label(&self, node: NodeIx) -> Option<&Label> {
         self.labels.get(node.place())
+    }
+
+    /// What people must know of a node.
+    #[must_use]
+    pub fn facts(&self, node: NodeIx) -> &Facts {
+        self.facts.get(node.place()).unwrap_or(&self.no_facts)
+    }
+
+    /// The facts of every node of a process, those of the processes that it calls left out.
+    pub fn facts_of(&self, process: usize) -> impl Iterator<Item = &Facts> {
+        let nodes = self.nodes.iter().zip(&self.facts);
+        nodes.filter(move |(node, _)| self.body(node.body).process == process).map(|(_, f)| f)
+    }
+
+    /// Every role that a node of this process names, or of a process that others of the file call.
+    #[must_use]
+    pub fn roles_within(&self, process: &str) -> BTreeSet<&Str> {
+        let counts = |def: &ProcessDef| def.called || def.id == process;
+        let within = self.processes.iter().enumerate().filter(|(_, def)| counts(def));
+        within.flat_map(|(place, _)| self.facts_of(place)).flat_map(|facts| &facts.roles).collect()
+    }
+
+    /// Every node with its number.
+    pub fn nodes(&self) -> impl Iterator<Item = NodeIx> {
+        (0..self.labels.len()).map(NodeIx::of)
     }
 
     /// The id of a node.

@@ -13,13 +13,16 @@ mod compile;
 pub mod decision;
 mod draw;
 pub mod graph;
+mod minify;
 pub mod model;
 mod parse;
 pub mod run;
+pub mod timing;
 mod xml;
 
 pub use check::{STATES_MAX, check, check_with, check_within};
 pub use compile::{compile, compile_with};
 pub use draw::draw;
+pub use minify::minify;
 pub use parse::{BPMN, CHAINCITY, FLOW_NODES_MAX, FLOWS_MAX, parse};
 pub use xml::{ATTRIBUTE_BYTES_MAX, ATTRIBUTES_MAX, BYTES_MAX, DEPTH_MAX, NODES_MAX};

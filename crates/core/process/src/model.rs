@@ -1,7 +1,7 @@
 //! A BPMN file as read: processes with their elements by name, line and attributes, before
 //! anything is resolved.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A file.
 #[derive(Clone, Debug, Default)]
@@ -50,6 +50,10 @@ pub struct Process {
     pub executable: bool,
     /// Working days for the whole, if stated.
     pub workdays: Option<u32>,
+    /// Roles that may begin it.
+    pub roles: Vec<String>,
+    /// Roles that may suspend, resume and terminate it.
+    pub keepers: Vec<String>,
     /// Declared variables.
     pub variables: Vec<Variable>,
     /// What it consists of.
@@ -287,6 +291,8 @@ pub struct Binding {
     pub not_by: Vec<String>,
     /// Decision of a business-rule task.
     pub decision: Option<String>,
+    /// Message that a receive or send task names.
+    pub message: Option<String>,
 }
 
 /// Places of a diagram, in tenths of its unit.
@@ -309,6 +315,26 @@ pub struct Bounds {
     pub width: i64,
     /// Height.
     pub height: i64,
+}
+
+impl Model {
+    /// What is wrong with how single elements are written.
+    #[must_use]
+    pub fn problems(&self) -> &[chaincity_package::Problem] {
+        &self.problems
+    }
+
+    /// Ids of the decisions that its business-rule tasks name.
+    #[must_use]
+    pub fn decisions(&self) -> BTreeSet<&str> {
+        let mut named = BTreeSet::new();
+        for process in &self.processes {
+            process.body.walk(&mut |body| {
+                named.extend(body.nodes.iter().filter_map(|node| node.binding.decision.as_deref()));
+            });
+        }
+        named
+    }
 }
 
 impl Body {

@@ -57,7 +57,7 @@ fn decide(table: &str, area: i64, kind: &str) -> Result<i64, Stop> {
     let (graph, problems) = compile_with(&model, &decisions(table));
     assert!(problems.iter().all(|problem| problem.code == "table-open"), "{problems:?}");
     let mut state = State::default();
-    step(&graph, &mut state, &Event::Start { process: 0 }).unwrap();
+    step(&graph, &mut state, &Event::begin(0)).unwrap();
     let work = state.open().next().unwrap().work;
     let set =
         BTreeMap::from([("area".into(), Value::Int(area)), ("kind".into(), Value::from(kind))]);

@@ -349,7 +349,7 @@ fn no_instance_and_too_many_are_bounds() {
     let hand = Hand::start(&several("", "<loopCardinality>0</loopCardinality>"));
     assert!(ended(&hand));
     let mut hand = Hand::ready(&several("", "<loopCardinality>257</loopCardinality>"));
-    let refused = hand.step(&Event::Start { process: 0 });
+    let refused = hand.step(&Event::begin(0));
     assert!(matches!(refused, Err(Stop::Bound { what: "instances", .. })), "{refused:?}");
     assert_eq!(hand.state, State::default());
 }
@@ -381,7 +381,7 @@ fn a_called_process_runs_with_variables_of_its_own() {
 fn a_process_that_calls_itself_for_ever_is_stopped() {
     let text = process(&format!("{START}<callActivity id='c' calledElement='p'/>{END}"), "s>c;c>e");
     let mut hand = Hand::ready(&text);
-    let refused = hand.step(&Event::Start { process: 0 });
+    let refused = hand.step(&Event::begin(0));
     assert!(matches!(refused, Err(Stop::Bound { what: "open scopes", .. })), "{refused:?}");
 }
 
@@ -395,7 +395,7 @@ fn a_loop_without_a_task_is_stopped() {
         "s>g;g>h;h>g",
     );
     let mut hand = Hand::ready(&text);
-    let refused = hand.step(&Event::Start { process: 0 });
+    let refused = hand.step(&Event::begin(0));
     assert!(matches!(refused, Err(Stop::Bound { what: "moves", .. })), "{refused:?}");
 }
 

@@ -232,7 +232,7 @@ fn walk(text: &str, choices: &[u16]) -> Vec<Vec<u8>> {
     assert!(problems.is_empty(), "{problems:?}");
     let mut state = State::default();
     let mut trace = Vec::new();
-    step(&graph, &mut state, &Event::Start { process: 0 }).unwrap();
+    step(&graph, &mut state, &Event::begin(0)).unwrap();
     for turn in 0..5_000 {
         if state.outcome().is_some() {
             break;

@@ -113,6 +113,26 @@ catalogue! {
     /// The call's fuel is used up.
     OutOfFuel = "out-of-fuel", "计算量超过上限", "the call used up its fuel";
 
+    // Cases.
+    /// The package has no such process in force.
+    UnknownProcess = "unknown-process", "流程不存在或未生效", "no such process is in force";
+    /// The case is suspended or has ended, or is not suspended where it would have to be.
+    CaseState = "case-state", "办件当前状态不允许此操作", "the case is not in a state for this";
+    /// Somebody has done the task.
+    TaskDone = "task-done", "任务已由他人办结", "somebody has done the task";
+    /// The process has taken the task back.
+    TaskCancelled = "task-cancelled", "任务已取消", "the task is no longer open";
+    /// Another has claimed the task, or nobody has.
+    TaskClaimed = "task-claimed", "任务由他人承办", "the task is another's";
+    /// Who did a task that this one checks may not do this one.
+    FourEyes = "four-eyes", "复核人与经办人不得为同一人", "whoever did the task that this one checks may not do this one";
+    /// Evidence that the task demands is not attached.
+    EvidenceMissing = "evidence-missing", "缺少须附的材料", "evidence that the task demands is not attached";
+    /// The transaction's calls are not those that completing the task carries.
+    StepActions = "step-actions", "交易所含业务与任务不符", "the calls are not those that the task carries";
+    /// The process cannot take the step.
+    StepRefused = "step-refused", "流程无法推进", "the process cannot take this step";
+
     // Governance.
     /// The change does not keep the constitution's conditions.
     GovernanceInvalid = "governance-invalid", "治理变更不符合规定", "the governance change is not allowed";

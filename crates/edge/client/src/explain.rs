@@ -18,7 +18,7 @@ use chaincity_api::{Endpoint, Problem};
 use chaincity_crypto::finality::FinalBlock;
 use chaincity_crypto::hash;
 use chaincity_crypto::verify::ProvedReceipt;
-use chaincity_ledger::governance;
+use chaincity_ledger::{built_in, governance};
 use chaincity_package::compile;
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
@@ -215,8 +215,8 @@ impl Client {
         let (mut packages, mut doubts) = (Packages::new(), Doubts::new());
         let mut chains: BTreeMap<String, Result<Option<Chain>, Doubt>> = BTreeMap::new();
         for name in needed(links.iter().map(|link| &link.version)) {
-            let built_in = governance::package();
-            if name == (built_in.id.to_string(), built_in.version) {
+            let built_in = built_in(&name.0).filter(|package| package.version == name.1);
+            if let Some(built_in) = built_in {
                 packages.insert(name, built_in);
                 continue;
             }

@@ -162,7 +162,7 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The genesis document.
     fn genesis(&self) -> Arc<Genesis>;
 
-    /// Packages in force at the tip, the built-in `governance` among them.
+    /// Packages in force at the tip, the built-in ones among them.
     fn packages(&self) -> Vec<Arc<Package>>;
 
     /// Resolves when a block above `height` is final, with the newest final height.

@@ -7,8 +7,9 @@ use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
 use chaincity_engine::stage::{Stage, measure};
+use chaincity_ledger::cases::{Graph, Model};
 use chaincity_ledger::{
-    Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View,
+    Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View, cases,
 };
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
@@ -40,28 +41,41 @@ pub(crate) enum Cores {
 /// Compiled packages by document digest. Compiling is a pure function of the document, so the
 /// cache can never disagree with another node's.
 #[derive(Debug)]
-pub(crate) struct PackageCache(Mutex<Cache<Option<Arc<Package>>>>);
+pub(crate) struct PackageCache {
+    packages: Mutex<Cache<Option<Arc<Package>>>>,
+    graphs: Mutex<Cache<Option<Arc<Graph>>>>,
+}
 
 impl Default for PackageCache {
     fn default() -> Self {
-        Self(Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)))
+        Self {
+            packages: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
+            graphs: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
+        }
     }
 }
 
-impl PackageCache {
-    fn cache(&self) -> MutexGuard<'_, Cache<Option<Arc<Package>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn locked<T>(cache: &Mutex<Cache<T>>) -> MutexGuard<'_, Cache<T>> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Packages for PackageCache {
     fn compiled(&self, digest: Digest, document: &[u8]) -> Option<Arc<Package>> {
-        let known = self.cache().get(&digest);
+        let known = locked(&self.packages).get(&digest);
         known.unwrap_or_else(|| {
             // Outside the lock: whoever needs another package does not wait for this one.
             let package = compile(document);
-            self.cache().insert(digest, package.clone(), document.len());
+            locked(&self.packages).insert(digest, package.clone(), document.len());
             package
+        })
+    }
+
+    fn graph(&self, digest: Digest, model: &Model<'_>) -> Option<Arc<Graph>> {
+        let known = locked(&self.graphs).get(&digest);
+        known.unwrap_or_else(|| {
+            let graph = cases::compile(model).map(Arc::new);
+            locked(&self.graphs).insert(digest, graph.clone(), model.size());
+            graph
         })
     }
 }

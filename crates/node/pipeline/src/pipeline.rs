@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_history::{HistoryStore, StoredBlock};
-use chaincity_ledger::{Executed, WrittenVersion, governance};
+use chaincity_ledger::{Executed, WrittenVersion, cases, governance};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{
     Block, Committee, EXPIRY_AHEAD_MAX_MS, FinalityProof, Genesis, Header, LogicalKey, PROTOCOL,
@@ -197,7 +197,7 @@ impl Pipeline {
         self
     }
 
-    /// The packages in force, `governance` among them.
+    /// The packages in force, the built-in ones among them.
     #[must_use]
     pub fn packages(&self) -> Vec<Arc<Package>> {
         self.inner.shared().packages.values().map(Arc::clone).collect()
@@ -274,7 +274,9 @@ impl Pipeline {
                 shared.operators.insert(key, String::from_utf8_lossy(&member).into_owned());
             }
         }
-        shared.packages.insert(governance::ID.into(), governance::package());
+        for built_in in [governance::package(), cases::package()] {
+            shared.packages.insert(built_in.id.clone(), built_in);
+        }
         for name in inner.store.meta_names(META_PACKAGE).map_err(fault)? {
             let digest = inner.store.meta(&name).map_err(fault)?.unwrap_or_default();
             let body = Digest::from_slice(&digest).unwrap_or_default();

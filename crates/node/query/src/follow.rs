@@ -51,7 +51,7 @@ impl ReadModel {
     /// first, then older ones that a backfill has brought since. The caller waits for new blocks
     /// and calls again; nothing here waits for consensus, or holds it up.
     ///
-    /// `packages` are those in force now, `governance` among them.
+    /// `packages` are those in force now, the built-in ones among them.
     ///
     /// # Errors
     /// [`QueryError::PackageBehind`] when a record follows a package version not named: call

@@ -318,7 +318,12 @@ mod tests {
     #[test]
     fn a_version_that_leaves_indexed_fields_alone_touches_no_index() {
         let field = |kind| Field { kind, optional: true, title: Text::default() };
-        let index = Index { name: "by-area".into(), fields: vec!["area".into()], unique: false };
+        let index = Index {
+            name: "by-area".into(),
+            fields: vec!["area".into()],
+            unique: false,
+            for_lists: false,
+        };
         let register = Register {
             name: "unit".into(),
             fields: [("area", FieldType::Area), ("name", FieldType::Text(9))]

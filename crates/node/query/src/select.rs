@@ -551,8 +551,12 @@ mod tests {
 
     fn table(connection: &Connection) -> Arc<Table> {
         let field = |kind| Field { kind, optional: false, title: Text::default() };
-        let index =
-            |field: &str| Index { name: field.into(), fields: vec![field.into()], unique: false };
+        let index = |field: &str| Index {
+            name: field.into(),
+            fields: vec![field.into()],
+            unique: false,
+            for_lists: false,
+        };
         let register = Register {
             name: "unit".into(),
             steward: "registry.registrar".into(),

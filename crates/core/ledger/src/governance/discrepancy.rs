@@ -68,7 +68,12 @@ pub(super) fn register() -> Register {
     ];
     let mut register = schema_register(DISCREPANCY, title("差异", "Discrepancies"), "", fields);
     register.key = KeyRule::Auto;
-    let by_owner = Index { name: "by_owner".into(), fields: vec!["owner".into()], unique: false };
+    let by_owner = Index {
+        name: "by_owner".into(),
+        fields: vec!["owner".into()],
+        unique: false,
+        for_lists: false,
+    };
     register.indexes.insert("by_owner".into(), by_owner);
     register.computed.extend(due());
     register

@@ -11,6 +11,7 @@ use chaincity_types::{Digest, Str, Value};
 use super::{MEMBER, NODE, OPERATOR, PACKAGE, PARAMETER, committee, record, text_list};
 use crate::authority::Caller;
 use crate::call::{CallRun, Frame};
+use crate::cases;
 use crate::halt::Halt;
 use crate::session::{Layer, Session};
 use crate::view::{BlockContext, Empty, Packages};
@@ -93,6 +94,7 @@ pub(crate) fn genesis(
         index: 0,
         call: &call,
         caller: &caller,
+        before: &[],
         intent: None,
         depth: 0,
         ordinal: 0,
@@ -183,6 +185,8 @@ fn write_packages(
         };
         // A package stands after those that it requires.
         super::publish_package::check_requires(run, &compiled)?;
+        super::publish_package::check_id(&compiled)?;
+        cases::publish(run, &compiled)?;
         let fields = super::publish_package::fields(&compiled, document);
         run.insert(package, PACKAGE, fields)?;
     }

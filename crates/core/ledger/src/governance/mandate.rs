@@ -8,6 +8,7 @@ use super::schema::{action, field, optional, title};
 use super::{ADMIN, ID, Input, MANDATE};
 use crate::authority::Caller;
 use crate::call::CallRun;
+use crate::cases;
 use crate::halt::{Halt, reject};
 use crate::session::field_text;
 
@@ -60,8 +61,8 @@ pub(super) fn give(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt>
     }
     let mut fields = input.clone();
     fields.insert("status".into(), "open".into());
-    run.insert(&super::package(), MANDATE, fields)?;
-    Ok(())
+    let name = run.insert(&super::package(), MANDATE, fields)?;
+    cases::note_mandate(run, input, Some(&name))
 }
 
 pub(super) fn revoke(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt> {
@@ -77,5 +78,6 @@ pub(super) fn revoke(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Hal
         return reject(Reject::MandateInvalid, "used or revoked before");
     }
     let set = super::record([("status", "revoked".into())]);
-    run.update(&super::package(), MANDATE, &name, set, None)
+    run.update(&super::package(), MANDATE, &name, set, None)?;
+    cases::note_mandate(run, &record.version.fields, None)
 }

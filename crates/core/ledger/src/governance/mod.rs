@@ -14,7 +14,7 @@ mod discrepancy;
 mod genesis;
 mod mandate;
 mod publish_package;
-mod schema;
+pub(crate) mod schema;
 mod set_committee;
 mod set_member;
 mod set_operator;
@@ -29,6 +29,7 @@ use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Reject, Str, Value};
 
 use crate::call::CallRun;
+use crate::cases::{Graph, Model};
 use crate::halt::{Halt, reject, rejected};
 use crate::mandates::take;
 use crate::view::Packages;
@@ -79,6 +80,10 @@ pub struct NoPackages;
 
 impl Packages for NoPackages {
     fn compiled(&self, _digest: Digest, _document: &[u8]) -> Option<Arc<Package>> {
+        None
+    }
+
+    fn graph(&self, _digest: Digest, _model: &Model<'_>) -> Option<Arc<Graph>> {
         None
     }
 }

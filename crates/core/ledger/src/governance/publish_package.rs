@@ -5,11 +5,11 @@ use chaincity_package::model::{Action, Package, Register};
 use chaincity_types::{Reject, Value};
 
 use super::schema::{action, document, field, title};
-use super::{ADMIN, ID, Input, PACKAGE, record};
+use super::{ADMIN, Input, PACKAGE, record};
 use crate::call::CallRun;
-use crate::fuel;
 use crate::halt::{Halt, reject};
 use crate::session::{by_kilobyte, draw, field_bytes};
+use crate::{cases, fuel, is_built_in};
 
 pub(super) const NAME: &str = "publish-package";
 
@@ -44,11 +44,10 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
     let Some(new) = run.session.compile(&document) else {
         return reject(Reject::PackageInvalid, "the document does not compile");
     };
-    if new.id == ID || !super::is_name(&new.id) {
-        return reject(Reject::GovernanceInvalid, "the package identifier is not allowed");
-    }
+    check_id(&new)?;
     check_requires(run, &new)?;
     let governance = super::package();
+    cases::publish(run, &new)?;
     let fields = fields(&new, &document);
     let Some(current) = run.session.get(&super::key(PACKAGE, &new.id))? else {
         check_version(&new, 0)?;
@@ -63,6 +62,14 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Input) -> Result<(), Halt
         }
     }
     run.update(&governance, PACKAGE, &new.id, fields, None)
+}
+
+/// The names of built-in packages are taken.
+pub(super) fn check_id(new: &Package) -> Result<(), Halt> {
+    if is_built_in(&new.id) || !super::is_name(&new.id) {
+        return reject(Reject::GovernanceInvalid, "the package identifier is not allowed");
+    }
+    Ok(())
 }
 
 /// What it calls must be in force, at least in the version that it needs.

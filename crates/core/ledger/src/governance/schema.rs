@@ -179,7 +179,7 @@ fn parameter() -> Register {
     )
 }
 
-pub(super) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> Register {
+pub(crate) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Field)>) -> Register {
     Register {
         name: name.into(),
         title,
@@ -191,7 +191,7 @@ pub(super) fn register(name: &str, title: Text, key: &str, fields: Vec<(&str, Fi
 }
 
 /// An action's declaration; what it does stands in its own file.
-pub(super) fn action(name: &str, title: Text, by: &[&str], input: Vec<(&str, Field)>) -> Action {
+pub(crate) fn action(name: &str, title: Text, by: &[&str], input: Vec<(&str, Field)>) -> Action {
     Action {
         name: name.into(),
         title,
@@ -207,15 +207,15 @@ pub(super) fn action(name: &str, title: Text, by: &[&str], input: Vec<(&str, Fie
     }
 }
 
-pub(super) fn title(zh: &str, en: &str) -> Text {
+pub(crate) fn title(zh: &str, en: &str) -> Text {
     Text { zh: zh.to_owned(), en: en.to_owned() }
 }
 
-pub(super) fn field(kind: FieldType, zh: &str, en: &str) -> Field {
+pub(crate) fn field(kind: FieldType, zh: &str, en: &str) -> Field {
     Field { kind, optional: false, title: title(zh, en) }
 }
 
-pub(super) fn optional(kind: FieldType, zh: &str, en: &str) -> Field {
+pub(crate) fn optional(kind: FieldType, zh: &str, en: &str) -> Field {
     Field { kind, optional: true, title: title(zh, en) }
 }
 

@@ -15,8 +15,8 @@ use chaincity_types::wire::{
 use chaincity_types::{Reject, Str, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
-use crate::governance;
 use crate::view::Record;
+use crate::{built_in, cases, governance};
 
 /// 2026-09-01T01:00:00Z: nine in the morning in Loudi, a Tuesday.
 const BEGIN: Timestamp = Timestamp(1_788_224_400_000);
@@ -141,19 +141,42 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// The call of a step, with record keys in the place of references, without mandates.
+    /// The calls of a step, with record keys in the place of references, without mandates: its own
+    /// comes first. They are one atomic transaction.
     ///
     /// # Errors
     /// When the step is not of its form, or names what no step before wrote.
-    pub fn call(&self, at: &str, step: &Step) -> Result<Call, Failure> {
+    pub fn calls(&self, at: &str, step: &Step) -> Result<Vec<Call>, Failure> {
         if !self.scenario.people.contains_key(&step.by) {
             return fail(at, format!("a person named `{}`", step.by), "none");
         }
-        let package = self.package(step.package.as_deref());
-        let Some(action) = package.actions.get(step.action.as_str()) else {
-            return fail(at, format!("an action `{}`", step.action), "none");
+        let mut calls = vec![self.call(at, step.package.as_deref(), &step.action, &step.input)?];
+        for also in &step.also {
+            calls.push(self.call(at, also.package.as_deref(), &also.action, &also.input)?);
+        }
+        let Some(task) = &step.completes else { return Ok(calls) };
+        let task = self.resolve_text(at, task)?;
+        for call in calls.iter_mut().filter(|call| call.package != cases::ID) {
+            call.case = Some(cases::case_of(&task).into());
+            call.task = Some(task.as_str().into());
+        }
+        let set = step.set.iter().map(|(name, text)| (name.into(), text.as_str().into()));
+        calls.push(cases::complete(&task, set.collect()));
+        Ok(calls)
+    }
+
+    fn call(
+        &self,
+        at: &str,
+        package: Option<&str>,
+        action: &str,
+        input: &Map<String, Json>,
+    ) -> Result<Call, Failure> {
+        let package = self.package(package);
+        let Some(action) = package.actions.get(action) else {
+            return fail(at, format!("an action `{action}`"), "none");
         };
-        let resolved = self.resolve(at, &Json::Object(step.input.clone()))?;
+        let resolved = self.resolve(at, &Json::Object(input.clone()))?;
         let empty = Map::new();
         let input = match json::to_fields(&action.input, resolved.as_object().unwrap_or(&empty)) {
             Ok(input) => input,
@@ -161,7 +184,7 @@ impl<'a> Script<'a> {
         };
         Ok(Call {
             package: package.id.clone(),
-            action: step.action.as_str().into(),
+            action: action.name.clone(),
             input,
             case: None,
             task: None,
@@ -178,9 +201,10 @@ impl<'a> Script<'a> {
         &self,
         at: &str,
         step: &'a Step,
-        call: &Call,
+        call: Option<&Call>,
         now: Timestamp,
     ) -> Result<Vec<(&'a str, Call)>, Failure> {
+        let Some(call) = call else { return Ok(Vec::new()) };
         let digest = crate::mandate_digest(&call.input);
         let mut calls = Vec::new();
         for mandate in &step.mandates {
@@ -196,10 +220,15 @@ impl<'a> Script<'a> {
                 ("digest", Value::Bytes(digest.as_bytes().to_vec())),
                 ("expiry", Value::Time(now.plus_ms(MANDATE_MS))),
             ];
+            let case = call.case.clone().map(|case| ("case".into(), Value::Text(case)));
             let given = Call {
                 package: governance::ID.into(),
                 action: "mandate".into(),
-                input: fields.map(|(name, value)| (name.into(), value)).into(),
+                input: fields
+                    .map(|(name, value)| (name.into(), value))
+                    .into_iter()
+                    .chain(case)
+                    .collect(),
                 case: None,
                 task: None,
                 mandates: None,
@@ -305,11 +334,8 @@ impl<'a> Script<'a> {
 
     /// The package that a step or an assertion names; else the scenario's own.
     fn package(&self, named: Option<&str>) -> Arc<Package> {
-        if named == Some(governance::ID) {
-            governance::package()
-        } else {
-            Arc::clone(&self.package)
-        }
+        let built_in = named.and_then(built_in);
+        built_in.unwrap_or_else(|| Arc::clone(&self.package))
     }
 
     /// Puts record keys in the place of texts such as `$sale.right.2`.
@@ -331,6 +357,11 @@ impl<'a> Script<'a> {
     }
 
     fn resolve_text(&self, at: &str, text: &str) -> Result<String, Failure> {
+        // A case names what it is about as `package/register/key`.
+        if let Some((head, _)) = text.split_once("/$") {
+            let tail = text.get(head.len().saturating_add(1)..).unwrap_or_default();
+            return Ok(format!("{head}/{}", self.resolve_text(at, tail)?));
+        }
         let Some(reference) = text.strip_prefix('$') else {
             return Ok(text.to_owned());
         };

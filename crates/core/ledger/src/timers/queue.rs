@@ -193,6 +193,7 @@ fn write(
         index: 0,
         call: &call,
         caller: &caller,
+        before: &[],
         intent: None,
         depth: 0,
         ordinal: 0,

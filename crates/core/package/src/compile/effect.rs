@@ -37,6 +37,24 @@ impl Compiler {
         out
     }
 
+    /// The rule that gives a key of a register, or a list of keys.
+    fn keys(
+        &mut self,
+        place: &str,
+        (register, key): (&str, &str),
+        scope: &Scope<'_>,
+    ) -> Option<Program> {
+        if !scope.package.registers.contains_key(register) {
+            self.unknown(place, ("登记簿", "register"), register);
+        }
+        let key = self.program(place, key, &scope.names)?;
+        if !key.ty().fits(&Type::String) && !key.ty().fits(&Type::list(Type::String)) {
+            self.wrong_type(place, "string or list(string)", key.ty());
+            return None;
+        }
+        Some(key)
+    }
+
     fn effect(
         &mut self,
         place: &str,
@@ -61,16 +79,18 @@ impl Compiler {
             }
             EffectDoc::Event { kind, register, key } => {
                 self.check_id(place, kind);
-                if !scope.package.registers.contains_key(register.as_str()) {
-                    self.unknown(place, ("登记簿", "register"), register);
-                }
-                let key = self.program(place, key, &scope.names)?;
-                if !key.ty().fits(&Type::String) && !key.ty().fits(&Type::list(Type::String)) {
-                    self.wrong_type(place, "string or list(string)", key.ty());
-                    return None;
-                }
+                let key = self.keys(place, (register, key), scope)?;
                 Some(Effect::Event {
                     kind: kind.as_str().into(),
+                    register: register.as_str().into(),
+                    key,
+                })
+            }
+            EffectDoc::Tell { message, register, key } => {
+                self.check_id(place, message);
+                let key = self.keys(place, (register, key), scope)?;
+                Some(Effect::Tell {
+                    message: message.as_str().into(),
                     register: register.as_str().into(),
                     key,
                 })

@@ -46,6 +46,8 @@ pub(crate) const EFFECT_DEPTH_MAX: usize = 3;
 pub(crate) const CONSTANTS_MAX: usize = 64;
 /// Most computed fields, and most invariants, of a register.
 pub(crate) const COMPUTED_MAX: usize = 16;
+/// Most processes and files with decision tables of a package, together.
+pub const PROCESSES_MAX: usize = 32;
 /// Most digits to which a running number is filled up.
 const DIGITS_MAX: u8 = 12;
 /// Most demands for mandates of an action.
@@ -184,6 +186,7 @@ impl Compiler {
             groups: BTreeMap::new(),
             registers: BTreeMap::new(),
             actions: BTreeMap::new(),
+            processes: BTreeMap::new(),
         };
         self.check_id("package", &doc.id);
         if doc.version == 0 {
@@ -205,12 +208,20 @@ impl Compiler {
             || !self.bounded("parameters", doc.parameters.len(), CONSTANTS_MAX)
             || !self.bounded("sequences", doc.sequences.len(), CONSTANTS_MAX)
             || !self.bounded("counters", doc.counters.len(), CONSTANTS_MAX)
+            || !self.bounded("processes", doc.processes.len(), PROCESSES_MAX)
         {
             return package;
         }
         self.check_twice("roles", doc.roles.iter().map(|role| role.name.as_str()));
         self.check_twice("registers", doc.registers.iter().map(|r| r.name.as_str()));
         self.check_twice("actions", doc.actions.iter().map(|a| a.name.as_str()));
+        self.check_twice("processes", doc.processes.iter().map(|file| file.name.as_str()));
+        for file in &doc.processes {
+            let place = format!("processes.{}", file.name);
+            let stem = file.name.strip_suffix(".bpmn").or_else(|| file.name.strip_suffix(".dmn"));
+            self.check_id(&place, stem.unwrap_or_default());
+            package.processes.insert(file.name.as_str().into(), file.text.as_str().into());
+        }
         for role in &doc.roles {
             let place = format!("roles.{}", role.name);
             if role.name.len() > ROLE_BYTES_MAX {

@@ -72,6 +72,7 @@ impl Compiler {
                 name: index.name.as_str().into(),
                 fields: index.fields.iter().map(Into::into).collect(),
                 unique: index.unique,
+                for_lists: false,
             };
             indexes.insert(compiled.name.clone(), compiled);
         }

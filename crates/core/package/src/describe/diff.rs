@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doc::{
-    ActionDoc, CounterDoc, FieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, PackageDoc,
-    ParameterDoc, RegisterDoc, RoleDoc, SequenceDoc,
+    ActionDoc, CounterDoc, FieldDoc, FileDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc,
+    PackageDoc, ParameterDoc, RegisterDoc, RoleDoc, SequenceDoc,
 };
 use crate::model::Text;
 
@@ -41,7 +41,8 @@ named!(
     IndexDoc,
     ParameterDoc,
     SequenceDoc,
-    CounterDoc
+    CounterDoc,
+    FileDoc
 );
 
 /// Every change from `old` to `new`, in the order of the document.
@@ -80,6 +81,18 @@ pub fn diff(old: &PackageDoc, new: &PackageDoc) -> Vec<Change> {
     changes.parts("actions", ("业务动作", "action"), &old.actions, &new.actions, false);
     for (before, after) in pairs(&old.actions, &new.actions) {
         changes.action(before, after);
+    }
+    let place = "processes";
+    changes.parts(
+        place,
+        ("流程文件", "file with processes"),
+        &old.processes,
+        &new.processes,
+        false,
+    );
+    for (before, after) in pairs(&old.processes, &new.processes) {
+        let place = format!("{place}.{}", after.name);
+        changes.value(&place, ("内容", "its content"), &before.text, &after.text);
     }
     changes.0
 }

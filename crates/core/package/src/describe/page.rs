@@ -289,6 +289,9 @@ fn effect(effect: &EffectDoc) -> String {
         EffectDoc::Event { kind, key, .. } => {
             format!("{} {} → {}", said("通知", "tell followers"), code(kind), code(key))
         }
+        EffectDoc::Tell { message, key, .. } => {
+            format!("{} {} → {}", said("告知相关办件", "tell its cases"), code(message), code(key))
+        }
         EffectDoc::Each { name, list, effects, .. } => {
             let head = said("对列表中的每一项", "for each item of");
             format!("{head} {} ({}){}", code(list), code(name), self::effects(effects))

@@ -92,15 +92,6 @@ impl Type {
         Self::record([("subject", Self::String), ("n", Self::Int), ("d", Self::Int)])
     }
 
-    /// The type as which rules see a field that is declared so, such as `list(int, max 5)?`.
-    ///
-    /// # Errors
-    /// When `text` is not the type of a field.
-    pub fn of_declaration(text: &str) -> Result<Self, super::RuleError> {
-        let (kind, optional) = crate::field::parse(text)?;
-        Ok(Self::of_field(&kind, optional))
-    }
-
     /// The type as which rules see a field.
     #[must_use]
     pub fn of_field(kind: &FieldType, optional: bool) -> Self {

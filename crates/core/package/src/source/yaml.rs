@@ -255,6 +255,7 @@ pub(super) enum EffectText {
     Update(UpdateText),
     Close(CloseText),
     Event(EventText),
+    Tell(TellText),
     Each(EachText),
     When(WhenText),
     Call(CallText),
@@ -378,6 +379,14 @@ pub(super) struct CorrectsText {
 pub(super) struct CloseText {
     pub(super) record: String,
     pub(super) reason: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TellText {
+    pub(super) message: String,
+    pub(super) register: String,
+    pub(super) key: String,
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Findings;
-use crate::model::{Binding, Body, Model, Node, NodeKind, Process, TaskKind};
+use crate::model::{Binding, Body, Definition, Model, Node, NodeKind, Process, TaskKind};
 
 /// Whether a file says of any task who does it. One that does not is a drawing so far: that nobody
 /// may do its tasks is then a warning.
@@ -42,15 +42,26 @@ fn check_body(
         match &node.kind {
             NodeKind::SubProcess { body, .. } => check_body(body, lane, known, findings),
             NodeKind::Task(kind) => check_task(node, *kind, lane, known, findings),
-            NodeKind::Start { .. }
-            | NodeKind::End(_)
-            | NodeKind::Catch(_)
+            NodeKind::Start { on, .. } | NodeKind::Catch(on) | NodeKind::Boundary { on, .. } => {
+                check_sender(node, on, findings);
+            }
+            NodeKind::End(_)
             | NodeKind::Throw(_)
-            | NodeKind::Boundary { .. }
             | NodeKind::Call(_)
             | NodeKind::Gateway(_)
             | NodeKind::Unsupported => {}
         }
+    }
+}
+
+/// Who may send a message can be said of messages alone.
+fn check_sender(node: &Node, on: &Definition, findings: &mut Findings<'_>) {
+    if !node.binding.roles.is_empty() && !matches!(on, Definition::Message(_)) {
+        let cause = (
+            format!("`{}`不等消息，不能有`chaincity:role`", node.id),
+            format!("`{}` waits for no message and cannot have `chaincity:role`", node.id),
+        );
+        findings.add("unknown-attribute", (node.line, &node.id), cause, ("", ""));
     }
 }
 

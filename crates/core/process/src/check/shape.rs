@@ -1,10 +1,9 @@
 //! How single elements must stand: starts, ends, gateways with their conditions, timers, counts.
 
 use super::Findings;
-use crate::model::{
-    Body, Definition, Flow, GatewayKind, Node, NodeKind, Process, TaskKind, Timer, TimerKind,
-};
+use crate::model::{Body, Definition, Flow, GatewayKind, Node, NodeKind, Process, TaskKind, Timer};
 use crate::run::INSTANCES_MAX;
+use crate::timing::Timing;
 
 pub(super) fn check(process: &Process, findings: &mut Findings<'_>) {
     let start = |node: &Node| matches!(node.kind, NodeKind::Start { .. });
@@ -162,22 +161,7 @@ fn check_events(node: &Node, outgoing: &[&Flow], body: &Body, findings: &mut Fin
 }
 
 fn check_timer(node: &Node, timer: &Timer, findings: &mut Findings<'_>) {
-    let text = timer.text.as_str();
-    let good = match timer.kind {
-        None => timer.workdays.is_some(),
-        Some(_) if timer.workdays.is_some() => false,
-        Some(TimerKind::Date) => {
-            text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::Date>().is_ok()
-        }
-        Some(TimerKind::Duration) => is_duration(text),
-        Some(TimerKind::Cycle) => text
-            .strip_prefix('R')
-            .and_then(|rest| rest.split_once('/'))
-            .is_some_and(|(count, every)| {
-                (count.is_empty() || count.parse::<u16>().is_ok()) && is_duration(every)
-            }),
-    };
-    if !good {
+    if Timing::of(timer).is_none() {
         findings.add(
             "timer",
             (node.line, &node.id),
@@ -192,11 +176,6 @@ fn check_timer(node: &Node, timer: &Timer, findings: &mut Findings<'_>) {
             ),
         );
     }
-}
-
-/// Whether a text is a positive duration.
-fn is_duration(text: &str) -> bool {
-    text.starts_with('P') && text.parse::<jiff::Span>().is_ok_and(|span| span.is_positive())
 }
 
 fn check_count(node: &Node, findings: &mut Findings<'_>) {

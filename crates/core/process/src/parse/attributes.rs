@@ -3,8 +3,8 @@
 use chaincity_package::Problem;
 use roxmltree::Node as Xml;
 
-use super::{CHAINCITY, Parser, child};
-use crate::model::{Binding, Variable};
+use super::{CHAINCITY, Parser, child, reference};
+use crate::model::{Binding, Process, Variable};
 use crate::xml::problem;
 
 /// Longest deadline, in working days.
@@ -62,9 +62,12 @@ impl Parser {
         days
     }
 
-    pub(super) fn process_attributes(&mut self, xml: Xml<'_, '_>) -> Option<u32> {
-        self.only(xml, &["workdays"]);
-        self.workdays(xml)
+    pub(super) fn process_attributes(&mut self, xml: Xml<'_, '_>, process: &mut Process) {
+        self.only(xml, &["workdays", "role", "keeper"]);
+        let many = |name| xml.attribute((CHAINCITY, name)).map(words).unwrap_or_default();
+        process.roles = many("role");
+        process.keepers = many("keeper");
+        process.workdays = self.workdays(xml);
     }
 
     pub(super) fn timer_workdays(&mut self, xml: Xml<'_, '_>) -> Option<u32> {
@@ -87,6 +90,8 @@ impl Parser {
                 ON_TASK
             } else if is_activity {
                 &["workdays"]
+            } else if matches!(name, "startEvent" | "boundaryEvent" | "intermediateCatchEvent") {
+                &["role"]
             } else {
                 &[]
             },
@@ -102,6 +107,7 @@ impl Parser {
             discloses: many("discloses"),
             not_by: many("not-by"),
             decision: one("decision"),
+            message: reference(xml, "messageRef").filter(|_| is_task),
         }
     }
 

@@ -242,7 +242,7 @@ impl Parser {
             executable: is_true(xml, "isExecutable", false),
             ..Process::default()
         };
-        process.workdays = self.process_attributes(xml);
+        self.process_attributes(xml, &mut process);
         process.variables = self.variables(xml);
         process.body = self.body(xml, false)?;
         self.model.processes.push(process);

@@ -50,7 +50,10 @@ impl<'g, 's> Machine<'g, 's> {
             return Err(Stop::NotNow);
         }
         match event {
-            Event::Start { process } => self.start(*process)?,
+            Event::Start { process, set } => {
+                let scope = self.start(*process)?;
+                self.assign(scope, set)?;
+            }
             Event::Complete { work, set } => {
                 let at = self.work(*work)?;
                 if at.kind != Kind::Task {
@@ -78,6 +81,10 @@ impl<'g, 's> Machine<'g, 's> {
                 }
                 self.raise_at(*work, Wait::Escalation(Some(*code)))?;
             }
+            Event::Assign { work, set } => {
+                let at = self.work(*work)?;
+                self.assign(at.scope, set)?;
+            }
             Event::Cancel => {
                 self.cancel_all();
                 self.finish(Outcome::Failed(None));
@@ -86,12 +93,11 @@ impl<'g, 's> Machine<'g, 's> {
         self.settle()
     }
 
-    fn start(&mut self, process: usize) -> Result<(), Stop> {
+    fn start(&mut self, process: usize) -> Result<ScopeId, Stop> {
         let graph = self.graph;
         let process = graph.processes.get(process).ok_or(Stop::NoProcess)?;
         let variables = first_values(process);
-        self.open_scope(process.body, None, Some(variables))?;
-        Ok(())
+        self.open_scope(process.body, None, Some(variables))
     }
 
     pub(super) fn work(&self, work: WorkId) -> Result<Work, Stop> {

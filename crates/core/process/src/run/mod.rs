@@ -15,6 +15,7 @@ mod state;
 
 use std::collections::BTreeMap;
 
+use chaincity_package::rule::Fuel;
 use chaincity_types::{Str, Value};
 
 use crate::graph::{CodeIx, Graph, NodeIx};
@@ -42,6 +43,8 @@ pub enum Event {
     Start {
         /// Which process.
         process: usize,
+        /// What it sets before anything moves.
+        set: BTreeMap<Str, Value>,
     },
     /// A task is completed.
     Complete {
@@ -71,8 +74,23 @@ pub enum Event {
         /// The escalation's code.
         code: CodeIx,
     },
+    /// Variables are set while a work stays open; nothing moves.
+    Assign {
+        /// The open work.
+        work: WorkId,
+        /// What it sets.
+        set: BTreeMap<Str, Value>,
+    },
     /// It is withdrawn: everything is cancelled.
     Cancel,
+}
+
+impl Event {
+    /// The beginning of a process with the first values of its variables.
+    #[must_use]
+    pub const fn begin(process: usize) -> Self {
+        Self::Start { process, set: BTreeMap::new() }
+    }
 }
 
 /// What a step did, in order.
@@ -145,15 +163,37 @@ pub enum Stop {
     },
 }
 
+/// What a move costs of the fuel that rules draw on as well.
+const MOVE_FUEL: u32 = 5;
+
 /// Carries out one event.
 ///
 /// # Errors
 /// See [`Stop`]; then `state` is as before.
 pub fn step(graph: &Graph, state: &mut State, event: &Event) -> Result<Vec<Effect>, Stop> {
+    step_within(graph, state, event, &mut Fuel::for_call())
+}
+
+/// The same with this fuel for its moves and rules; what it did not use stays in `fuel`.
+///
+/// # Errors
+/// See [`Stop`]; then `state` is as before.
+pub fn step_within(
+    graph: &Graph,
+    state: &mut State,
+    event: &Event,
+    fuel: &mut Fuel,
+) -> Result<Vec<Effect>, Stop> {
+    let afforded = fuel.left.checked_div(u64::from(MOVE_FUEL)).unwrap_or(0);
+    let moves = u32::try_from(afforded).unwrap_or(MOVES_MAX).min(MOVES_MAX);
     let mut next = state.clone();
-    let mut machine = Machine::new(graph, &mut next, Mode::Data, MOVES_MAX);
-    machine.carry_out(event)?;
-    let effects = machine.effects;
+    let mut machine = Machine::new(graph, &mut next, Mode::Data, moves);
+    machine.fuel = *fuel;
+    let result = machine.carry_out(event);
+    let moved = u64::from(moves.saturating_sub(machine.left));
+    let (effects, left) = (machine.effects, machine.fuel.left);
+    fuel.left = left.saturating_sub(moved.saturating_mul(u64::from(MOVE_FUEL)));
+    result?;
     *state = next;
     Ok(effects)
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use chaincity_types::{Str, Value, value};
 use minicbor::{Decode, Decoder, Encode, Encoder, decode, encode};
 
-use crate::graph::{BodyIx, CodeIx, FlowIx, NodeIx};
+use crate::graph::{BodyIx, CodeIx, FlowIx, Graph, NodeIx, VariableDef};
 
 /// The number of a scope of one process instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
@@ -209,6 +209,26 @@ impl State {
     pub fn variables(&self) -> Option<&BTreeMap<Str, Value>> {
         let scope = self.scopes.values().next()?;
         scope.variables.as_ref().map(|variables| &variables.0)
+    }
+
+    /// The boundary events that wait at an open work.
+    pub fn boundaries(&self, host: WorkId) -> impl Iterator<Item = WorkId> {
+        let at_host = move |work: &Work| work.kind == Kind::Boundary(host);
+        self.works.iter().filter(move |(_, work)| at_host(work)).map(|(id, _)| *id)
+    }
+
+    /// The node of an open work.
+    #[must_use]
+    pub fn node(&self, work: WorkId) -> Option<NodeIx> {
+        self.works.get(&work).map(|work| work.node)
+    }
+
+    /// The variables that whoever completes a work may set: those of its process.
+    #[must_use]
+    pub fn variables_at<'g>(&self, graph: &'g Graph, work: WorkId) -> &'g [VariableDef] {
+        let body = self.works.get(&work).and_then(|work| self.scopes.get(&work.scope));
+        let process = body.and_then(|at| graph.processes.get(graph.body(at.body).process));
+        process.map_or(&[], |process| &process.variables)
     }
 
     pub(crate) fn fresh(&mut self) -> u64 {

@@ -88,7 +88,7 @@ pub struct Hand {
 impl Hand {
     pub fn start(text: &str) -> Self {
         let mut hand = Self::ready(text);
-        hand.step(&Event::Start { process: 0 }).unwrap();
+        hand.step(&Event::begin(0)).unwrap();
         hand
     }
 

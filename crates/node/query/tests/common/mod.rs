@@ -41,7 +41,7 @@ pub fn package(version: u32) -> Arc<Package> {
     }
     let index = |(name, fields): (&str, Vec<&str>)| {
         let fields = fields.into_iter().map(Str::from).collect();
-        (name.into(), Index { name: name.into(), fields, unique: false })
+        (name.into(), Index { name: name.into(), fields, unique: false, for_lists: false })
     };
     let register = Register {
         name: REGISTER.into(),

@@ -1,0 +1,433 @@
+//! Random walks over whole processes: choices, failures, messages, times, corrections, suspensions,
+//! withdrawals. Every walk ends the case in an end state, nothing of it stays open, and the same
+//! transactions give the same ledger again.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chaincity_ledger::cases::{Graph, Model, compile};
+use chaincity_ledger::{BlockRun, SignedCall, Step};
+use chaincity_package::model::FieldType;
+use chaincity_package::source;
+use chaincity_process::graph::TaskKind;
+use chaincity_process::run::{State, WorkId};
+use chaincity_types::wire::{Call, Mode, PROTOCOL, Receipt, Status, Transaction};
+use chaincity_types::{Timestamp, Value, cbor};
+
+use crate::city::{
+    City, DAY, PROCESS, People, attach, because, case_of, complete, hex_key, key, message, of,
+    of_case, on_task, outcome, start, within,
+};
+
+/// Walks a process.
+fn walks() -> u64 {
+    std::env::var("CHAINCITY_WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+}
+
+/// Operators of each role: two may have done what a third must not.
+const EACH: usize = 3;
+/// Steps after which an office ends the case.
+const STEPS: usize = 250;
+
+/// Numbers that look random and are the same everywhere.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+
+    fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
+        (!of.is_empty()).then(|| &of[self.roll(of.len() as u64) as usize])
+    }
+}
+
+/// A block of a walk: when, and the transaction in it.
+type Block = (Timestamp, Option<(String, Vec<Call>)>);
+
+/// A file with processes in a city where everybody is there whom it names.
+struct Walk {
+    city: City,
+    people: BTreeMap<String, Vec<String>>,
+    package: String,
+    graph: Arc<Graph>,
+    blocks: Vec<Block>,
+    dice: Dice,
+    ends: BTreeMap<String, u64>,
+}
+
+/// Stand-ins for the packages whose actions a file names: actions that anybody may call.
+fn stand_ins(package: &str, file: &str, graph: &Graph) -> Vec<Vec<u8>> {
+    let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([(package, BTreeSet::new())]);
+    for name in graph.nodes().flat_map(|node| &graph.facts(node).actions) {
+        let (of, action) = name.rsplit_once('.').unwrap();
+        actions.entry(of).or_default().insert(action);
+    }
+    let mut documents = Vec::new();
+    for (id, names) in actions {
+        let head = format!(
+            "package: {id}\nversion: 1\ntitle: {{zh: 测试, en: Test}}\nroles:\n  all.hands: {{zh: 众, en: All}}\n"
+        );
+        let register = "register: log\ntitle: {zh: 记, en: Log}\nsteward: all.hands\nkey: auto\n\
+                        fields:\n  n: {type: int, zh: 数, en: N}\n";
+        let mut files = vec![
+            ("package.yaml".to_owned(), head),
+            ("registers/log.yaml".to_owned(), register.to_owned()),
+        ];
+        for name in names {
+            let mut text = format!("action: {name}\ntitle: {{zh: 办, en: Do}}\nby: all.hands\n");
+            text.push_str("do:\n  - insert: {register: log, fields: {n: \"1\"}}\n");
+            files.push((format!("actions/{name}.yaml"), text));
+        }
+        if id == package {
+            files.push(("processes/it.bpmn".to_owned(), file.to_owned()));
+        }
+        let pairs: Vec<_> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+        documents.push(source::parse(&pairs).unwrap().doc.to_bytes());
+    }
+    documents
+}
+
+fn graph_of(text: &str) -> Graph {
+    let fields = [("text".into(), text.into()), ("decisions".into(), Value::List(Vec::new()))];
+    compile(&Model(&fields.into())).expect("a process that runs")
+}
+
+impl Walk {
+    fn new(package: &str, file: &str, seed: u64) -> Self {
+        let graph = Arc::new(graph_of(file));
+        let mut roles: BTreeSet<String> = BTreeSet::new();
+        for process in graph.processes() {
+            roles.extend(graph.roles_within(&process.id).into_iter().map(ToString::to_string));
+            roles.extend(process.roles.iter().chain(&process.keepers).map(ToString::to_string));
+        }
+        let mut people: People = Vec::new();
+        let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for role in &roles {
+            for i in 0..EACH {
+                // Test names live as long as the test.
+                let name: &str = Box::leak(format!("{role}-{i}").into_boxed_str());
+                people.push((name, "hall", vec![role.clone(), "all.hands".to_owned()], None));
+                named.entry(role.clone()).or_default().push(name.to_owned());
+            }
+        }
+        let city = City::with(&people, stand_ins(package, file, &graph));
+        let (blocks, ends) = (Vec::new(), BTreeMap::new());
+        let dice = Dice(seed | 1);
+        Self { city, people: named, package: package.to_owned(), graph, blocks, dice, ends }
+    }
+
+    fn submit(&mut self, by: &str, calls: Vec<Call>) -> Receipt {
+        self.blocks.push((self.city.time, Some((by.to_owned(), calls.clone()))));
+        self.city.submit(by, Mode::Atomic, calls)
+    }
+
+    fn pass(&mut self, ms: u64) {
+        self.blocks.push((self.city.parent_time.plus_ms(ms), None));
+        let executed = self.city.pass(ms);
+        for receipt in &executed.receipts {
+            assert_eq!(outcome(receipt), "applied", "a timer: {receipt:?}");
+        }
+    }
+
+    /// Some days go by, at most so many.
+    fn pass_days(&mut self, most: u64) {
+        let days = 1 + self.dice.roll(most);
+        self.pass(DAY * days);
+    }
+
+    fn state(&self, case: &str) -> State {
+        let Value::Bytes(bytes) = self.city.field("case", case, "state") else { panic!("a state") };
+        cbor::decode_own(&bytes).unwrap()
+    }
+
+    /// Who may do a task, anybody if it names no role.
+    fn doers(&self, roles: &[chaincity_types::Str]) -> Vec<String> {
+        let of = |role: &chaincity_types::Str| self.people.get(role.as_str()).cloned();
+        let found: Vec<String> = roles.iter().filter_map(of).flatten().collect();
+        if found.is_empty() { self.people.values().flatten().cloned().collect() } else { found }
+    }
+
+    /// Random values for some of the variables.
+    fn values(&mut self, state: &State, work: WorkId) -> Vec<(String, String)> {
+        let graph = Arc::clone(&self.graph);
+        let mut values = Vec::new();
+        for variable in state.variables_at(&graph, work) {
+            let text = match &variable.kind {
+                FieldType::Bool => (self.dice.roll(2) == 0).to_string(),
+                FieldType::Enum(words) => self.dice.pick(words).unwrap().to_string(),
+                _ => continue,
+            };
+            if self.dice.roll(2) == 0 {
+                values.push((variable.name.clone(), text));
+            }
+        }
+        values
+    }
+
+    /// Completes a task by the first operator who may.
+    fn complete(&mut self, case: &str, state: &State, work: WorkId) {
+        let graph = Arc::clone(&self.graph);
+        let facts = graph.facts(state.node(work).unwrap());
+        let task = format!("{case}-{}", work.0);
+        let mut values = self.values(state, work);
+        let mut tried = Vec::new();
+        let holder = self.city.field("task", &task, "operator");
+        let mut doers = self.doers(&facts.roles);
+        doers.sort_by_key(|name| Value::from(hex_key(name)) != holder);
+        for by in doers {
+            let mut calls: Vec<Call> =
+                facts.evidence.iter().map(|kind| attach(case, &task, kind)).collect();
+            for action in &facts.actions {
+                let (of_package, action) = action.rsplit_once('.').unwrap();
+                calls.push(within(of(of_package, action, &[]), &task));
+            }
+            let pairs: Vec<_> = values.iter().map(|(n, t)| (n.as_str(), t.as_str())).collect();
+            calls.push(complete(&task, &pairs));
+            let receipt = self.submit(&by, calls);
+            let found = outcome(&receipt);
+            if found == "applied" {
+                return;
+            }
+            if found == "step-refused" {
+                // A choice for which the process has no way: another one.
+                values.clear();
+            }
+            let bearable = ["four-eyes", "task-claimed", "step-refused", "not-authorised"];
+            assert!(bearable.contains(&found.as_str()), "{found}: {receipt:?}");
+            tried.push(found);
+        }
+        // Whoever holds it has done meanwhile what it checks: a colleague puts it back.
+        assert!(tried.contains(&"four-eyes".to_owned()), "`{task}`: {tried:?}");
+        let receipts: Vec<String> = self
+            .doers(&facts.roles)
+            .iter()
+            .map(|by| outcome(&self.submit(by, vec![on_task("release-claim", &task)])))
+            .collect();
+        assert!(receipts.contains(&"applied".to_owned()), "`{task}`: {tried:?}, {receipts:?}");
+    }
+
+    fn step(&mut self, case: &str, begun_by: &str) {
+        let state = self.state(case);
+        let open: Vec<_> = state.open().collect();
+        let graph = Arc::clone(&self.graph);
+        let is_task = |work: &WorkId| {
+            let task = graph.facts(state.node(*work).unwrap()).task;
+            task.is_some_and(|kind| kind != TaskKind::Receive)
+        };
+        let all: Vec<WorkId> = open.iter().map(|open| open.work).collect();
+        let tasks: Vec<WorkId> = all.iter().copied().filter(|work| is_task(work)).collect();
+        let waits: Vec<WorkId> = all.iter().copied().filter(|work| !is_task(work)).collect();
+        let returned = |walk: &Self, work: &WorkId| {
+            walk.city.field("task", &format!("{case}-{}", work.0), "status") == "returned".into()
+        };
+        let (corrected, ready): (Vec<WorkId>, Vec<WorkId>) =
+            tasks.iter().partition(|work| returned(self, work));
+        let keeper = self.city.field("case", case, "keepers").as_list().unwrap()[0].clone();
+        let keeper = self.people[keeper.as_text().unwrap()][0].clone();
+        match self.dice.roll(20) {
+            0 => self.pass_days(40),
+            1 => self.deliver(case, &state, &waits),
+            2 if !ready.is_empty() => self.disturb(case, &state, &ready),
+            3 => {
+                let receipt = self.submit(&keeper, vec![because("suspend", case)]);
+                assert_eq!(outcome(&receipt), "applied");
+                self.pass_days(30);
+                if self.city.status(case) == "suspended" {
+                    let receipt = self.submit(&keeper, vec![because("resume", case)]);
+                    assert_eq!(outcome(&receipt), "applied");
+                }
+            }
+            4 if self.dice.roll(4) == 0 => {
+                let (by, how) = if self.dice.roll(2) == 0 {
+                    (begun_by.to_owned(), "withdraw")
+                } else {
+                    (keeper, "terminate")
+                };
+                let receipt = self.submit(&by, vec![because(how, case)]);
+                assert_eq!(outcome(&receipt), "applied");
+            }
+            5 | 6 if !corrected.is_empty() => {
+                let task = format!("{case}-{}", self.dice.pick(&corrected).unwrap().0);
+                let receipt = self.submit(begun_by, vec![on_task("correct", &task)]);
+                assert_eq!(outcome(&receipt), "applied", "{receipt:?}");
+            }
+            _ => match self.dice.pick(&ready).copied() {
+                Some(work) => self.complete(case, &state, work),
+                None if waits.is_empty() && corrected.is_empty() => panic!("nothing is awaited"),
+                None if corrected.is_empty() => self.deliver(case, &state, &waits),
+                None => {
+                    let task = format!("{case}-{}", corrected[0].0);
+                    let receipt = self.submit(begun_by, vec![on_task("correct", &task)]);
+                    assert_eq!(outcome(&receipt), "applied", "{receipt:?}");
+                }
+            },
+        }
+    }
+
+    /// A message comes that is awaited; without one, time passes.
+    fn deliver(&mut self, case: &str, state: &State, waits: &[WorkId]) {
+        let graph = Arc::clone(&self.graph);
+        let facts = |work: &WorkId| graph.facts(state.node(*work).unwrap());
+        let told: Vec<WorkId> =
+            waits.iter().copied().filter(|work| facts(work).message.is_some()).collect();
+        let Some(work) = self.dice.pick(&told).copied() else {
+            return self.pass_days(60);
+        };
+        let doers = self.doers(&facts(&work).roles);
+        let by = doers[0].clone();
+        let name = facts(&work).message.clone().unwrap();
+        let mut call = message(case, &name);
+        call.input.insert("wait".into(), format!("{case}-{}", work.0).into());
+        let receipt = self.submit(&by, vec![call]);
+        let found = outcome(&receipt);
+        assert!(["applied", "step-refused", "not-authorised"].contains(&found.as_str()), "{found}");
+    }
+
+    /// A task is claimed, returned, fails or escalates.
+    fn disturb(&mut self, case: &str, state: &State, ready: &[WorkId]) {
+        let graph = Arc::clone(&self.graph);
+        let work = *self.dice.pick(ready).unwrap();
+        let task = format!("{case}-{}", work.0);
+        let facts = graph.facts(state.node(work).unwrap());
+        let doers = self.doers(&facts.roles);
+        let by = self.dice.pick(&doers).unwrap().clone();
+        let call = match self.dice.roll(4) {
+            0 => on_task("claim", &task),
+            1 => of_case(
+                "return-for-correction",
+                &[("task", task.as_str().into()), ("reason", "补".into())],
+            ),
+            kind => {
+                let codes = ["flawed", "unclear", "failed", "none"];
+                let code = *self.dice.pick(&codes).unwrap();
+                let action = if kind == 2 { "fail" } else { "escalate" };
+                of_case(action, &[("task", task.as_str().into()), ("code", code.into())])
+            }
+        };
+        let found = outcome(&self.submit(&by, vec![call]));
+        let bearable = ["applied", "four-eyes", "task-claimed", "step-refused"];
+        assert!(bearable.contains(&found.as_str()), "{found}");
+    }
+
+    /// One case from its beginning to its end.
+    fn walk(&mut self, process: &str) {
+        let graph = Arc::clone(&self.graph);
+        let def = graph.processes().iter().find(|def| def.id == process).unwrap();
+        let mut candidates: Vec<String> = self.doers(&def.roles);
+        if def.roles.is_empty() {
+            candidates = self.people.values().map(|names| names[0].clone()).collect();
+        }
+        let mut begun = None;
+        for by in candidates {
+            let call = start(&self.package, process, &[]);
+            let receipt = self.submit(&by, vec![call]);
+            if outcome(&receipt) == "applied" {
+                begun = Some((by, case_of(&receipt)));
+                break;
+            }
+            assert_eq!(outcome(&receipt), "not-authorised");
+        }
+        let (by, case) = begun.expect("somebody may begin it");
+        for _ in 0..STEPS {
+            if self.city.record("case", &case).version.status == Status::Closed {
+                break;
+            }
+            self.step(&case, &by);
+        }
+        if self.city.record("case", &case).version.status == Status::Live {
+            let receipt = self.submit(&by, vec![because("withdraw", &case)]);
+            assert_eq!(outcome(&receipt), "applied");
+        }
+        let status = self.city.status(&case);
+        let ended = ["completed", "failed", "withdrawn", "terminated"];
+        assert!(ended.contains(&status.as_str()), "{status}");
+        assert!(self.state(&case).is_empty(), "something is awaited still");
+        for register in ["task", "wait"] {
+            let live = self.city.live(register, &case);
+            assert!(live.is_empty(), "{register}: {live:?}");
+        }
+        *self.ends.entry(status).or_default() += 1;
+    }
+
+    /// The same blocks again, on a ledger of their own.
+    fn replay(&self, package: &str, file: &str) {
+        let again = Self::new(package, file, 1);
+        let mut city = again.city;
+        for (time, transaction) in &self.blocks {
+            city.time = *time;
+            let mut run = BlockRun::new(city.context());
+            if let Some((by, calls)) = transaction {
+                let transaction = Transaction {
+                    ledger: city.id,
+                    protocol: PROTOCOL,
+                    expiry: city.time.plus_ms(60_000),
+                    mode: Mode::Atomic,
+                    calls: calls.clone(),
+                    intent: None,
+                };
+                let operator = key(by);
+                let mut bytes = cbor::encode(&transaction);
+                bytes.extend(&operator);
+                let id = chaincity_crypto::hash::plain(&bytes);
+                let signed = SignedCall { id, operator: &operator, transaction: &transaction };
+                assert_eq!(run.run(&signed, &city.ledger, &city.packages), Step::Done(()));
+            }
+            city.commit(run);
+        }
+        assert!(city.ledger == self.city.ledger, "the same blocks gave another ledger");
+    }
+}
+
+/// Every process file: its package, name and text.
+fn files() -> Vec<(String, String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages");
+    let mut found = vec![("permits".to_owned(), "permit.bpmn".to_owned(), PROCESS.to_owned())];
+    let folders = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = folders.map(|path| path.join("processes")).collect();
+    folders.sort();
+    for folder in folders.into_iter().filter(|folder| folder.is_dir()) {
+        let mut paths: Vec<PathBuf> =
+            std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        paths.sort();
+        for path in paths.into_iter().filter(|path| path.extension().is_some_and(|e| e == "bpmn")) {
+            let package = folder.parent().unwrap().file_name().unwrap().to_str().unwrap();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            found.push((package.to_owned(), name.to_owned(), text));
+        }
+    }
+    found
+}
+
+#[test]
+fn every_walk_over_every_process_ends_and_leaves_nothing_open() {
+    let seed = std::env::var("CHAINCITY_SEED").ok().and_then(|text| text.parse().ok());
+    let seed: u64 = seed.unwrap_or(0x5eed_2026);
+    let files = files();
+    assert!(files.len() > 5);
+    let mut report = String::new();
+    for (package, name, text) in files {
+        println!("{package}/{name}: {} walks, CHAINCITY_SEED={seed}", walks());
+        let graph = graph_of(&text);
+        for process in graph.processes().iter().filter(|process| !process.called) {
+            let mut walk = Walk::new(&package, &text, seed);
+            for _ in 0..walks() {
+                walk.walk(&process.id);
+            }
+            walk.replay(&package, &text);
+            writeln!(report, "{package}/{name} {}: {:?}", process.id, walk.ends).unwrap();
+            // Not everything is broken off.
+            assert!(
+                walk.ends.get("completed").is_some_and(|ends| *ends > walks() / 10),
+                "{report}"
+            );
+        }
+    }
+    println!("{report}");
+}
