@@ -3,8 +3,12 @@
 //!
 //! One JSON object a line, so that a register of any size can be written and read: first the
 //! export and its standard, then each object once, last how many there are and up to which block.
+//! Or, of objects that are pages, one HTML file to print.
+
+mod page;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +16,7 @@ use std::path::{Path, PathBuf};
 use chaincity_client::Select;
 use chaincity_client::api::json::parse_instant;
 use chaincity_client::api::record::{LIMIT_MAX, Record};
-use chaincity_package::export::{self, Export};
+use chaincity_package::export::{self, Export, Exported};
 use chaincity_package::json::to_fields;
 use chaincity_package::model::{Package, Register};
 use chaincity_package::rule::{Environment, Fuel};
@@ -39,6 +43,12 @@ pub(crate) struct Arguments {
     /// 写入此文件 · where to write the objects, one JSON object a line
     #[arg(long, value_name = "FILE")]
     to: PathBuf,
+    /// 只导出主键为此的记录 · only records with this key
+    #[arg(long, value_name = "KEY")]
+    record: Option<String>,
+    /// 写成可打印的网页（对象须有标题和正文行）· as pages to print, of objects that have title and lines
+    #[arg(long)]
+    page: bool,
     /// 包括已注销的记录 · closed records too
     #[arg(long)]
     closed: bool,
@@ -56,17 +66,24 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let client = arguments.connection.client()?;
     let now = clock::now();
     let writer = File::create(&arguments.to).map_err(Fault::io(&arguments.to))?;
+    let writer = BufWriter::new(writer);
     let mut sink =
-        Sink { to: &arguments.to, writer: BufWriter::new(writer), seen: BTreeSet::new() };
-    sink.line(
-        &json!({"export": mapping.name, "standard": mapping.standard, "package": package.id}),
-    )?;
+        Sink { to: &arguments.to, writer, seen: BTreeSet::new(), written: 0, page: arguments.page };
+    if arguments.page {
+        sink.line(&page::head(&mapping.name))?;
+    } else {
+        let (name, standard) = (&mapping.name, &mapping.standard);
+        sink.line(&json!({"export": name, "standard": standard, "package": package.id}))?;
+    }
     let progress = progress::bar();
     let (mut height, environment) = (0, package.environment(now));
     for name in mapping.registers() {
         let Some(register) = package.registers.get(name) else { continue };
         let status = if arguments.closed { "any" } else { "live" };
         let mut select = Select::new(&package.id, name).limit(LIMIT_MAX).status(status);
+        if let Some(key) = &arguments.record {
+            select = select.eq("_key", key);
+        }
         loop {
             let page = client.select(&select)?;
             height = page.height;
@@ -81,8 +98,12 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         }
     }
     progress.finish_and_clear();
-    let end = json!({"objects": sink.seen.len(), "height": height});
-    sink.line(&end)?;
+    let end = json!({"objects": sink.written, "height": height});
+    if arguments.page {
+        sink.line(&page::TAIL)?;
+    } else {
+        sink.line(&end)?;
+    }
     sink.writer.flush().map_err(Fault::io(&arguments.to))?;
     output.report(&end, |end| {
         let to = arguments.to.display();
@@ -122,11 +143,30 @@ struct Sink<'a> {
     to: &'a Path,
     writer: BufWriter<File>,
     seen: BTreeSet<(String, String)>,
+    written: u64,
+    /// Whether as pages.
+    page: bool,
 }
 
 impl Sink<'_> {
-    fn line(&mut self, json: &Json) -> Result<(), Fault> {
-        writeln!(self.writer, "{json}").map_err(Fault::io(self.to))
+    fn line(&mut self, line: &dyn Display) -> Result<(), Fault> {
+        writeln!(self.writer, "{line}").map_err(Fault::io(self.to))
+    }
+
+    fn object(&mut self, object: Exported) -> Result<(), Fault> {
+        if self.page {
+            let Some(page) = page::page(&object) else { return Ok(()) };
+            self.line(&page)?;
+        } else {
+            let mut line = Map::from_iter([
+                ("class".to_owned(), Json::String(object.class)),
+                ("id".to_owned(), Json::String(object.id)),
+            ]);
+            line.extend(object.attributes);
+            self.line(&Json::Object(line))?;
+        }
+        self.written = self.written.saturating_add(1);
+        Ok(())
     }
 
     fn record(
@@ -157,15 +197,9 @@ impl Sink<'_> {
         let objects =
             mapping.objects(register, &seen, environment).map_err(|e| unfit(&e.to_string()))?;
         for object in objects {
-            if !self.seen.insert((object.class.clone(), object.id.clone())) {
-                continue;
+            if self.seen.insert((object.class.clone(), object.id.clone())) {
+                self.object(object)?;
             }
-            let mut line = Map::from_iter([
-                ("class".to_owned(), Json::String(object.class)),
-                ("id".to_owned(), Json::String(object.id)),
-            ]);
-            line.extend(object.attributes);
-            self.line(&Json::Object(line))?;
         }
         Ok(())
     }

@@ -146,4 +146,18 @@ fn the_unit_is_exported_as_it_now_is(city: &City) {
     let right = of("LA_Right");
     assert_eq!((&right["baUnit"], &right["party"]), (&unit["id"], &of("LA_Party")["id"]));
     assert_eq!(lines.last().unwrap()["objects"], json!(lines.len() - 2));
+
+    // One record alone; and no pages, since nothing of this export is one.
+    let export = |more: &[&str]| {
+        let file = city.path().join("part");
+        let export = ["export", "ladm", "--to", text(&file), "--record", "WRONG-1"];
+        let ran = city.run_as("court", "court", &[&export[..], more].concat());
+        (ran.json()[0]["objects"].clone(), fs::read_to_string(file).unwrap())
+    };
+    let (count, part) = export(&[]);
+    assert_eq!(count, json!(part.lines().count() - 2));
+    assert!(part.contains("\"uID\":\"WRONG-1\"") && !part.contains("LA_Right\""), "{part}");
+    let (count, page) = export(&["--page"]);
+    assert_eq!(count, json!(0));
+    assert!(page.starts_with("<!doctype html>") && page.trim_end().ends_with("</html>"), "{page}");
 }

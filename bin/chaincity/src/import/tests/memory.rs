@@ -1,5 +1,6 @@
 //! The one place where tests touch the ledger and the package's files.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,7 @@ use crate::import::meter::Meter;
 use crate::import::report::Summary;
 use crate::import::run::{CallOutcome, Finished, Options, Sink, run};
 
-const IMPORTER: [u8; 32] = [7; 32];
+pub(super) const IMPORTER: [u8; 32] = [7; 32];
 /// 2026-01-05T00:00:00Z, a day in the future of the data.
 const START_MS: u64 = 1_767_571_200_000;
 const TODAY: i32 = 20_458;
@@ -43,8 +44,16 @@ pub(super) fn taipei_text() -> String {
 }
 
 pub(super) fn compile(text: &str) -> Result<Mapping, Vec<mapping::MappingProblem>> {
+    compile_for(&package(), text)
+}
+
+/// A mapping held against another package.
+pub(super) fn compile_for(
+    package: &Package,
+    text: &str,
+) -> Result<Mapping, Vec<mapping::MappingProblem>> {
     let read = mapping::read(text).map_err(|problem| vec![problem])?;
-    check::compile(&read, &package(), TODAY)
+    check::compile(&read, package, TODAY)
 }
 
 pub(super) fn taipei() -> Mapping {
@@ -68,9 +77,18 @@ pub(super) fn data() -> PathBuf {
     root().join("examples/data/taipei-2015Q2")
 }
 
+/// Who may sign.
+pub(super) struct Person {
+    pub(super) key: [u8; 32],
+    pub(super) member: &'static str,
+    pub(super) roles: &'static [&'static str],
+    pub(super) subject: Option<&'static str>,
+}
+
 /// A ledger that executes each transaction in a block of its own, and answers late.
 pub(super) struct Memory {
     pub(super) ledger: MemoryLedger,
+    package: Str,
     cache: PackageCache,
     context: BlockContext,
     /// Transactions that are final and not told yet.
@@ -79,16 +97,32 @@ pub(super) struct Memory {
 
 impl Memory {
     pub(super) fn new() -> Self {
-        let member = |id: &str, roles: &[&str]| GenesisMember {
+        let roles = &["registry.importer", "registry.registrar"];
+        let importer = Person { key: IMPORTER, member: "registry", roles, subject: None };
+        Self::founded(&real_estate(), &[importer])
+    }
+
+    /// The ledger of a package after genesis; the first of the people runs its node.
+    pub(super) fn founded(source: &Source, people: &[Person]) -> Self {
+        let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for person in people {
+            roles.entry(person.member).or_default().extend(person.roles.iter().copied());
+        }
+        let member = |(id, roles): (&str, BTreeSet<&str>)| GenesisMember {
             id: id.to_owned(),
             name_zh: "测试".to_owned(),
             name_en: "test".to_owned(),
-            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+            roles: roles.into_iter().map(str::to_owned).collect(),
         };
-        let roles = ["registry.importer", "registry.registrar"];
+        let operator = |person: &Person| GenesisOperator {
+            key: person.key.to_vec(),
+            member: person.member.to_owned(),
+            roles: person.roles.iter().map(|role| (*role).to_owned()).collect(),
+            subject: person.subject.map(str::to_owned),
+        };
         let validator = Validator {
             key: vec![1; 32],
-            member: "registry".to_owned(),
+            member: people[0].member.to_owned(),
             address: "127.0.0.1:1".to_owned(),
         };
         let genesis = Genesis {
@@ -97,18 +131,14 @@ impl Memory {
             name_en: "test".to_owned(),
             time: Timestamp(START_MS),
             epoch_blocks: 1_000,
-            members: vec![member("registry", &roles)],
-            operators: vec![GenesisOperator {
-                key: IMPORTER.to_vec(),
-                member: "registry".to_owned(),
-                roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-                subject: None,
-            }],
+            members: roles.into_iter().map(member).collect(),
+            operators: people.iter().map(operator).collect(),
             nodes: vec![GenesisNode { node: validator, validator: true }],
-            packages: vec![real_estate().doc.to_bytes().into()],
+            packages: vec![source.doc.to_bytes().into()],
         };
         let mut memory = Self {
             ledger: MemoryLedger::new(),
+            package: source.doc.id.as_str().into(),
             cache: PackageCache::default(),
             context: BlockContext {
                 ledger: chaincity_crypto::hash::ledger_id(&genesis),
@@ -129,6 +159,16 @@ impl Memory {
 
     /// Executes calls as one independent transaction in the next block.
     pub(super) fn execute(&mut self, number: u64, calls: Vec<Call>) -> Vec<CallOutcome> {
+        self.execute_by(&IMPORTER, number, calls)
+    }
+
+    /// The same, signed by this key.
+    pub(super) fn execute_by(
+        &mut self,
+        key: &[u8; 32],
+        number: u64,
+        calls: Vec<Call>,
+    ) -> Vec<CallOutcome> {
         self.context.height = self.context.height.next();
         self.context.parent_time = self.context.time;
         self.context.time = self.context.time.plus_ms(1_000);
@@ -143,7 +183,7 @@ impl Memory {
         let mut id = [0; 32];
         id[..8].copy_from_slice(&self.context.height.0.to_be_bytes());
         id[8..16].copy_from_slice(&number.to_be_bytes());
-        let signed = SignedCall { id: Digest(id), operator: &IMPORTER, transaction: &transaction };
+        let signed = SignedCall { id: Digest(id), operator: key, transaction: &transaction };
         let mut block = BlockRun::new(self.context);
         assert_eq!(block.run(&signed, &self.ledger, &self.cache), Step::Done(()));
         let executed = block.finish(&self.ledger, &self.cache).done().unwrap();
@@ -163,7 +203,7 @@ impl Memory {
             matches!(
                 logical,
                 LogicalKey::Record { package, register: r, key: k }
-                    if package == "real-estate" && r == register && k == key
+                    if *package == self.package && r == register && k == key
             )
         };
         let found = self.ledger.records().find(|(logical, _)| wanted(logical));
@@ -235,7 +275,7 @@ pub(super) fn import(
 }
 
 /// The fields of a record.
-pub(super) fn fields(version: &Version) -> std::collections::BTreeMap<Str, Value> {
+pub(super) fn fields(version: &Version) -> BTreeMap<Str, Value> {
     version.fields.clone()
 }
 

@@ -2,7 +2,9 @@
 #![allow(clippy::arithmetic_side_effects, clippy::integer_division, reason = "tests")]
 
 mod bad_rows;
+mod catalogue;
 mod generations;
 mod mapping;
 mod memory;
+mod service_items;
 mod taipei;
