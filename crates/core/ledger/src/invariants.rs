@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chaincity_package::THIS;
-use chaincity_package::model::{FieldType, Invariant, OnClose, Package, Register};
+use chaincity_package::model::{FieldType, Invariant, OnClose, Over, Package, Register};
+use chaincity_package::{AFTER, ALL, BEFORE, THIS};
 use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Reject, Str, Value};
 
@@ -16,12 +16,10 @@ use crate::halt::{Halt, Rejection, reject};
 use crate::reads::Seen;
 use crate::session::{draw, field_texts};
 
-/// The name under which an invariant over an index sees the records.
-const ALL: &str = "all";
-
 impl CallRun<'_, '_> {
     /// Checks everything; every key that is not known yet is named before this halts.
     pub(crate) fn check_invariants(&mut self) -> Result<(), Halt> {
+        let mut looked_at = BTreeSet::new();
         for at in 0..self.order.len() {
             let Some(key) = self.order.get(at).cloned() else { break };
             let LogicalKey::Record { key: name, .. } = &key else { continue };
@@ -38,15 +36,17 @@ impl CallRun<'_, '_> {
                     result => self.tolerate(result.map(drop))?,
                 }
             }
+            let first = looked_at.insert((package.id.clone(), register.name.clone()));
             for invariant in &register.invariants {
                 let result = match &invariant.over {
-                    None if status == Status::Live => {
+                    Over::Record if status == Status::Live => {
                         let seen = self.see_draft(register, name, &key)?;
-                        let result = self.check_invariant(invariant, THIS, seen);
+                        let result = self.check_invariant(invariant, [(THIS, seen)]);
                         self.broken(result)
                     }
-                    None => Ok(()),
-                    Some(index) => self.check_over(register, &key, invariant, index),
+                    Over::Entry(index) => self.check_over(register, &key, invariant, index),
+                    Over::Call if first => self.check_written(&package.id, register, invariant),
+                    Over::Record | Over::Call => Ok(()),
                 };
                 self.tolerate(result)?;
             }
@@ -76,21 +76,50 @@ impl CallRun<'_, '_> {
                 let logical = logical(&package, &register.name, &name);
                 all.push(self.see_draft(register, &name, &logical)?);
             }
-            let result = self.check_invariant(invariant, ALL, Value::List(all));
+            let result = self.check_invariant(invariant, [(ALL, Value::List(all))]);
             self.broken(result)?;
         }
         Ok(())
     }
 
-    fn check_invariant(
+    /// All records of the register that the call writes, in the order of their first change.
+    fn check_written(
+        &mut self,
+        package: &Str,
+        register: &Register,
+        invariant: &Invariant,
+    ) -> Result<(), Halt> {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for at in 0..self.order.len() {
+            let Some(key) = self.order.get(at).cloned() else { break };
+            let LogicalKey::Record { package: of, register: in_register, key: name } = &key else {
+                continue;
+            };
+            if of != package || *in_register != register.name {
+                continue;
+            }
+            if let Some(base) = self.drafts.get(&key).and_then(|draft| draft.base.clone()) {
+                draw(&mut self.fuel, fuel::READ)?;
+                before.push(self.see_record(register, name, Seen::of(&base))?);
+            }
+            after.push(self.see_draft(register, name, &key)?);
+        }
+        let seen = [(BEFORE, Value::List(before)), (AFTER, Value::List(after))];
+        let result = self.check_invariant(invariant, seen);
+        self.broken(result)
+    }
+
+    fn check_invariant<const N: usize>(
         &mut self,
         invariant: &Invariant,
-        name: &str,
-        seen: Value,
+        seen: [(&str, Value); N],
     ) -> Result<(), Halt> {
-        self.environment.insert(name.into(), seen);
+        let names = seen.each_ref().map(|(name, _)| *name);
+        self.environment.extend(seen.map(|(name, value)| (Str::from(name), value)));
         let value = invariant.that.run(&self.environment, &mut self.fuel);
-        self.environment.remove(name);
+        for name in names {
+            self.environment.remove(name);
+        }
         if value? == Value::Bool(true) {
             return Ok(());
         }
