@@ -36,16 +36,19 @@ impl CallRun<'_, '_> {
                     result => self.tolerate(result.map(drop))?,
                 }
             }
-            let first = looked_at.insert((package.id.clone(), register.name.clone()));
+            let about_all = register.invariants.iter().any(|i| i.over == Over::Call);
+            if about_all && looked_at.insert((package.id.clone(), register.name.clone())) {
+                let result = self.check_written(&package.id, register);
+                self.tolerate(result)?;
+            }
             for invariant in &register.invariants {
                 let result = match &invariant.over {
                     Over::Record if status == Status::Live => {
                         let seen = self.see_draft(register, name, &key)?;
-                        let result = self.check_invariant(invariant, [(THIS, seen)]);
+                        let result = self.check_invariant(invariant, THIS, seen);
                         self.broken(result)
                     }
                     Over::Entry(index) => self.check_over(register, &key, invariant, index),
-                    Over::Call if first => self.check_written(&package.id, register, invariant),
                     Over::Record | Over::Call => Ok(()),
                 };
                 self.tolerate(result)?;
@@ -76,26 +79,22 @@ impl CallRun<'_, '_> {
                 let logical = logical(&package, &register.name, &name);
                 all.push(self.see_draft(register, &name, &logical)?);
             }
-            let result = self.check_invariant(invariant, [(ALL, Value::List(all))]);
+            let result = self.check_invariant(invariant, ALL, Value::List(all));
             self.broken(result)?;
         }
         Ok(())
     }
 
-    /// All records of the register that the call writes, in the order of their first change.
-    fn check_written(
-        &mut self,
-        package: &Str,
-        register: &Register,
-        invariant: &Invariant,
-    ) -> Result<(), Halt> {
+    /// What is said of all records of the register that the call writes; they are seen once, in the
+    /// order of their first change.
+    fn check_written(&mut self, package: &Str, register: &Register) -> Result<(), Halt> {
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for at in 0..self.order.len() {
             let Some(key) = self.order.get(at).cloned() else { break };
-            let LogicalKey::Record { package: of, register: in_register, key: name } = &key else {
+            let LogicalKey::Record { package: of, register: within, key: name } = &key else {
                 continue;
             };
-            if of != package || *in_register != register.name {
+            if of != package || *within != register.name {
                 continue;
             }
             if let Some(base) = self.drafts.get(&key).and_then(|draft| draft.base.clone()) {
@@ -105,22 +104,30 @@ impl CallRun<'_, '_> {
             after.push(self.see_draft(register, name, &key)?);
         }
         let seen = [(BEFORE, Value::List(before)), (AFTER, Value::List(after))];
-        let result = self.check_invariant(invariant, seen);
-        self.broken(result)
+        self.environment.extend(seen.map(|(name, value)| (name.into(), value)));
+        for invariant in register.invariants.iter().filter(|i| i.over == Over::Call) {
+            let result = self.holds(invariant);
+            self.broken(result)?;
+        }
+        self.environment.remove(BEFORE);
+        self.environment.remove(AFTER);
+        Ok(())
     }
 
-    fn check_invariant<const N: usize>(
+    fn check_invariant(
         &mut self,
         invariant: &Invariant,
-        seen: [(&str, Value); N],
+        name: &str,
+        seen: Value,
     ) -> Result<(), Halt> {
-        let names = seen.each_ref().map(|(name, _)| *name);
-        self.environment.extend(seen.map(|(name, value)| (Str::from(name), value)));
-        let value = invariant.that.run(&self.environment, &mut self.fuel);
-        for name in names {
-            self.environment.remove(name);
-        }
-        if value? == Value::Bool(true) {
+        self.environment.insert(name.into(), seen);
+        let result = self.holds(invariant);
+        self.environment.remove(name);
+        result
+    }
+
+    fn holds(&mut self, invariant: &Invariant) -> Result<(), Halt> {
+        if invariant.that.run(&self.environment, &mut self.fuel)? == Value::Bool(true) {
             return Ok(());
         }
         Err(Halt::Rejected(Rejection { code: invariant.code.clone(), detail: None }))
