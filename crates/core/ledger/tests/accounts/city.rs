@@ -74,7 +74,7 @@ fn key(name: &str) -> Vec<u8> {
     hash::plain(name.as_bytes()).as_bytes().to_vec()
 }
 
-fn genesis(document: Vec<u8>) -> Genesis {
+fn genesis(documents: Vec<Vec<u8>>) -> Genesis {
     let mut roles: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for person in PEOPLE {
         let own = person.roles.iter().map(|role| (*role).to_owned());
@@ -102,7 +102,7 @@ fn genesis(document: Vec<u8>) -> Genesis {
         members: roles.into_iter().map(member).collect(),
         operators: PEOPLE.into_iter().map(operator).collect(),
         nodes: vec![GenesisNode { node, validator: true }],
-        packages: vec![document.into()],
+        packages: documents.into_iter().map(Into::into).collect(),
     }
 }
 
@@ -142,12 +142,12 @@ pub(crate) struct City {
 
 impl City {
     pub(crate) fn new() -> Self {
-        Self::with(package().doc.to_bytes())
+        Self::with(vec![package().doc.to_bytes()])
     }
 
-    /// With another version of the package.
-    pub(crate) fn with(document: Vec<u8>) -> Self {
-        let genesis = genesis(document);
+    /// With other packages, or another version of this one.
+    pub(crate) fn with(documents: Vec<Vec<u8>>) -> Self {
+        let genesis = genesis(documents);
         let mut city = Self {
             ledger: MemoryLedger::new(),
             packages: PackageCache::default(),
