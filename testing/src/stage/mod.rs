@@ -52,6 +52,8 @@ pub struct Play {
     /// Its document.
     pub document: Vec<u8>,
     package: Arc<Package>,
+    /// Those whose actions it calls, in the order in which they come into force.
+    required: Vec<(Vec<u8>, Arc<Package>)>,
     /// Its scenarios.
     pub scenarios: Vec<Scenario>,
 }
@@ -100,21 +102,35 @@ impl Play {
         let document = source.doc.to_bytes();
         let (decided, plain): (Vec<_>, Vec<_>) =
             source.scenarios.into_iter().partition(|scenario| !scenario.parameters.is_empty());
-        let mut plays = vec![Self::new(name, document.clone(), plain)?];
+        let find = &mut |name: &str| city::package(name).map(|source| source.doc);
+        let mut required = Vec::new();
+        for doc in scenario::required(&source.doc, find)? {
+            let document = doc.to_bytes();
+            let package = compiled(&doc.id, &document)?;
+            required.push((document, package));
+        }
+        let mut plays = vec![Self::new(name, document.clone(), required.clone(), plain)?];
         for scenario in decided {
             let decided = scenario::decided(&document, &scenario).map_err(|f| f.to_string())?;
-            plays.push(Self::new(name, decided.unwrap_or_default(), vec![scenario])?);
+            let document = decided.unwrap_or_default();
+            plays.push(Self::new(name, document, required.clone(), vec![scenario])?);
         }
         Ok(plays)
     }
 
-    fn new(name: &str, document: Vec<u8>, scenarios: Vec<Scenario>) -> Result<Self, Failure> {
-        let package = compile(&document).ok_or_else(|| format!("`{name}` does not compile"))?;
-        Ok(Self { name: name.to_owned(), document, package, scenarios })
+    fn new(
+        name: &str,
+        document: Vec<u8>,
+        required: Vec<(Vec<u8>, Arc<Package>)>,
+        scenarios: Vec<Scenario>,
+    ) -> Result<Self, Failure> {
+        let package = compiled(name, &document)?;
+        Ok(Self { name: name.to_owned(), document, package, required, scenarios })
     }
 
     fn script<'a>(&self, scenario: &'a Scenario) -> Script<'a> {
-        Script::new(Arc::clone(&self.package), scenario)
+        let others = self.required.iter().map(|(_, package)| Arc::clone(package)).collect();
+        Script::new(Arc::clone(&self.package), others, scenario)
     }
 
     /// The genesis of a ledger for this scenario: its people, and four validators of one member.
@@ -130,7 +146,8 @@ impl Play {
             let key = keys.named(&person_key(person)).public_key();
             key.as_bytes().to_vec()
         };
-        script.genesis(&self.document, nodes, &key_of)
+        let required = self.required.iter().map(|(document, _)| document);
+        script.genesis(required.chain([&self.document]).cloned().collect(), nodes, &key_of)
     }
 
     /// Where the scenario can be played.
@@ -155,6 +172,10 @@ impl Play {
             _ => Reach::Memory,
         })
     }
+}
+
+fn compiled(name: &str, document: &[u8]) -> Result<Arc<Package>, Failure> {
+    compile(document).ok_or_else(|| format!("`{name}` does not compile"))
 }
 
 fn person_key(person: &str) -> String {

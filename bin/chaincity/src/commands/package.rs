@@ -9,7 +9,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use chaincity_ledger::cases::Unfit;
-use chaincity_ledger::scenario::Rehearsal;
+use chaincity_ledger::scenario::{self, Rehearsal};
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
@@ -115,6 +115,24 @@ impl Which {
             (None, Some(name)) => Ok(chaincity_package::source::parse(&shipped::files(name))),
             (None, None) => folder::read(Path::new(".")),
         }
+    }
+
+    /// A package that this one requires: from the folder beside it, else as it is shipped.
+    fn required(&self, name: &str) -> Result<PackageDoc, Fault> {
+        let dir = self.dir.as_deref().unwrap_or(Path::new("."));
+        let beside = dir.join("..").join(name);
+        let found = if self.shipped.is_none() && beside.join("package.yaml").is_file() {
+            folder::read(&beside)?
+        } else {
+            chaincity_package::source::parse(&shipped::files(name))
+        };
+        found.map(|source| source.doc).map_err(|problems| {
+            let first = problems.first().map(ToString::to_string).unwrap_or_default();
+            Fault::other(
+                format!("所需应用包 {name}：{first}"),
+                format!("the required package {name}: {first}"),
+            )
+        })
     }
 
     /// What is wrong with the package's exports and processes, once it compiles itself.
@@ -350,7 +368,9 @@ fn attempt_diff(old: &Path, new: &Path, output: &mut Output) -> Result<Exit, Fai
 
 fn attempt_test(which: &Which, only: Option<&str>, output: &mut Output) -> Result<Exit, Failure> {
     let Some(source) = parsed(which, output)? else { return Ok(Exit::Negative) };
-    let rehearsal = Rehearsal::new(&source.doc.to_bytes())
+    let required = scenario::required(&source.doc, &mut |name| which.required(name))?;
+    let required: Vec<_> = required.iter().map(PackageDoc::to_bytes).collect();
+    let rehearsal = Rehearsal::requiring(&source.doc.to_bytes(), &required)
         .map_err(|f| Failure::usage(format!("应用包无法载入：{f}"), f.to_string()))?;
     let (mut passed, mut failed): (usize, usize) = (0, 0);
     let wanted = |name: &str| only.is_none_or(|only| name.contains(only));

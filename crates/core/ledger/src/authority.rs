@@ -72,8 +72,9 @@ impl Caller {
         }
     }
 
-    /// What rules see as `caller`.
-    pub(crate) fn to_value(&self) -> Value {
+    /// What rules see as `caller`; `via` is the package whose action calls, if the operator does
+    /// not call himself.
+    pub(crate) fn to_value(&self, via: Option<&Str>) -> Value {
         let text = |text: &Str| Value::Text(text.clone());
         Value::Map(
             [
@@ -81,6 +82,7 @@ impl Caller {
                 ("member", text(&self.member)),
                 ("roles", Value::List(self.roles.iter().map(text).collect())),
                 ("subject", self.subject.as_ref().map_or(Value::Null, text)),
+                ("via", via.map_or(Value::Null, text)),
             ]
             .map(|(name, value)| (name.into(), value))
             .into(),

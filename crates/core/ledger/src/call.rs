@@ -196,6 +196,7 @@ fn call_others(
 ) -> Result<Applied, Halt> {
     // The writes are moved, never copied: a copy for each call would cost by the square.
     session.calling.push(std::mem::take(&mut applied.layer));
+    session.via.push(frame.call.package.clone());
     let mut result = Ok(());
     for call in calls {
         let depth = frame.depth.saturating_add(1);
@@ -214,6 +215,7 @@ fn call_others(
             }
         }
     }
+    session.via.pop();
     applied.layer = session.calling.pop().unwrap_or_default();
     result.map(|()| applied)
 }
@@ -303,7 +305,7 @@ impl CallRun<'_, '_> {
         self.environment = self.package.environment(self.session.context.time);
         self.environment.extend([
             ("input".into(), Value::Map(input)),
-            ("caller".into(), self.frame.caller.to_value()),
+            ("caller".into(), self.frame.caller.to_value(self.session.via.last())),
             ("action".into(), Value::Text(action.name.clone())),
         ]);
     }

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use chaincity_package::THIS;
-use chaincity_package::model::{FieldType, Index, Invariant, OnClose, Package, Register};
+use chaincity_package::model::{FieldType, Index, Invariant, OnClose, Over, Package, Register};
+use chaincity_package::{AFTER, ALL, BEFORE, THIS};
 use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Reject, Str, Value};
 
@@ -16,12 +16,10 @@ use crate::halt::{Halt, Rejection, reject};
 use crate::reads::Seen;
 use crate::session::{draw, field_texts};
 
-/// The name under which an invariant over an index sees the records.
-const ALL: &str = "all";
-
 impl CallRun<'_, '_> {
     /// Checks everything; every key that is not known yet is named before this halts.
     pub(crate) fn check_invariants(&mut self) -> Result<(), Halt> {
+        let mut looked_at = BTreeSet::new();
         for at in 0..self.order.len() {
             let Some(key) = self.order.get(at).cloned() else { break };
             let LogicalKey::Record { key: name, .. } = &key else { continue };
@@ -38,15 +36,20 @@ impl CallRun<'_, '_> {
                     result => self.tolerate(result.map(drop))?,
                 }
             }
+            let about_all = register.invariants.iter().any(|i| i.over == Over::Call);
+            if about_all && looked_at.insert((package.id.clone(), register.name.clone())) {
+                let result = self.check_written(&package.id, register);
+                self.tolerate(result)?;
+            }
             for invariant in &register.invariants {
                 let result = match &invariant.over {
-                    None if status == Status::Live => {
+                    Over::Record if status == Status::Live => {
                         let seen = self.see_draft(register, name, &key)?;
                         let result = self.check_invariant(invariant, THIS, seen);
                         self.broken(result)
                     }
-                    None => Ok(()),
-                    Some(index) => self.check_over(register, &key, invariant, index),
+                    Over::Entry(index) => self.check_over(register, &key, invariant, index),
+                    Over::Record | Over::Call => Ok(()),
                 };
                 self.tolerate(result)?;
             }
@@ -82,6 +85,35 @@ impl CallRun<'_, '_> {
         Ok(())
     }
 
+    /// What is said of all records of the register that the call writes; they are seen once, in the
+    /// order of their first change.
+    fn check_written(&mut self, package: &Str, register: &Register) -> Result<(), Halt> {
+        let (mut before, mut after) = (Vec::new(), Vec::new());
+        for at in 0..self.order.len() {
+            let Some(key) = self.order.get(at).cloned() else { break };
+            let LogicalKey::Record { package: of, register: within, key: name } = &key else {
+                continue;
+            };
+            if of != package || *within != register.name {
+                continue;
+            }
+            if let Some(base) = self.drafts.get(&key).and_then(|draft| draft.base.clone()) {
+                draw(&mut self.fuel, fuel::READ)?;
+                before.push(self.see_record(register, name, Seen::of(&base))?);
+            }
+            after.push(self.see_draft(register, name, &key)?);
+        }
+        let seen = [(BEFORE, Value::List(before)), (AFTER, Value::List(after))];
+        self.environment.extend(seen.map(|(name, value)| (name.into(), value)));
+        for invariant in register.invariants.iter().filter(|i| i.over == Over::Call) {
+            let result = self.holds(invariant);
+            self.broken(result)?;
+        }
+        self.environment.remove(BEFORE);
+        self.environment.remove(AFTER);
+        Ok(())
+    }
+
     fn check_invariant(
         &mut self,
         invariant: &Invariant,
@@ -89,9 +121,13 @@ impl CallRun<'_, '_> {
         seen: Value,
     ) -> Result<(), Halt> {
         self.environment.insert(name.into(), seen);
-        let value = invariant.that.run(&self.environment, &mut self.fuel);
+        let result = self.holds(invariant);
         self.environment.remove(name);
-        if value? == Value::Bool(true) {
+        result
+    }
+
+    fn holds(&mut self, invariant: &Invariant) -> Result<(), Halt> {
+        if invariant.that.run(&self.environment, &mut self.fuel)? == Value::Bool(true) {
             return Ok(());
         }
         Err(Halt::Rejected(Rejection { code: invariant.code.clone(), detail: None }))

@@ -6,6 +6,7 @@
 
 mod script;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
@@ -18,6 +19,7 @@ use chaincity_types::{Digest, Height, Timestamp, cbor};
 pub use script::{Failure, Records, STEP_MS, Script};
 
 use crate::block::BlockRun;
+use crate::governance;
 use crate::memory::{MemoryLedger, PackageCache};
 use crate::view::{BlockContext, Packages, SignedCall, Step};
 use script::fail;
@@ -34,20 +36,37 @@ pub type Watch<'w> = &'w mut dyn FnMut(&str, &dyn Fn());
 pub struct Rehearsal {
     document: Vec<u8>,
     package: Arc<Package>,
+    /// Those whose actions it calls.
+    required: Vec<(Vec<u8>, Arc<Package>)>,
     packages: PackageCache,
 }
 
 impl Rehearsal {
-    /// Compiles a package document.
+    /// Compiles the document of a package that requires no other.
     ///
     /// # Errors
     /// When it does not compile.
     pub fn new(document: &[u8]) -> Result<Self, Failure> {
+        Self::requiring(document, &[])
+    }
+
+    /// Compiles a package document and those of all packages that it requires, in the order of
+    /// [`required`].
+    ///
+    /// # Errors
+    /// When one does not compile.
+    pub fn requiring(document: &[u8], required: &[Vec<u8>]) -> Result<Self, Failure> {
         let packages = PackageCache::default();
-        match packages.compiled(crate::digests::document(document), document) {
-            Some(package) => Ok(Self { document: document.to_vec(), package, packages }),
+        let compiled = |document: &[u8]| match packages
+            .compiled(crate::digests::document(document), document)
+        {
+            Some(package) => Ok(package),
             None => fail("package", "a document that compiles", "one that does not"),
-        }
+        };
+        let package = compiled(document)?;
+        let pair = |document: &Vec<u8>| Ok((document.clone(), compiled(document)?));
+        let required = required.iter().map(pair).collect::<Result<_, _>>()?;
+        Ok(Self { document: document.to_vec(), package, required, packages })
     }
 
     /// Runs a scenario of the package.
@@ -65,7 +84,10 @@ impl Rehearsal {
     pub fn run_watched(&self, scenario: &Scenario, watch: Watch<'_>) -> Result<(), Failure> {
         match decided(&self.document, scenario)? {
             None => self.play(scenario, watch),
-            Some(document) => Self::new(&document)?.play(scenario, watch),
+            Some(document) => {
+                let required: Vec<_> = self.required.iter().map(|(text, _)| text.clone()).collect();
+                Self::requiring(&document, &required)?.play(scenario, watch)
+            }
         }
     }
 
@@ -86,6 +108,37 @@ impl Rehearsal {
 /// As [`Rehearsal::new`] and [`Rehearsal::run`].
 pub fn run(document: &[u8], scenario: &Scenario) -> Result<(), Failure> {
     Rehearsal::new(document)?.run(scenario)
+}
+
+/// The documents of all packages that this one requires, found by their names: each after those
+/// that it requires itself.
+///
+/// # Errors
+/// The first that cannot be found.
+pub fn required<E>(
+    doc: &PackageDoc,
+    find: &mut dyn FnMut(&str) -> Result<PackageDoc, E>,
+) -> Result<Vec<PackageDoc>, E> {
+    let mut seen = BTreeSet::from([governance::ID.to_owned(), doc.id.clone()]);
+    let mut found = Vec::new();
+    gather(doc, find, &mut seen, &mut found)?;
+    Ok(found)
+}
+
+fn gather<E>(
+    doc: &PackageDoc,
+    find: &mut dyn FnMut(&str) -> Result<PackageDoc, E>,
+    seen: &mut BTreeSet<String>,
+    found: &mut Vec<PackageDoc>,
+) -> Result<(), E> {
+    for required in &doc.requires {
+        if seen.insert(required.package.clone()) {
+            let other = find(&required.package)?;
+            gather(&other, find, seen, found)?;
+            found.push(other);
+        }
+    }
+    Ok(())
 }
 
 /// The document with the parameters that a scenario decides otherwise; `None` when it decides
@@ -128,10 +181,12 @@ fn key_of(person: &str) -> Vec<u8> {
 
 impl<'a> Stage<'a> {
     fn open(rehearsal: &'a Rehearsal, scenario: &'a Scenario) -> Result<Self, Failure> {
-        let script = Script::new(Arc::clone(&rehearsal.package), scenario);
+        let others = rehearsal.required.iter().map(|(_, package)| Arc::clone(package)).collect();
+        let script = Script::new(Arc::clone(&rehearsal.package), others, scenario);
         let node = Validator { key: key_of(HOST), member: HOST.to_owned(), address: String::new() };
+        let required = rehearsal.required.iter().map(|(document, _)| document);
         let genesis = script.genesis(
-            &rehearsal.document,
+            required.chain([&rehearsal.document]).cloned().collect(),
             vec![GenesisNode { node, validator: true }],
             &key_of,
         );

@@ -75,6 +75,8 @@ pub(crate) struct Session<'a> {
     pub(crate) layer: Layer,
     /// What the calls wrote that are calling others now, the outermost first.
     pub(crate) calling: Vec<Layer>,
+    /// The packages of these calls.
+    pub(crate) via: Vec<Str>,
     /// Keys that were asked for and are not known.
     pub(crate) missing: BTreeSet<LogicalKey>,
     /// What was looked at outside of the transaction's own writes.
@@ -97,6 +99,7 @@ impl<'a> Session<'a> {
             block,
             layer: Layer::default(),
             calling: Vec::new(),
+            via: Vec::new(),
             missing: BTreeSet::new(),
             reads: Vec::with_capacity(READS_USUAL),
             encoded: Vec::new(),

@@ -8,12 +8,16 @@
 
 use std::path::{Path, PathBuf};
 
-use chaincity_ledger::scenario::Rehearsal;
-use chaincity_package::source;
+use chaincity_ledger::scenario::{self, Rehearsal};
+use chaincity_package::doc::PackageDoc;
+use chaincity_package::source::{self, Source};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages")
+}
 
 fn packages() -> Vec<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../packages");
-    let entries = std::fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path());
+    let entries = std::fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path());
     let mut packages: Vec<_> = entries.filter(|path| path.is_dir()).collect();
     packages.sort();
     packages
@@ -32,16 +36,27 @@ fn files(package: &Path) -> Vec<(String, String)> {
     files
 }
 
+fn read(package: &Path) -> Source {
+    let files = files(package);
+    let pairs: Vec<_> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
+    source::parse(&pairs).unwrap()
+}
+
+fn rehearsal(doc: &PackageDoc) -> Rehearsal {
+    let find = &mut |name: &str| Ok::<_, ()>(read(&root().join(name)).doc);
+    let required = scenario::required(doc, find).unwrap();
+    let required: Vec<_> = required.iter().map(PackageDoc::to_bytes).collect();
+    Rehearsal::requiring(&doc.to_bytes(), &required).unwrap()
+}
+
 #[test]
 fn every_scenario_of_every_package_holds() {
     let mut played = 0;
     let mut failures = Vec::new();
     let packages = packages();
     for package in &packages {
-        let files = files(package);
-        let pairs: Vec<_> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
-        let source = source::parse(&pairs).unwrap();
-        let rehearsal = Rehearsal::new(&source.doc.to_bytes()).unwrap();
+        let source = read(package);
+        let rehearsal = rehearsal(&source.doc);
         for scenario in &source.scenarios {
             played += 1;
             if let Err(failure) = rehearsal.run(scenario) {

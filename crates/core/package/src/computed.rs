@@ -12,6 +12,14 @@ use crate::rule::{Environment, Fuel, RuleFailure};
 
 /// The name under which computed fields and invariants see a record.
 pub const THIS: &str = "this";
+/// The name under which an invariant over an index sees the records.
+pub const ALL: &str = "all";
+/// What an invariant names in the place of an index to be about what a call writes.
+pub const CALL: &str = "call";
+/// The names under which such an invariant sees the records as they were, and as they will be.
+pub const BEFORE: &str = "before";
+/// See [`BEFORE`].
+pub const AFTER: &str = "after";
 
 impl Package {
     /// What every rule sees besides its own names: `now`, `today` (UTC+8) and `param`.

@@ -27,7 +27,7 @@ pub use compile::{
     ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, PROCESSES_MAX,
     READ_DEPTH_MAX, READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,
 };
-pub use computed::THIS;
+pub use computed::{AFTER, ALL, BEFORE, CALL, THIS};
 pub use field::{BYTES_MAX, LIST_MAX, TEXT_MAX};
 pub use problem::{Location, Problem, Severity};
 pub use read::READ_MAX;

@@ -163,13 +163,24 @@ pub struct Computed {
 pub struct Invariant {
     /// Reject code of a call that would break it.
     pub code: Str,
-    /// An index: then it is about all live records under one entry (`all`), else about one live
-    /// record (`this`).
-    pub over: Option<Str>,
+    /// Which records it is about.
+    pub over: Over,
     /// What must hold; sees `now`, `today` and `param` too.
     pub that: Program,
     /// What a person is told when it does not.
     pub text: Text,
+}
+
+/// Which records an invariant is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// One live record (`this`).
+    Record,
+    /// All live records under one entry of this index (`all`).
+    Entry(Str),
+    /// All records that a call writes, as they were (`before`) and as they will be (`after`): what
+    /// no call changes, such as a sum over a whole register, however large it is.
+    Call,
 }
 
 /// What happens to a record when one that it refers to is closed.

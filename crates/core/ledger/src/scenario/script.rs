@@ -60,15 +60,21 @@ pub type Records = BTreeMap<LogicalKey, Arc<Record>>;
 pub struct Script<'a> {
     scenario: &'a Scenario,
     package: Arc<Package>,
+    /// Those whose actions it calls.
+    required: Vec<Arc<Package>>,
     /// Keys written by named steps: step → register → keys in order.
     written: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
 impl<'a> Script<'a> {
-    /// The scenario of this package, from its beginning.
+    /// The scenario of this package, which requires those others, from its beginning.
     #[must_use]
-    pub const fn new(package: Arc<Package>, scenario: &'a Scenario) -> Self {
-        Self { scenario, package, written: BTreeMap::new() }
+    pub const fn new(
+        package: Arc<Package>,
+        required: Vec<Arc<Package>>,
+        scenario: &'a Scenario,
+    ) -> Self {
+        Self { scenario, package, required, written: BTreeMap::new() }
     }
 
     /// When the ledger begins: on an ordinary morning, or just before a first step that lies
@@ -80,11 +86,12 @@ impl<'a> Script<'a> {
         at.map_or(BEGIN, |at| Timestamp(at.0.saturating_sub(STEP_MS)).min(BEGIN))
     }
 
-    /// A genesis document with the scenario's people, their keys by name, and these nodes.
+    /// A genesis document with these packages, each after those that it requires, the scenario's
+    /// people, their keys by name, and these nodes.
     #[must_use]
     pub fn genesis(
         &self,
-        document: &[u8],
+        documents: Vec<Vec<u8>>,
         nodes: Vec<GenesisNode>,
         key_of: &dyn Fn(&str) -> Vec<u8>,
     ) -> Genesis {
@@ -116,7 +123,7 @@ impl<'a> Script<'a> {
             members: roles.into_iter().map(member).collect(),
             operators: operators.collect(),
             nodes,
-            packages: vec![document.to_vec().into()],
+            packages: documents.into_iter().map(Into::into).collect(),
         }
     }
 
@@ -334,8 +341,11 @@ impl<'a> Script<'a> {
 
     /// The package that a step or an assertion names; else the scenario's own.
     fn package(&self, named: Option<&str>) -> Arc<Package> {
-        let built_in = named.and_then(built_in);
-        built_in.unwrap_or_else(|| Arc::clone(&self.package))
+        let required = || {
+            let other = self.required.iter().find(|other| Some(other.id.as_str()) == named);
+            Arc::clone(other.unwrap_or(&self.package))
+        };
+        named.and_then(built_in).unwrap_or_else(required)
     }
 
     /// Puts record keys in the place of texts such as `$sale.right.2`.

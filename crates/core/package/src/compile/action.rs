@@ -36,6 +36,7 @@ pub(super) fn caller_type() -> Type {
         ("member", Type::String),
         ("roles", Type::list(Type::String)),
         ("subject", Type::String.optional()),
+        ("via", Type::String.optional()),
     ])
 }
 

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use super::{COMPUTED_MAX, Compiler, INDEXES_MAX, record_type, text};
 use crate::doc::RegisterDoc;
 use crate::model::{
-    Computed, Field, FieldType, Index, Invariant, KeyRule, OnClose, Package, Register, Retention,
+    Computed, Field, FieldType, Index, Invariant, KeyRule, OnClose, Over, Package, Register,
+    Retention,
 };
 use crate::problem::Problem;
 use crate::rule::{Names, Type};
+use crate::{AFTER, ALL, BEFORE, CALL, THIS};
 use chaincity_types::Str;
 
 impl Compiler {
@@ -129,7 +131,7 @@ impl Compiler {
             let one = std::slice::from_ref(&computed.field);
             let Some(field) = self.fields(&place, one).remove(name.as_str()) else { continue };
             let mut names = names.clone();
-            names.insert("this".to_owned(), record_type(register));
+            names.insert(THIS.to_owned(), record_type(register));
             let wanted = Type::of_field(&field.kind, field.optional);
             if let Some(rule) = self.typed(&place, &computed.rule, &wanted, &names) {
                 register.computed.push(Computed { name: name.as_str().into(), field, rule });
@@ -152,19 +154,29 @@ impl Compiler {
             let place = format!("{place}.invariants[{i}]");
             self.check_code(&place, &invariant.code);
             let mut names = names.clone();
-            match &invariant.over {
-                None => names.insert("this".to_owned(), record.clone()),
+            let over = match &invariant.over {
+                None => Over::Record,
+                Some(index) if register.indexes.contains_key(index.as_str()) => {
+                    Over::Entry(index.as_str().into())
+                }
+                Some(call) if call == CALL => Over::Call,
                 Some(index) => {
-                    if !register.indexes.contains_key(index.as_str()) {
-                        self.unknown(&place, ("索引", "index"), index);
-                    }
-                    names.insert("all".to_owned(), Type::list(record.clone()))
+                    self.unknown(&place, ("索引", "index"), index);
+                    Over::Entry(index.as_str().into())
                 }
             };
+            let records = Type::list(record.clone());
+            match over {
+                Over::Record => names.extend([(THIS.to_owned(), record.clone())]),
+                Over::Entry(_) => names.extend([(ALL.to_owned(), records)]),
+                Over::Call => {
+                    names.extend([BEFORE, AFTER].map(|name| (name.to_owned(), records.clone())));
+                }
+            }
             if let Some(that) = self.typed(&place, &invariant.that, &Type::Bool, &names) {
                 register.invariants.push(Invariant {
                     code: invariant.code.as_str().into(),
-                    over: invariant.over.as_deref().map(Into::into),
+                    over,
                     that,
                     text: text(&invariant.text),
                 });

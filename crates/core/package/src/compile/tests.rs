@@ -236,7 +236,10 @@ fn invariants_name_their_own_code_and_an_index_that_is_there() {
     };
     assert!(with("dear", None, "this.price == null || this.price < 9").is_empty());
     assert!(with("many", Some("by_owner"), "size(all) < 3").is_empty());
+    assert!(with("kept", Some("call"), "size(before) <= size(after)").is_empty());
     assert_eq!(with("dear", None, "size(all) < 3"), ["rule"]);
+    assert_eq!(with("kept", Some("call"), "size(all) < 3"), ["rule"]);
+    assert_eq!(with("kept", Some("call"), "this.price == null"), ["rule"]);
     assert_eq!(with("many", Some("no-index"), "size(all) < 3"), ["unknown-name"]);
     assert_eq!(with("not-found", None, "true"), ["kernel-code"]);
     assert_eq!(with("dear", None, "1"), ["type"]);
