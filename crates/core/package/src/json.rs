@@ -105,9 +105,8 @@ pub fn from_text(kind: &FieldType, text: &str) -> Result<Value, FieldProblem> {
         | FieldType::Share
         | FieldType::List(..)
         | FieldType::Map(_)
-        | FieldType::MapOf(..) => {
-            serde_json::from_str(text).map_err(|_| FieldProblem::new("is not JSON of its type"))?
-        }
+        | FieldType::MapOf(..) => serde_json::from_str(text)
+            .map_err(|_wrong| FieldProblem::new("is not JSON of its type"))?,
         FieldType::Area
         | FieldType::Decimal(_)
         | FieldType::Text(_)

@@ -32,6 +32,22 @@ fn refuses(kind: &FieldType, value: Value) -> String {
 }
 
 #[test]
+fn a_text_is_read_as_its_type_without_the_quotes_of_json() {
+    let read = |kind: FieldType, text: &str| json::from_text(&kind, text).ok();
+    assert_eq!(read(FieldType::Bool, "true"), Some(Value::Bool(true)));
+    assert_eq!(read(FieldType::Int, "-5"), Some(Value::Int(-5)));
+    assert_eq!(read(FieldType::Int, "\"5\""), None);
+    assert_eq!(read(FieldType::Int, "1.5"), None);
+    assert_eq!(read(FieldType::Text(9), "true"), Some(text("true")));
+    assert_eq!(read(FieldType::Date, "2026-02-30"), None);
+    assert_eq!(read(FieldType::Date, "2026-02-28"), literal::date("2026-02-28").map(Value::Date));
+    assert_eq!(read(FieldType::Area, "1.5"), literal::decimal_of_scale("1.5", 2));
+    let list = FieldType::List(Box::new(FieldType::Int), 3);
+    assert_eq!(read(list.clone(), "[1, 2]"), Some(Value::List(vec![Value::Int(1), Value::Int(2)])));
+    assert_eq!(read(list, "[1, 2"), None);
+}
+
+#[test]
 fn each_type_has_its_bounds() {
     let short = FieldType::Text(2);
     assert!(short.check(text("中文"), TODAY).is_ok());

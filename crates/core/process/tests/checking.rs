@@ -404,3 +404,43 @@ fn an_event_sub_process_has_one_start_with_a_trigger_and_compensation_a_handler(
     );
     assert_eq!(found(&undo), ["no-handler"]);
 }
+
+#[test]
+fn who_sends_is_said_of_messages_alone() {
+    let waiting = |definition: &str| {
+        let catch = format!(
+            "{START}<intermediateCatchEvent id='c' chaincity:role='bank.system'>{definition}\
+             </intermediateCatchEvent>{END}"
+        );
+        found(&process(&catch, "s>c;c>e"))
+    };
+    assert!(waiting("<messageEventDefinition/>").is_empty());
+    let timer = "<timerEventDefinition chaincity:workdays='3'/>";
+    assert_eq!(waiting(timer), ["unknown-attribute"]);
+}
+
+#[test]
+fn a_ledger_is_told_who_begins_keeps_sends_and_does() {
+    let lane = "<laneSet id='l'><lane id='l1' name='x' chaincity:role='office.clerk'>\
+                <flowNodeRef>t</flowNodeRef></lane></laneSet>";
+    let text = file(&format!(
+        "<process id='p' name='甲' isExecutable='true' chaincity:role='a.b' chaincity:keeper='c.d' \
+         chaincity:workdays='9'>{lane}{START}<userTask id='t' chaincity:role='e.f' \
+         chaincity:not-by='u' chaincity:evidence='photo' chaincity:workdays='2'/>\
+         <sendTask id='u'/><receiveTask id='v' messageRef='m'/>{END}{}</process>\
+         <message id='m' name='消息'/>",
+        flows("s>t;t>u;u>v;v>e")
+    ));
+    let (graph, problems) = chaincity_process::compile(&model(&text));
+    assert!(problems.is_empty(), "{problems:?}");
+    let process = &graph.processes()[0];
+    assert_eq!((process.roles[0].as_str(), process.keepers[0].as_str()), ("a.b", "c.d"));
+    assert_eq!((process.name.as_str(), process.workdays), ("甲", Some(9)));
+    let facts = |id: &str| graph.facts(graph.find(id).unwrap());
+    let roles: Vec<&str> = facts("t").roles.iter().map(|role| role.as_str()).collect();
+    assert_eq!(roles, ["e.f", "office.clerk"]);
+    assert_eq!((facts("t").workdays, facts("t").evidence.len()), (Some(2), 1));
+    assert!(facts("u").sends_itself() && facts("u").message.as_deref() == Some("u"));
+    assert_eq!(facts("v").message.as_deref(), Some("m"));
+    assert!(facts("t").has_doer());
+}

@@ -1,11 +1,18 @@
 //! What the token machine does with each element of the subset.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::arithmetic_side_effects,
+    reason = "tests"
+)]
 
 mod common;
 
 use std::collections::BTreeMap;
 
-use chaincity_process::run::{Effect, Event, Outcome, State, Stop};
+use chaincity_package::rule::Fuel;
+use chaincity_process::run::{Effect, Event, Outcome, State, Stop, step_within};
 use chaincity_types::{Value, cbor};
 use common::{Hand, file, flows, process, task, tasks, when};
 
@@ -514,4 +521,42 @@ fn a_states_bytes_are_these() {
     hand.complete("a");
     let hex: String = cbor::encode(&hand.state).iter().map(|b| format!("{b:02x}")).collect();
     assert_eq!(hex, "8303a1018500f6a1030180a2616e0065666972737401a103830103820080");
+}
+
+#[test]
+fn variables_are_set_before_the_first_move_and_while_a_task_stays_open() {
+    let text = process(
+        &format!(
+            "<startEvent id='s'/><exclusiveGateway id='g' default='g-b'/>{}{}<endEvent id='e'/>",
+            task("a") + &task("b"),
+            when("g", "a", "n &gt; 0")
+        ),
+        "s>g;g>b;a>e;b>e",
+    );
+    let mut hand = Hand::ready(&text);
+    let set = |n: i64| [("n".into(), Value::Int(n))].into();
+    hand.step(&Event::Start { process: 0, set: set(1) }).unwrap();
+    assert_eq!(hand.open(), ["a"]);
+    let work = hand.find("a").work;
+    hand.step(&Event::Assign { work, set: set(7) }).unwrap();
+    assert_eq!(hand.open(), ["a"]);
+    assert_eq!(hand.state.variables().unwrap().get("n"), Some(&Value::Int(7)));
+    let wrong = [("m".into(), Value::Int(1))].into();
+    assert_eq!(hand.step(&Event::Assign { work, set: wrong }), Err(Stop::Variable("m".into())));
+}
+
+#[test]
+fn a_step_draws_on_the_fuel_that_it_is_given() {
+    let text = process(&format!("<startEvent id='s'/>{}<endEvent id='e'/>", task("a")), "s>a;a>e");
+    let (graph, _) = chaincity_process::compile(&common::model(&text));
+    let spent = |left: u64| {
+        let (mut state, mut fuel) = (State::default(), Fuel { left });
+        let result = step_within(&graph, &mut state, &Event::begin(0), &mut fuel);
+        (result.is_ok(), left - fuel.left, state == State::default())
+    };
+    let (done, cost, untouched) = spent(1_000);
+    assert!(done && cost > 0 && cost < 100 && !untouched, "{cost}");
+    assert_eq!(spent(cost), (true, cost, false));
+    let (done, _, untouched) = spent(cost - 5);
+    assert!(!done && untouched);
 }

@@ -83,6 +83,7 @@ pub(super) fn has_passed(fields: &Fields, now: Timestamp) -> bool {
 }
 
 #[cfg(test)]
+#[allow(clippy::arithmetic_side_effects, reason = "tests")]
 mod tests {
     use super::*;
 

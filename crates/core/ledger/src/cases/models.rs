@@ -143,15 +143,18 @@ fn prepare(new: &Package) -> Result<Vec<(Str, Fields)>, Unfit> {
     let unfit = |name: &Str, why: &str| Unfit { file: name.clone(), why: why.to_owned() };
     let mut tables = Vec::new();
     for (name, text) in new.processes.iter().filter(|(name, _)| name.ends_with(".dmn")) {
-        let short = minify(text.as_bytes()).map_err(|_| unfit(name, "it is not safe to read"))?;
+        let short =
+            minify(text.as_bytes()).map_err(|_wrong| unfit(name, "it is not safe to read"))?;
         let read = parse_decisions(name, short.as_bytes());
-        let read = read.map_err(|_| unfit(name, "it is no file with decisions"))?;
+        let read = read.map_err(|_wrong| unfit(name, "it is no file with decisions"))?;
         tables.push((name, short, read));
     }
     let mut files = Vec::new();
     for (name, text) in new.processes.iter().filter(|(name, _)| name.ends_with(".bpmn")) {
-        let short = minify(text.as_bytes()).map_err(|_| unfit(name, "it is not safe to read"))?;
-        let read = parse(name, short.as_bytes()).map_err(|_| unfit(name, "it is no BPMN file"))?;
+        let short =
+            minify(text.as_bytes()).map_err(|_wrong| unfit(name, "it is not safe to read"))?;
+        let read =
+            parse(name, short.as_bytes()).map_err(|_wrong| unfit(name, "it is no BPMN file"))?;
         let named = read.decisions();
         let used = |read: &Decisions| read.tables.iter().any(|table| named.contains(&*table.id));
         let decisions = tables.iter().filter(|(_, _, read)| used(read)).map(|(name, text, _)| {

@@ -12,8 +12,8 @@ use chaincity_package::rule::{Names, Program, Type};
 use chaincity_types::{Digest, Str};
 
 use super::{
-    ATTACHMENT, CASE, COMMENT, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST, STATE_BYTES_MAX, SUBJECT,
-    SUBJECTS_MAX, TASK, WAIT, actions,
+    ATTACHMENT, CASE, COMMENT, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST, STATE_BYTES_MAX,
+    SUBJECT, SUBJECTS_MAX, TASK, WAIT, actions,
 };
 use crate::governance::schema::{field, optional, register as keyed, title};
 

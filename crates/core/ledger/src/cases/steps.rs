@@ -1,6 +1,6 @@
 //! The steps of tasks: completed, ended by an error, escalated; and what a transaction must carry.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chaincity_process::graph::{CodeIx, Facts};
 use chaincity_process::run::{Event, WorkId};
@@ -169,18 +169,18 @@ fn check_evidence(turn: &Turn) -> Result<(), Halt> {
 /// none.
 fn check_actions(run: &CallRun<'_, '_>, turn: &Turn) -> Result<(), Halt> {
     let names_task = |call: &&Call| call.package != ID && call.task.as_ref() == Some(&turn.name);
-    let mut carried = BTreeMap::new();
+    let mut carried = BTreeSet::new();
     for call in run.frame.before.iter().filter(names_task) {
         if call.case.as_ref() != Some(&turn.flow.key) {
             return reject(Reject::StepActions, "a call names another case");
         }
-        *carried.entry(format!("{}.{}", call.package, call.action)).or_insert(0_u32) += 1;
+        carried.insert(format!("{}.{}", call.package, call.action));
     }
     let wanted: BTreeSet<&str> = turn.facts.actions.iter().map(Str::as_str).collect();
-    if let Some(missing) = wanted.iter().find(|action| !carried.contains_key(**action)) {
+    if let Some(missing) = wanted.iter().find(|action| !carried.contains(**action)) {
         return reject(Reject::StepActions, format!("`{missing}` must come with it, atomically"));
     }
-    if let Some(extra) = carried.keys().find(|action| !wanted.contains(action.as_str())) {
+    if let Some(extra) = carried.iter().find(|action| !wanted.contains(action.as_str())) {
         return reject(Reject::StepActions, format!("`{extra}` is not the task's"));
     }
     Ok(())

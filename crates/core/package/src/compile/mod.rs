@@ -215,13 +215,7 @@ impl Compiler {
         self.check_twice("roles", doc.roles.iter().map(|role| role.name.as_str()));
         self.check_twice("registers", doc.registers.iter().map(|r| r.name.as_str()));
         self.check_twice("actions", doc.actions.iter().map(|a| a.name.as_str()));
-        self.check_twice("processes", doc.processes.iter().map(|file| file.name.as_str()));
-        for file in &doc.processes {
-            let place = format!("processes.{}", file.name);
-            let stem = file.name.strip_suffix(".bpmn").or_else(|| file.name.strip_suffix(".dmn"));
-            self.check_id(&place, stem.unwrap_or_default());
-            package.processes.insert(file.name.as_str().into(), file.text.as_str().into());
-        }
+        self.processes(doc, &mut package);
         for role in &doc.roles {
             let place = format!("roles.{}", role.name);
             if role.name.len() > ROLE_BYTES_MAX {
@@ -251,6 +245,17 @@ impl Compiler {
             }
         }
         package
+    }
+
+    /// Files with processes, as they stand: whoever carries them out compiles them.
+    fn processes(&mut self, doc: &PackageDoc, package: &mut Package) {
+        self.check_twice("processes", doc.processes.iter().map(|file| file.name.as_str()));
+        for file in &doc.processes {
+            let place = format!("processes.{}", file.name);
+            let stem = file.name.strip_suffix(".bpmn").or_else(|| file.name.strip_suffix(".dmn"));
+            self.check_id(&place, stem.unwrap_or_default());
+            package.processes.insert(file.name.as_str().into(), file.text.as_str().into());
+        }
     }
 
     /// What guard sets say besides the guards, which are compiled for each action.

@@ -55,6 +55,51 @@ fn other_files_are_left_to_other_tools() {
     assert_eq!(parse(&files).unwrap().doc.id, "test");
 }
 
+#[test]
+fn processes_are_kept_as_they_stand_and_a_document_without_any_is_as_it_was() {
+    let files = [
+        ("package.yaml", PACKAGE),
+        ("processes/sale.bpmn", "<definitions/>"),
+        ("processes/fees.dmn", "<definitions/>"),
+        ("processes/notes.txt", "x"),
+    ];
+    let with = parse(&files).unwrap();
+    let names: Vec<&str> = with.doc.processes.iter().map(|file| file.name.as_str()).collect();
+    assert_eq!(names, ["fees.dmn", "sale.bpmn"]);
+    assert_eq!(&*with.compile().unwrap().processes["sale.bpmn"], "<definitions/>");
+    assert_eq!(PackageDoc::from_bytes(&with.doc.to_bytes()).unwrap(), with.doc);
+    let mut without = with.doc.clone();
+    without.processes.clear();
+    let none = parse(&[("package.yaml", PACKAGE)]).unwrap().doc;
+    assert_eq!(without.canonical(), none.canonical());
+    assert_ne!(with.doc.digest(), none.digest());
+    let bad = [("package.yaml", PACKAGE), ("processes/Sale.bpmn", "x")];
+    assert_eq!(parse(&bad).unwrap().compile().unwrap_err()[0].code, "bad-name");
+}
+
+#[test]
+fn an_action_tells_of_records_of_its_own_registers() {
+    let register =
+        "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\nfields:\n  n: int\n";
+    let told = |tell: &str| {
+        let action = format!(
+            "action: mark\ntitle: {{zh: 记, en: Mark}}\nby: a.b\ninput: {{item: ref(item), n: int}}\n\
+             do:\n  - tell: {tell}\n"
+        );
+        let files = [
+            ("package.yaml", PACKAGE),
+            ("registers/item.yaml", register),
+            ("actions/mark.yaml", action.as_str()),
+        ];
+        let compiled = parse(&files).unwrap().compile();
+        compiled.err().map(|problems| problems[0].code)
+    };
+    assert_eq!(told("{message: sealed, register: item, key: input.item}"), None);
+    assert_eq!(told("{message: sealed, register: thing, key: input.item}"), Some("unknown-name"));
+    assert_eq!(told("{message: sealed, register: item, key: input.n}"), Some("type"));
+    assert_eq!(told("{message: Sealed, register: item, key: input.item}"), Some("bad-name"));
+}
+
 proptest::proptest! {
     #[test]
     fn arbitrary_files_never_panic(text in "\\PC{0,80}", lines in "[a-z:\\-\\[\\]{} \n\"'!&*|>#]{0,120}") {
