@@ -108,7 +108,7 @@ pub(crate) fn start_agent(
         .name("chaincity-release".into())
         .spawn(move || {
             let member = own_member(&*node);
-            Agent::new(node, model, vault, key, member).run();
+            Agent::new(node, model, vault, key, member).run(|| true);
         })
         .map_err(Fault::io(path))?;
     Ok(())
