@@ -114,7 +114,7 @@ pub(crate) fn every_view_shows_what_was_asked(
     let used = used.json().remove(0);
     let rows = used["rows"].as_array().unwrap();
     let accesses: u64 = rows.iter().map(|row| row["accesses"].as_u64().unwrap()).sum();
-    assert_eq!(accesses, everything.len() as u64, "{used:#}");
+    assert_eq!(usize::try_from(accesses).unwrap(), everything.len(), "{used:#}");
     assert!(rows.iter().all(|row| row["unusual"] == false), "{used:#}");
 }
 
@@ -139,13 +139,13 @@ pub(crate) fn an_entry_taken_out_of_an_export_is_found(city: &City, desk: &str, 
         let series = of["series"].as_array().unwrap().iter();
         series.clone().find(|series| series["scope"] == scope).unwrap().clone()
     };
-    let last = series(&whole, scope)["last"].as_u64().unwrap();
+    let last = usize::try_from(series(&whole, scope)["last"].as_u64().unwrap()).unwrap();
     assert!(last > 3, "{whole:#}");
     // A member that asked for nothing is proved to have asked for nothing.
     assert_eq!(series(&whole, "court:real-estate:right")["last"], 0);
 
     let at = |log: &ReadLogProof| {
-        log.series.iter().position(|series| series.entries.len() as u64 == last).unwrap()
+        log.series.iter().position(|series| series.entries.len() == last).unwrap()
     };
     let without = |place: usize| {
         changed(&all, |log| {
@@ -157,7 +157,7 @@ pub(crate) fn an_entry_taken_out_of_an_export_is_found(city: &City, desk: &str, 
     assert_eq!((code, &second["code"]), (1, &json!("entry-missing")));
     assert_eq!(missing(&second, scope), json!([[2, 2]]));
     // The newest too: the counter in the proved state tells of it.
-    let (code, newest) = verify(city, &without(last as usize - 1));
+    let (code, newest) = verify(city, &without(last - 1));
     assert_eq!((code, missing(&newest, scope)), (1, json!([[last, last]])));
     // An entry in another's place is no entry.
     let swapped = changed(&all, |log| {
