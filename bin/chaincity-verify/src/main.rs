@@ -4,6 +4,7 @@
 //! learned elsewhere. It ends with 0 when the proof is valid, 1 when it is not, and 2 when it
 //! was called wrongly or a file cannot be read.
 
+mod read_log;
 mod report;
 mod value;
 
@@ -42,6 +43,11 @@ enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// 校验导出的调用日志及其完整性。Verify an exported read log, and that no entry is missing.
+    ReadLog {
+        #[command(flatten)]
+        input: Input,
+    },
     /// 校验一笔已签名交易的签名。Verify a signed transaction's signature.
     Transaction {
         /// 交易文件。The transaction's file.
@@ -74,6 +80,7 @@ fn main() -> ExitCode {
     let (json, result) = match Cli::parse().command {
         Command::Record { input, as_of } => (input.json, record(&input, as_of)),
         Command::Receipt { input } => (input.json, receipt(&input)),
+        Command::ReadLog { input } => (input.json, read_log(&input)),
         Command::Transaction { file, json } => (json, transaction(&file)),
     };
     match result {
@@ -113,6 +120,16 @@ fn receipt(input: &Input) -> Result<Report, Unreadable> {
         .and_then(|trust| trust.receipt_bytes(&proof).map(|receipt| (trust, receipt)));
     Ok(match verified {
         Ok((trust, receipt)) => Report::receipt(&trust, &receipt).noting(input),
+        Err(error) => refused(&error),
+    })
+}
+
+fn read_log(input: &Input) -> Result<Report, Unreadable> {
+    let (proof, trust) = (read(&input.file)?, read(&input.trust)?);
+    let verified = Trust::from_bytes(&trust, input.ledger.as_ref())
+        .and_then(|trust| trust.read_log_bytes(&proof).map(|log| (trust, log)));
+    Ok(match verified {
+        Ok((trust, log)) => Report::read_log(&trust, &log).noting(input),
         Err(error) => refused(&error),
     })
 }

@@ -18,17 +18,17 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn new(valid: bool, zh: &str, en: &str) -> Self {
+    pub(crate) fn new(valid: bool, zh: &str, en: &str) -> Self {
         let mut json = Map::new();
         json.insert("valid".into(), json!(valid));
         Self { valid, lines: vec![(zh.into(), en.into())], json }
     }
 
-    fn line(&mut self, zh: impl Into<String>, en: impl Into<String>) {
+    pub(crate) fn line(&mut self, zh: impl Into<String>, en: impl Into<String>) {
         self.lines.push((zh.into(), en.into()));
     }
 
-    fn set(&mut self, name: &str, value: serde_json::Value) {
+    pub(crate) fn set(&mut self, name: &str, value: serde_json::Value) {
         self.json.insert(name.into(), value);
     }
 

@@ -64,6 +64,8 @@ const MEMBERS: &[Member] = &[
         operators: &[
             ("housing", &["housing.clerk"]),
             ("catalogue", &["catalogue.editor"]),
+            // Stands in for the city's audit office.
+            ("auditor", &["auditor.officer"]),
             ("housing-admin", ADMIN),
         ],
     },
@@ -269,7 +271,7 @@ impl City {
         rand::rng().fill_bytes(text.as_mut());
         write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(*text)))?;
         let refused = |error| crate::keeping::refused(&folder, &error);
-        let key = chaincity_vault::Passphrase::from_file(&passphrase).map_err(refused)?;
+        let key = crate::keeping::passphrase(&folder, &passphrase)?;
         chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)?;
         let path = dir.join("node.toml");
         let text = fs::read_to_string(&path).map_err(Fault::io(&path))?;

@@ -22,20 +22,45 @@ use crate::node_config::Keeping;
 /// # Errors
 /// With the vault's code when it is missing, in use or damaged, or the passphrase is another's.
 pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
-    let closed = |error: VaultError| refused(&keeping.folder, &error);
-    let passphrase = Passphrase::from_file(&keeping.passphrase).map_err(closed)?;
-    Vault::open(&keeping.folder, &passphrase).map_err(closed)
+    let passphrase = passphrase(&keeping.folder, &keeping.passphrase)?;
+    Vault::open(&keeping.folder, &passphrase).map_err(|error| refused(&keeping.folder, &error))
 }
 
-/// A vault that cannot be used, as a person is told.
+/// The passphrase of the vault in `folder`, from its file.
+///
+/// # Errors
+/// A fault of this machine when the file cannot be read; refused when it is too short.
+pub(crate) fn passphrase(folder: &Path, path: &Path) -> Result<Passphrase, Fault> {
+    Passphrase::from_file(path).map_err(|error| match error {
+        VaultError::File(cause) => Fault::io(path)(cause),
+        error => refused(folder, &error),
+    })
+}
+
+/// A vault that cannot be used, as a person is told: refused, or a fault of this machine.
 pub(crate) fn refused(folder: &Path, error: &VaultError) -> Fault {
     let folder = folder.display();
+    if is_fault(error) {
+        let cause = chain(error);
+        return Fault::other(
+            format!("保险库 `{folder}` 不可用：{}", in_chinese(error)),
+            format!("the vault `{folder}` cannot be used: {cause}"),
+        );
+    }
     Fault::Refused {
         code: error.code(),
         zh: format!("保险库 `{folder}` 不可用：{}", in_chinese(error)),
         en: format!("the vault `{folder}` cannot be used: {error}"),
         detail: error.source().map(chain),
     }
+}
+
+/// Whether the machine failed and not the vault: trying again may help.
+const fn is_fault(error: &VaultError) -> bool {
+    matches!(
+        error,
+        VaultError::Random | VaultError::Derivation | VaultError::Storage(_) | VaultError::File(_)
+    )
 }
 
 /// The reason in Chinese. What no command and no start of a node can meet has no text of its own.
@@ -83,7 +108,7 @@ pub(crate) fn start_agent(
         .name("chaincity-release".into())
         .spawn(move || {
             let member = own_member(&*node);
-            Agent::new(node, model, vault, key, member).run();
+            Agent::new(node, model, vault, key, member).run(|| true);
         })
         .map_err(Fault::io(path))?;
     Ok(())

@@ -175,6 +175,23 @@ fn an_unreachable_node_is_a_fault_with_a_code() {
 }
 
 #[test]
+fn a_passphrase_file_that_cannot_be_read_is_a_fault_and_one_too_short_a_refusal() {
+    let dir = tempfile::tempdir().unwrap();
+    let (vault, file) = (dir.path().join("vault"), dir.path().join("vault.passphrase"));
+    let (vault, text) = (vault.to_str().unwrap(), file.to_str().unwrap());
+    let options = ["--vault", vault, "--passphrase-file", text, "--json"];
+    for action in ["create", "status", "rotate"] {
+        let ran = chaincity(&[&["vault", action], &options[..]].concat());
+        let told = ran.json().remove(0);
+        assert_eq!((ran.code, &told["code"]), (3, &json!("fault")), "{action}: {told}");
+        assert!(told["detail"].as_str().unwrap().contains("vault.passphrase"), "{told}");
+    }
+    fs::write(&file, "short").unwrap();
+    let ran = chaincity(&[&["vault", "create"], &options[..]].concat());
+    assert_eq!((ran.code, &ran.json()[0]["code"]), (6, &json!("passphrase-short")));
+}
+
+#[test]
 fn what_cannot_be_asked_is_a_usage_error() {
     let ledger = "00".repeat(32);
     let node = nobody();

@@ -22,6 +22,7 @@ mod process;
 mod proof;
 mod query;
 mod read;
+mod read_log;
 mod read_model;
 mod rule;
 mod seal;
@@ -67,6 +68,8 @@ pub(crate) enum Command {
     Mandate(mandate::Arguments),
     /// 调用加密数据：提出、等待放行、打开，全程记录 · read encrypted groups: asked, released and opened on the record
     Read(Box<read::Arguments>),
+    /// 调用日志：本人、提供单位、审计三种视图，可连同完整性证明导出 · read logs of subject, steward and auditor, exported with proof that nothing is missing
+    ReadLog(Box<read_log::Arguments>),
     /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
     Seal(Box<seal::Arguments>),
     /// 保险库：建立、概况、轮换、备份、恢复 · the vault: make, look at, rotate, back up, restore
@@ -119,6 +122,7 @@ impl Command {
             Self::Call(arguments) => call::run(&arguments, output),
             Self::Mandate(arguments) => mandate::run(&arguments, output),
             Self::Read(arguments) => read::run(&arguments, output),
+            Self::ReadLog(arguments) => read_log::run(&arguments, output),
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Sector(arguments) => sector::run(&arguments, output),

@@ -1,11 +1,12 @@
-//! `chaincity read`: asks for encrypted groups of a record on the ledger, waits for the release, and
-//! opens what the steward sealed for this one reading.
+//! `chaincity read`: asks for encrypted groups of a record, or of many, on the ledger, waits for the
+//! release, and opens what the steward sealed for this one reading.
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaincity_client::{Basis, Read, Reading};
+use chaincity_client::{Basis, Client, Read, Reading};
 use chaincity_package::json;
 use clap::Args;
 use serde::Serialize;
@@ -14,7 +15,8 @@ use serde_json::{Map, Value as Json};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
-use crate::output::Output;
+use crate::fault::Fault;
+use crate::output::{Output, STANDARD};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -23,7 +25,14 @@ pub(crate) struct Arguments {
     /// 登记簿 · the register
     register: String,
     /// 记录主键 · the record's key
-    record: String,
+    #[arg(required_unless_present_any = ["batch", "subject"])]
+    record: Option<String>,
+    /// 批量：文件每行一个记录主键，- 为标准输入 · many records: a file with a key a line, - for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "subject"])]
+    batch: Option<PathBuf>,
+    /// 某人名下的全部记录 · all records of the register that name this subject
+    #[arg(long, value_name = "ID", conflicts_with = "record")]
+    subject: Option<String>,
     /// 字段组，逗号分隔 · the groups, comma-separated
     #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required = true)]
     groups: Vec<String>,
@@ -45,7 +54,7 @@ pub(crate) struct Arguments {
     /// 所依同意；两者皆无时查阅本人信息 · the consent; with neither, a subject reads what is about himself
     #[arg(long, value_name = "NUMBER")]
     consent: Option<String>,
-    /// 等待放行的秒数 · seconds to wait for the release
+    /// 等待放行的秒数；批量时为每批 · seconds to wait for the release, of each batch when there are many
     #[arg(long, value_name = "N", default_value_t = 30,
           value_parser = clap::value_parser!(u64).range(0..=3_600))]
     wait: u64,
@@ -56,6 +65,9 @@ pub(crate) struct Arguments {
 /// What came of it.
 #[derive(Debug, Serialize)]
 struct Shown {
+    /// Of many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    record: Option<String>,
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<String>,
@@ -85,25 +97,93 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         (None, Some(consent)) => Basis::Consent(consent.clone()),
         (None, None) => Basis::Subject,
     };
+    let records = match (&arguments.batch, &arguments.subject) {
+        (Some(file), _) => Some(keys_in(file)?),
+        (None, Some(subject)) => {
+            Some(client.records_of_subject(&arguments.package, &arguments.register, subject)?)
+        }
+        (None, None) => None,
+    };
     let reading = Reading {
         steward: arguments.steward.clone(),
         package: arguments.package.clone(),
         register: arguments.register.clone(),
-        record: arguments.record.clone(),
+        record: arguments.record.clone().unwrap_or_default(),
         groups: arguments.groups.clone(),
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
         basis,
     };
     let wait = Duration::from_secs(arguments.wait);
-    let read = client.read(&reading, steward.as_ref().unwrap_or(&client), wait)?;
-    let (shown, exit) = shown(read);
+    let steward = steward.as_ref().unwrap_or(&client);
+    if let Some(records) = records {
+        return many(&client, &reading, &records, steward, wait, output);
+    }
+    let (shown, exit) = shown(client.read(&reading, steward, wait)?);
     output.report(&shown, for_person)?;
     Ok(exit)
 }
 
+/// The keys in a file, a line each; empty lines do not count.
+fn keys_in(file: &Path) -> Result<Vec<String>, Fault> {
+    let text = if file == Path::new(STANDARD) {
+        io::read_to_string(io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
+    let text = text.map_err(Fault::io(file))?;
+    let keys = text.lines().map(str::trim).filter(|key| !key.is_empty());
+    Ok(keys.map(str::to_owned).collect())
+}
+
+/// What came of many.
+#[derive(Debug, Default, Serialize)]
+struct Sum {
+    records: usize,
+    released: usize,
+    refused: usize,
+    unanswered: usize,
+}
+
+fn many(
+    client: &Client,
+    reading: &Reading,
+    records: &[String],
+    steward: &Client,
+    wait: Duration,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let mut sum = Sum { records: records.len(), ..Sum::default() };
+    client.read_many(reading, records, steward, wait, |record, read| {
+        let (mut shown, exit) = shown(read);
+        shown.record = Some(record.to_owned());
+        let count = if exit == Exit::Ok {
+            &mut sum.released
+        } else if exit == Exit::Rejected {
+            &mut sum.refused
+        } else {
+            &mut sum.unanswered
+        };
+        *count = count.saturating_add(1);
+        output.report(&shown, for_person)?;
+        output.flush().map_err(Failure::from)
+    })?;
+    output.report(&sum, |sum| {
+        vec![format!(
+            "{} 条记录 · records：放行 · released {}，拒绝 · refused {}，未答复 · unanswered {}",
+            sum.records, sum.released, sum.refused, sum.unanswered
+        )]
+    })?;
+    Ok(match sum {
+        Sum { refused: 1.., .. } => Exit::Rejected,
+        Sum { unanswered: 1.., .. } | Sum { records: 0, .. } => Exit::Negative,
+        Sum { .. } => Exit::Ok,
+    })
+}
+
 fn shown(read: Read) -> (Shown, Exit) {
     let mut shown = Shown {
+        record: None,
         state: "released",
         access: None,
         version: None,
@@ -145,6 +225,9 @@ fn for_person(shown: &Shown) -> Vec<String> {
         "rejected" => "未受理 · rejected".to_owned(),
         _ => "尚未答复 · not answered".to_owned(),
     }];
+    if let (Some(first), Some(record)) = (lines.first_mut(), &shown.record) {
+        *first = format!("{record}  {first}");
+    }
     lines.extend(shown.code.as_ref().map(|code| format!("  {code}  {} · {}", shown.zh, shown.en)));
     for (group, instances) in &shown.groups {
         lines.push(format!("  {group}"));

@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::clock::now;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
-use crate::keeping::refused;
+use crate::keeping::{passphrase, refused};
 use crate::output::Output;
 
 #[derive(Debug, Args)]
@@ -83,30 +83,30 @@ fn attempt(action: &Action, output: &mut Output) -> Result<Exit, Failure> {
         Action::Create(place) | Action::Status(place) | Action::Rotate(place) => place,
         Action::Backup { place, .. } | Action::Restore { place, .. } => place,
     };
-    let done = carry_out(action, place);
+    let passphrase = passphrase(&place.vault, &place.passphrase_file)?;
+    let done = carry_out(action, place, &passphrase);
     let vault = done.map_err(|error| refused(&place.vault, &error))?;
     let summary = vault.summary().map_err(|error| refused(&place.vault, &error))?;
     show(place, &summary, output)?;
     Ok(Exit::Ok)
 }
 
-fn carry_out(action: &Action, place: &Place) -> Result<Vault, VaultError> {
-    let passphrase = Passphrase::from_file(&place.passphrase_file)?;
+fn carry_out(action: &Action, place: &Place, passphrase: &Passphrase) -> Result<Vault, VaultError> {
     match action {
-        Action::Create(_) => Vault::create(&place.vault, &passphrase, now()),
-        Action::Status(_) => Vault::open(&place.vault, &passphrase),
+        Action::Create(_) => Vault::create(&place.vault, passphrase, now()),
+        Action::Status(_) => Vault::open(&place.vault, passphrase),
         Action::Rotate(_) => {
-            let vault = Vault::open(&place.vault, &passphrase)?;
+            let vault = Vault::open(&place.vault, passphrase)?;
             vault.rotate(now())?;
             while vault.rewrap(REWRAP_STEP)? > 0 {}
             Ok(vault)
         }
         Action::Backup { to, .. } => {
-            let vault = Vault::open(&place.vault, &passphrase)?;
+            let vault = Vault::open(&place.vault, passphrase)?;
             vault.backup(to)?;
             Ok(vault)
         }
-        Action::Restore { from, .. } => Vault::restore(from, &place.vault, &passphrase),
+        Action::Restore { from, .. } => Vault::restore(from, &place.vault, passphrase),
     }
 }
 

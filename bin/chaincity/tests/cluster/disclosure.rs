@@ -8,8 +8,11 @@ use serde_json::{Value, json};
 
 use crate::city::{City, NODES, Ran, SOON, chaincity, text};
 use crate::load::register;
+use crate::read_log::{an_entry_taken_out_of_an_export_is_found, every_view_shows_what_was_asked};
 
 const UNIT: &str = "PRICED-1";
+/// Who buys it.
+const HOLDER: &str = "测试乙";
 const RESOURCE: &str = "431300-0001";
 const PURPOSE: &str = "核实抵押物成交价";
 /// A price that stands nowhere else, in fen.
@@ -74,7 +77,7 @@ fn sell(city: &City) -> String {
     let seal = ["seal", "real-estate", "right", "deal", "--values", &format!("@{deal}")];
     let commitment = done(&city.run_as("registrar", STEWARD, &seal))["commitment"].clone();
     let sale = json!({
-        "unit": UNIT, "to": [{"subject": "测试乙", "n": 1, "d": 1}], "court": "court",
+        "unit": UNIT, "to": [{"subject": HOLDER, "n": 1, "d": 1}], "court": "court",
         "document": "（2026）湘1302执123号裁定", "document_digest": "00".repeat(32),
         "served": "2026-09-01T08:00:00+08:00", "deal": commitment,
     });
@@ -188,7 +191,45 @@ fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_
     assert!(at_steward("bank-a").unwrap().is_some());
     assert_eq!(at_steward("bank-b").unwrap_err().code(), Some("not-reader"));
 
+    many_are_read_by_one_command(&city, asked);
+    let released = [("bank-a", "released"); 6];
+    let seen = [&released[..], &[("bank-b", "refused")]].concat();
+    let unknown = [("bank-a", "refused")];
+    every_view_shows_what_was_asked(&city, (STEWARD, DESK), HOLDER, &seen, &unknown);
+    an_entry_taken_out_of_an_export_is_found(&city, DESK, HOLDER);
+
     the_vault_stays_closed_without_its_passphrase(&mut city, &options);
+}
+
+/// A batch, in which one record does not exist, and everything of one person.
+fn many_are_read_by_one_command(city: &City, (title, grant): (&str, &str)) {
+    let keys = city.file("keys.txt");
+    fs::write(&keys, format!("{title}\nno-such-title\n\n{title}\n")).unwrap();
+    let read = |more: &[&str]| {
+        let what = ["read", "real-estate", "right", "--groups", "deal", "--steward", STEWARD];
+        let why = ["--purpose", PURPOSE, "--case", "贷1号", "--grant", grant];
+        let at = ["--steward-node", city.url(STEWARD)];
+        let ran = city.run_as("bank-a", DESK, &[&what[..], &why, &at, more].concat());
+        let told = ran.json();
+        (ran, told)
+    };
+    let (ran, told) = read(&["--batch", &keys]);
+    assert_eq!((ran.code, told.len()), (4, 4), "{ran:?}{}", city.logs());
+    for (line, record, state) in
+        [(0, title, "released"), (1, "no-such-title", "refused"), (2, title, "released")]
+    {
+        assert_eq!((&told[line]["record"], &told[line]["state"]), (&json!(record), &json!(state)));
+    }
+    assert_eq!(told[1]["code"], "record-unknown");
+    assert_eq!(told[2]["groups"]["deal"][0]["price"], PRICE);
+    let sum = json!({"records": 3, "released": 2, "refused": 1, "unanswered": 0});
+    assert_eq!(told[3], sum);
+
+    let (ran, told) = read(&["--subject", HOLDER]);
+    assert_eq!((ran.code, &told[0]["record"]), (0, &json!(title)), "{ran:?}");
+    assert_eq!(told[1]["records"], 1);
+    let (ran, told) = read(&["--subject", "测试无名"]);
+    assert_eq!((ran.code, &told[0]["records"]), (1, &json!(0)), "{ran:?}");
 }
 
 /// A failure with this code, said in both languages.
@@ -203,7 +244,7 @@ fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[Str
     refuses("vault-in-use", &vault("status", options, &[]));
     city.stop(STEWARD);
     let status = done(&vault("status", options, &[]));
-    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(1), &json!(3)));
+    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(1), &json!(6)));
 
     let file = |name: &str| PathBuf::from(city.file(name));
     let (wrong, backup) = (file("wrong.passphrase"), file("backup"));

@@ -17,4 +17,5 @@ mod load;
 mod membership;
 mod operator;
 mod proxy;
+mod read_log;
 mod read_model;

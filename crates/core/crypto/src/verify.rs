@@ -92,6 +92,26 @@ pub enum VerifyError {
     /// The receipt speaks of another block or position than the proof.
     #[error("the receipt speaks of another place than the proof")]
     OtherPlace,
+    /// A counter of the read log is none.
+    #[error("series {series} of the read log hangs on no counter of one")]
+    NoCounter {
+        /// Which series, from 0.
+        series: usize,
+    },
+    /// An entry of the read log does not belong to its series.
+    #[error("entry {index} of series {series} belongs to another one")]
+    OtherSeries {
+        /// Which series, from 0.
+        series: usize,
+        /// Which of its entries, from 0.
+        index: usize,
+    },
+    /// An entry was proved at an earlier block than its counter: it may have changed since.
+    #[error("record `{key}` was proved before the counter of its series")]
+    Older {
+        /// Key of the record.
+        key: String,
+    },
 }
 
 impl VerifyError {
@@ -111,6 +131,9 @@ impl VerifyError {
             Self::Chain { .. } => "history-broken",
             Self::NotInBlock => "not-in-block",
             Self::OtherPlace => "other-place",
+            Self::NoCounter { .. } => "no-counter",
+            Self::OtherSeries { .. } => "other-series",
+            Self::Older { .. } => "entry-older",
         }
     }
 
@@ -130,6 +153,9 @@ impl VerifyError {
             Self::Chain { .. } => "历史版本链断裂",
             Self::NotInBlock => "该回执不在区块内",
             Self::OtherPlace => "回执所述位置与证明不符",
+            Self::NoCounter { .. } => "调用日志未附计数的证明",
+            Self::OtherSeries { .. } => "调用日志的条目属于另一序列",
+            Self::Older { .. } => "条目的证明早于其计数的证明",
         }
     }
 
@@ -149,6 +175,9 @@ impl VerifyError {
             Self::Chain { .. } => "the chain of versions is broken",
             Self::NotInBlock => "the receipt is not part of the block",
             Self::OtherPlace => "the receipt speaks of another place than the proof",
+            Self::NoCounter { .. } => "a series of the read log has no counter",
+            Self::OtherSeries { .. } => "an entry of the read log belongs to another series",
+            Self::Older { .. } => "an entry was proved before its counter",
         }
     }
 }
@@ -334,7 +363,7 @@ impl Trust {
     }
 }
 
-fn decode<T>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, VerifyError>
+pub(crate) fn decode<T>(bytes: &[u8], max: usize, what: &'static str) -> Result<T, VerifyError>
 where
     T: for<'b> minicbor::Decode<'b, ()> + minicbor::Encode<()>,
 {

@@ -89,6 +89,16 @@ endpoints! {
     ExplainRecord = Get "/v1/records/{package}/{register}/{key}/explanation" Token "records" "How a record came to be as it is: each version with author, rules, changes and source, oldest first";
     /// Proof of a record or of its absence.
     GetRecordProof = Get "/v1/records/{package}/{register}/{key}/proof" Token "records" "Proof of a record's current version or of its absence, as CBOR";
+    /// Proof of a counter.
+    GetCounterProof = Get "/v1/counters/{package}/{sequence}/proof" Token "records" "Proof of where a running number or counter stands, as CBOR";
+    /// What was asked about a person.
+    GetSubjectLog = Get "/v1/read-log/subjects/{subject}" Token "read log" "Who asked for what about a person, and what came of it";
+    /// What was asked of a steward.
+    GetStewardLog = Get "/v1/read-log/stewards/{member}" Token "read log" "Who asked a member for what, and what came of it";
+    /// How a steward's data was used.
+    GetStewardUse = Get "/v1/read-log/stewards/{member}/use" Token "read log" "Use of a member's data by reader, purpose and day, with unusual volumes";
+    /// Every access.
+    GetAuditLog = Get "/v1/read-log" Token "read log" "Every access, for auditors: never a value";
     /// The node's state.
     GetStatus = Get "/v1/status" Open "node" "The node's state";
     /// The committee.

@@ -14,6 +14,7 @@ pub mod json;
 pub mod openapi;
 pub mod package;
 pub mod problem;
+pub mod read_log;
 pub mod record;
 pub mod session;
 pub mod status;

@@ -13,7 +13,8 @@ use utoipa::openapi::{
 use crate::endpoint::{Access, Endpoint, Method};
 use crate::transaction::WAIT_MS_MAX;
 use crate::{
-    CBOR, COSE, ProblemBody, block, explain, package, record, session, status, transaction, vault,
+    CBOR, COSE, ProblemBody, block, explain, package, read_log, record, session, status,
+    transaction, vault,
 };
 
 const JSON: &str = "application/json";
@@ -80,6 +81,8 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
     add::<explain::Explanation>(&mut all);
+    add::<read_log::LogPage>(&mut all);
+    add::<read_log::UseReport>(&mut all);
     add::<status::StatusInfo>(&mut all);
     add::<status::Validators>(&mut all);
     add::<status::Health>(&mut all);
@@ -233,7 +236,7 @@ fn path_schema(path: &str, name: &str) -> RefOr<Schema> {
     match name {
         "height" => height(),
         "id" if path.starts_with("/v1/receipts/") => pattern(DIGEST),
-        "key" | "access" => {
+        "key" | "access" | "subject" => {
             let schema = ObjectBuilder::new().schema_type(Type::String);
             schema.min_length(Some(1)).max_length(Some(256)).into()
         }
@@ -282,6 +285,11 @@ fn shape(endpoint: Endpoint) -> Shape {
             let versions = bounded("versions", 0, most, "Add up to so many older versions");
             (vec![versions], None, vec![("200", CBOR, binary())], &["404"][..])
         }
+        Endpoint::GetCounterProof
+        | Endpoint::GetSubjectLog
+        | Endpoint::GetStewardLog
+        | Endpoint::GetStewardUse
+        | Endpoint::GetAuditLog => of_read_log(endpoint),
         Endpoint::GetStatus => (Vec::new(), None, json::<status::StatusInfo>(), &[][..]),
         Endpoint::GetValidators => (Vec::new(), None, json::<status::Validators>(), &[][..]),
         Endpoint::ListBlocks => {
@@ -339,6 +347,18 @@ fn of_vault(endpoint: Endpoint) -> Parts {
     }
 }
 
+fn of_read_log(endpoint: Endpoint) -> Parts {
+    if endpoint == Endpoint::GetCounterProof {
+        let scope = words("scope", "Within which it counts; empty by default");
+        let year = number("year", "The year of a running number that begins anew each year");
+        (vec![scope, year], None, vec![("200", CBOR, binary())], &["404"])
+    } else if endpoint == Endpoint::GetStewardUse {
+        (period().into(), None, json::<read_log::UseReport>(), &["404"])
+    } else {
+        (log_parameters(), None, json::<read_log::LogPage>(), &["404"])
+    }
+}
+
 fn following() -> Vec<Parameter> {
     let from = number("from", "First height wanted; the next final block by default");
     let view = parameter("view", pattern("^ids$"), "Only the ids of what has a receipt");
@@ -351,6 +371,24 @@ fn explaining() -> Vec<Parameter> {
         number("after", "Only versions above this number"),
         bounded("limit", 1, explain::LIMIT_MAX, "Most versions; 50 by default"),
     ]
+}
+
+fn period() -> [Parameter; 2] {
+    [
+        words("since", "RFC 3339 time, or a date (UTC+8): asked then or later"),
+        words("until", "RFC 3339 time, or a date, which is included: asked before"),
+    ]
+}
+
+fn log_parameters() -> Vec<Parameter> {
+    let more = vec![
+        words("reader", "Only accesses of this member"),
+        words("register", "Only records of this register, as `package/register`"),
+        words("state", "Only entries in this state"),
+        bounded("limit", 1, record::LIMIT_MAX, "Most entries; 50 by default"),
+        words("cursor", "The `next` of the page before"),
+    ];
+    period().into_iter().chain(more).collect()
 }
 
 fn select() -> Vec<Parameter> {

@@ -104,6 +104,10 @@ problems! {
     NoSuchPackage = 404 "no-such-package", "应用包不存在或未生效", "no such package is in force";
     /// No such register in the package.
     NoSuchRegister = 404 "no-such-register", "登记簿不存在", "the package has no such register";
+    /// No such running number or counter in the package.
+    NoSuchSequence = 404 "no-such-sequence", "该编号序列或计数器不存在", "the package has no such sequence or counter";
+    /// The caller is none of those whom this read log is for.
+    NotYourLog = 403 "not-your-log", "调用日志仅限本人（或经窗口）、提供单位经办人、审计监督人员查看", "a read log is for the subject (or a window), the steward's officers and the auditor";
     /// The node keeps no vault.
     NoVault = 404 "no-vault", "本节点没有保险库", "this node keeps no vault";
     /// No such field group in the package.

@@ -56,6 +56,21 @@ impl Client {
         Ok(self.run(&ask.query("versions", &versions))?.bytes)
     }
 
+    /// The proof of where a running number stands, or that it was never given out, as the node gave
+    /// it. It is not checked.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn counter_proof(
+        &self,
+        package: &str,
+        sequence: &str,
+        scope: &str,
+    ) -> Result<Vec<u8>, ClientError> {
+        let ask = Ask::new(Endpoint::GetCounterProof, &[package, sequence]);
+        Ok(self.run(&ask.query("scope", scope))?.bytes)
+    }
+
     /// The proof of a receipt as the node gave it. It is not checked.
     ///
     /// # Errors
@@ -95,7 +110,10 @@ impl Client {
     }
 
     /// Checks with the trust learned so far; learns more when an epoch is unknown.
-    fn check<T>(&self, proof: impl Fn(&Trust) -> Result<T, VerifyError>) -> Result<T, ClientError> {
+    pub(crate) fn check<T>(
+        &self,
+        proof: impl Fn(&Trust) -> Result<T, VerifyError>,
+    ) -> Result<T, ClientError> {
         let known = self.trust.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(known) = known {
             match proof(&known) {

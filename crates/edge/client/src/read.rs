@@ -2,16 +2,17 @@
 //! here and checked against what the ledger holds.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use chaincity_api::package::FieldKind;
+use chaincity_api::package::{FieldKind, RegisterInfo};
 use chaincity_api::record::Record;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
-use chaincity_types::wire::{Outcome, Version};
+use chaincity_types::wire::{Event, Outcome, Version};
 use chaincity_types::{Digest, Str, Value};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
+use serde_json::Value as Json;
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -24,6 +25,9 @@ const DISCLOSURE: &str = "disclosure";
 const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
 const VERSIONS: usize = 16;
+
+/// Most records of one access.
+pub const BATCH_MAX: usize = 200;
 
 /// What an access rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,13 +110,76 @@ impl Client {
         wait: Duration,
     ) -> Result<Read, ClientError> {
         let key = one_time_key()?;
-        let access = match self.ask(reading, &key)? {
-            Ok(access) => access,
+        let records = std::slice::from_ref(&reading.record);
+        let access = match self.ask(reading, records, &key)? {
+            Ok(accesses) => accesses.into_iter().next(),
             Err(code) => return Ok(Read::Rejected { code }),
         };
+        let access = access.ok_or_else(|| answer("an access without an event"))?;
+        self.finish(reading, (access, &key), &mut None, steward, wait)
+    }
+
+    /// Reads the same groups of many records: asks for as many at once as the grant allows, at most
+    /// [`BATCH_MAX`], and tells what came of each, in order, as soon as it is known. The rules ask or
+    /// refuse each batch as a whole, the steward answers record by record. `wait` is for each batch.
+    ///
+    /// # Errors
+    /// See [`ClientError`], or the first error of `told`.
+    pub fn read_many<E: From<ClientError>>(
+        &self,
+        reading: &Reading,
+        records: &[String],
+        steward: &Self,
+        wait: Duration,
+        mut told: impl FnMut(&str, Read) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut info = None;
+        let batch = self.batch_max(&reading.basis)?;
+        for records in records.chunks(batch) {
+            let key = one_time_key()?;
+            let accesses = match self.ask(reading, records, &key)? {
+                Ok(accesses) => accesses,
+                Err(code) => {
+                    for record in records {
+                        told(record, Read::Rejected { code: code.clone() })?;
+                    }
+                    continue;
+                }
+            };
+            if accesses.len() != records.len() {
+                return Err(answer("a batch with other accesses than records").into());
+            }
+            let begun = Instant::now();
+            for (record, access) in records.iter().zip(accesses) {
+                let one = Reading { record: record.clone(), ..reading.clone() };
+                let left = wait.saturating_sub(begun.elapsed());
+                told(record, self.finish(&one, (access, &key), &mut info, steward, left)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many records go into one access.
+    fn batch_max(&self, basis: &Basis) -> Result<usize, ClientError> {
+        let Basis::Grant(grant) = basis else { return Ok(BATCH_MAX) };
+        let grant = self.record(DISCLOSURE, "grant", grant)?;
+        let max = grant.as_ref().and_then(|grant| grant.fields.get("records_max")?.as_u64());
+        let max = max.and_then(|max| usize::try_from(max).ok()).unwrap_or(BATCH_MAX);
+        Ok(max.clamp(1, BATCH_MAX))
+    }
+
+    /// Waits for the answer to an access, and opens what was released.
+    fn finish(
+        &self,
+        reading: &Reading,
+        (access, key): (String, &ReaderKey),
+        info: &mut Option<RegisterInfo>,
+        steward: &Self,
+        wait: Duration,
+    ) -> Result<Read, ClientError> {
         let answered = until(wait, || self.answered(&access))?;
         let Some(answered) = answered else { return Ok(Read::Unanswered { access }) };
-        let text = |name: &str| answered.fields.get(name).and_then(serde_json::Value::as_str);
+        let text = |name: &str| answered.fields.get(name).and_then(Json::as_str);
         match text("state") {
             Some("released") => {}
             Some("refused") => {
@@ -126,22 +193,28 @@ impl Client {
             }
             _ => return Ok(Read::Unanswered { access }),
         }
-        let number = answered.fields.get("version").and_then(serde_json::Value::as_u64);
+        let number = answered.fields.get("version").and_then(Json::as_u64);
         let number = number.ok_or_else(|| answer("a release without a version"))?;
         let sealed = steward.await_envelope(&access, LAG)?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
-        let expected = self.expected(reading, &access, number)?;
-        let opened = open_envelope(&key, &sealed, &expected)?;
+        let info = match info {
+            Some(info) => info,
+            None => info.insert(self.register_info(&reading.package, &reading.register)?),
+        };
+        let expected = self.expected(reading, info, &access, number)?;
+        let opened = open_envelope(key, &sealed, &expected)?;
         let names = expected.into_iter().map(|context| context.group);
         Ok(Read::Opened { access, version: number, groups: names.zip(opened).collect() })
     }
 
-    /// Puts the access on the ledger and gives its number, or the code with which it was rejected.
+    /// Puts the access on the ledger and gives the number for each record, in order, or the code with
+    /// which it was rejected.
     fn ask(
         &self,
         reading: &Reading,
+        records: &[String],
         key: &ReaderKey,
-    ) -> Result<Result<String, String>, ClientError> {
+    ) -> Result<Result<Vec<String>, String>, ClientError> {
         let texts = |texts: &[String]| {
             Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
         };
@@ -149,7 +222,7 @@ impl Client {
             ("steward".into(), Value::from(reading.steward.as_str())),
             ("in_package".into(), Value::from(reading.package.as_str())),
             ("register".into(), Value::from(reading.register.as_str())),
-            ("items".into(), Value::List(vec![Value::from(reading.record.as_str())])),
+            ("items".into(), texts(records)),
             ("groups".into(), texts(&reading.groups)),
             ("claims".into(), Value::List(Vec::new())),
             ("purpose".into(), Value::from(reading.purpose.as_str())),
@@ -170,8 +243,10 @@ impl Client {
         if let Outcome::Rejected { code, .. } = &entry.outcome {
             return Ok(Err(code.to_string()));
         }
-        let event = entry.events.first().ok_or_else(|| answer("an access without an event"))?;
-        Ok(Ok(event.key.to_string()))
+        let of_access =
+            |event: &&Event| event.kind == "access-asked" || event.kind == "access-refused";
+        let accesses = entry.events.iter().filter(of_access);
+        Ok(Ok(accesses.map(|event| event.key.to_string()).collect()))
     }
 
     /// The access, if it is answered.
@@ -180,10 +255,21 @@ impl Client {
         Ok(found.filter(|record| record.fields.get("state") != Some(&"asked".into())))
     }
 
+    pub(crate) fn register_info(
+        &self,
+        package: &str,
+        register: &str,
+    ) -> Result<RegisterInfo, ClientError> {
+        let mut info = self.package(package)?;
+        let info = info.as_mut().and_then(|info| info.registers.remove(register));
+        info.ok_or_else(|| answer("a register that the node does not know"))
+    }
+
     /// What the envelope must hold, from the record's version on the ledger, proved.
     fn expected(
         &self,
         reading: &Reading,
+        info: &RegisterInfo,
         access: &str,
         number: u64,
     ) -> Result<Vec<ReleaseContext>, ClientError> {
@@ -191,9 +277,6 @@ impl Client {
         let proved = self.record_proved(package, register, record, VERSIONS)?;
         let version = proved.versions.iter().find(|version| version.version == number);
         let version = version.ok_or_else(|| answer("a release of a version that is not there"))?;
-        let info = self.package(package)?;
-        let info = info.as_ref().and_then(|info| info.registers.get(register));
-        let info = info.ok_or_else(|| answer("a register that the node does not know"))?;
         let mut expected = Vec::new();
         for (name, field) in &info.fields {
             let FieldKind::Sealed { group } = &field.kind else { continue };

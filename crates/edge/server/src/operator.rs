@@ -15,6 +15,8 @@ pub(crate) struct Operator {
     pub(crate) member: String,
     /// Roles that the operator holds and its member may hand out.
     pub(crate) roles: Vec<String>,
+    /// The person whom the operator is, or acts for.
+    pub(crate) subject: Option<String>,
 }
 
 /// The active operator or the node with this key; `None` when there is none, or its member is
@@ -41,7 +43,8 @@ pub(crate) async fn find(
     let allowed = roles(&member);
     let mut roles = roles(&found);
     roles.retain(|role| allowed.contains(role));
-    Ok(Some(Operator { member: id.to_owned(), roles }))
+    let subject = found.fields.get("subject").and_then(Value::as_text).map(str::to_owned);
+    Ok(Some(Operator { member: id.to_owned(), roles, subject }))
 }
 
 fn governance(register: &str, key: &str) -> LogicalKey {

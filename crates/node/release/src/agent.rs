@@ -1,7 +1,6 @@
 //! The agent's rounds: which accesses wait, what is answered, and what came of it.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -19,17 +18,16 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
+use crate::noting::Noting;
 use crate::opening::{self, Asked};
+use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
 /// Most accesses answered in one round: their transactions are submitted together.
-const ROUND_MAX: usize = 200;
+pub(crate) const ROUND_MAX: usize = 200;
 /// How long a round waits for its receipts, in milliseconds. What has none by then is looked at
 /// again in the next round; a second release of the same access is refused.
 const RECEIPT_MS: u64 = 10_000;
-/// Blocks for which an access that was tried is left alone: the read model may still show it as
-/// asked, and an answer that is refused for a lasting reason must not be repeated at every block.
-const TRY_AGAIN_BLOCKS: u64 = 30;
 /// How long a round waits for the read model, and how often it looks.
 const MODEL_WAIT: Duration = Duration::from_secs(2);
 const MODEL_POLL: Duration = Duration::from_millis(5);
@@ -57,13 +55,15 @@ pub enum AgentError {
 
 /// The release agent of one steward.
 pub struct Agent {
-    node: Arc<dyn NodeApi>,
+    pub(crate) node: Arc<dyn NodeApi>,
     pub(crate) model: Arc<ReadModel>,
     pub(crate) vault: Arc<Vault>,
-    key: SecretKey,
+    pub(crate) key: SecretKey,
     pub(crate) member: String,
-    /// When each access was tried that still stood as asked a while ago.
-    tried: Mutex<BTreeMap<String, Height>>,
+    /// Accesses that were answered.
+    answered: Tried,
+    /// Accesses whose subjects are to be noted.
+    pub(crate) noting: Noting,
 }
 
 impl std::fmt::Debug for Agent {
@@ -72,12 +72,13 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-/// An answer that was submitted.
-struct Submitted {
-    asked: Asked,
-    subjects: Vec<Value>,
-    id: Digest,
-    released: bool,
+/// A transaction about an access.
+pub(crate) struct Submitted {
+    pub(crate) asked: Asked,
+    pub(crate) subjects: Vec<Value>,
+    pub(crate) id: Digest,
+    /// Whether it releases the access.
+    pub(crate) released: bool,
 }
 
 impl Agent {
@@ -91,13 +92,14 @@ impl Agent {
         key: SecretKey,
         member: String,
     ) -> Self {
-        Self { node, model, vault, key, member, tried: Mutex::default() }
+        let (answered, noting) = (Tried::default(), Noting::default());
+        Self { node, model, vault, key, member, answered, noting }
     }
 
-    /// Answers accesses until the process ends; blocks its thread.
-    pub fn run(&self) {
+    /// Answers accesses while `goes_on` says so, asked after every block; blocks its thread.
+    pub fn run(&self, goes_on: impl Fn() -> bool) {
         let mut dropped = Timestamp::default();
-        loop {
+        while goes_on() {
             let status = self.node.status();
             let height = status.height;
             let before = Timestamp(status.time.0.saturating_sub(KEEP_MS));
@@ -110,7 +112,7 @@ impl Agent {
             }
             match self.round() {
                 // As many as fit into a round: more may wait.
-                Ok(answered) if answered >= ROUND_MAX => continue,
+                Ok(done) if done >= ROUND_MAX => continue,
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "the release agent asks again"),
             }
@@ -143,7 +145,8 @@ impl Agent {
         }
     }
 
-    /// Answers what waits now, and gives how many accesses were answered.
+    /// Answers what waits now and notes the subjects of what was not released; gives how many
+    /// accesses were answered or noted.
     ///
     /// # Errors
     /// See [`AgentError`]; some may have been answered nevertheless.
@@ -152,10 +155,10 @@ impl Agent {
         let mut fault = None;
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
-            let Some(asked) = Asked::read(key, &version).filter(|asked| self.is_due(&asked.key))
-            else {
+            let Some(asked) = Asked::read(key, &version) else { continue };
+            if !self.answered.is_due(&asked.key, self.node.status().height) {
                 continue;
-            };
+            }
             match self.answer(asked) {
                 Ok(answer) => answers.push(answer),
                 // What is at fault for one access keeps no other from its answer.
@@ -166,25 +169,20 @@ impl Agent {
             }
         }
         let answered = answers.len();
+        self.settle(answers)?;
+        let noted = self.note()?;
+        fault.map_or(Ok(answered.saturating_add(noted)), Err)
+    }
+
+    /// Submits answers, and records as refusals the releases that the ledger rejected.
+    fn settle(&self, answers: Vec<(Submitted, Vec<u8>)>) -> Result<(), AgentError> {
         let mut refusals = Vec::new();
         for (answer, code) in self.submit(answers)? {
             let (id, bytes) = self.refuse(&answer.asked.key, &code, answer.subjects.clone());
             refusals.push((Submitted { id, released: false, ..answer }, bytes));
         }
         self.submit(refusals)?;
-        fault.map_or(Ok(answered), Err)
-    }
-
-    /// Whether an access was not tried lately; notes that it is tried now.
-    fn is_due(&self, access: &str) -> bool {
-        let height = self.node.status().height;
-        let mut tried = self.tried.lock().unwrap_or_else(PoisonError::into_inner);
-        tried.retain(|_, at| at.0.saturating_add(TRY_AGAIN_BLOCKS) > height.0);
-        let is_due = !tried.contains_key(access);
-        if is_due {
-            tried.insert(access.to_owned(), height);
-        }
-        is_due
+        Ok(())
     }
 
     /// Whether the package of the protocol is in force.
@@ -216,24 +214,15 @@ impl Agent {
 
     /// What answers an access: a release whose envelope is kept, or a refusal.
     fn answer(&self, asked: Asked) -> Result<(Submitted, Vec<u8>), AgentError> {
-        let key = LogicalKey::Record {
-            package: asked.package.as_str().into(),
-            register: asked.register.as_str().into(),
-            key: asked.record.as_str().into(),
-        };
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
-        let found = match block_on(self.node.record(key))? {
+        let found = match block_on(self.node.record(asked.record_key()))? {
             Some((head, version)) => package.map(|package| (package, head, version)),
             None => None,
         };
         let Some((package, head, version)) = found else {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
-        let subjects = package
-            .registers
-            .get(asked.register.as_str())
-            .map(|register| opening::subjects(&register.fields, &version.fields))
-            .unwrap_or_default();
+        let subjects = opening::subjects_of(&package, &asked, &version);
         if asked.claims {
             return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
         }
@@ -304,7 +293,7 @@ impl Agent {
 
     /// Submits answers, waits for their receipts together, and gives the releases that were rejected
     /// with the code that is to be recorded as a refusal.
-    fn submit(
+    pub(crate) fn submit(
         &self,
         answers: Vec<(Submitted, Vec<u8>)>,
     ) -> Result<Vec<(Submitted, String)>, AgentError> {

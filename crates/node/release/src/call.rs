@@ -71,3 +71,11 @@ pub(crate) fn refuse(
         ("subjects".into(), Value::List(subjects)),
     ])
 }
+
+/// The input of `note-subjects`.
+pub(crate) fn note_subjects(access: &str, subjects: Vec<Value>) -> BTreeMap<Str, Value> {
+    BTreeMap::from([
+        ("access".into(), Value::from(access)),
+        ("subjects".into(), Value::List(subjects)),
+    ])
+}

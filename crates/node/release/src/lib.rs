@@ -7,6 +7,9 @@
 //! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
 //! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
 //!
+//! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
+//! answered.
+//!
 //! The agent holds no state of its own: what it has not answered still stands on the ledger as asked,
 //! and an envelope that was kept before a crash is the one that is released after it.
 
@@ -14,7 +17,9 @@ mod agent;
 mod answer;
 mod call;
 mod erasing;
+mod noting;
 mod opening;
+mod tried;
 
 pub use agent::{Agent, AgentError};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_crypto::envelope::{self, Envelope, ReleaseContext};
 use chaincity_package::model::{Field, FieldType, Package};
-use chaincity_types::wire::Version;
+use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Str, Value};
 use chaincity_vault::{Vault, VaultError};
 
@@ -14,7 +14,7 @@ use crate::answer::Refusal;
 /// Most subjects that a release names.
 const SUBJECTS_MAX: usize = 50;
 
-/// An access in the state `asked`.
+/// What an access asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) key: String,
@@ -27,6 +27,15 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
+    /// The record asked for.
+    pub(crate) fn record_key(&self) -> LogicalKey {
+        LogicalKey::Record {
+            package: self.package.as_str().into(),
+            register: self.register.as_str().into(),
+            key: self.record.as_str().into(),
+        }
+    }
+
     /// Reads the record of an access; `None` when it is not of the form that the package gives it.
     pub(crate) fn read(key: &str, version: &Version) -> Option<Self> {
         let text = |name: &str| version.fields.get(name)?.as_text().map(str::to_owned);
@@ -113,8 +122,13 @@ pub(crate) fn seal(
     Ok(Ok(Envelope { groups }))
 }
 
-/// The subjects that a version names in the clear: whose read logs the access belongs to.
-pub(crate) fn subjects(fields: &BTreeMap<Str, Field>, values: &BTreeMap<Str, Value>) -> Vec<Value> {
+/// The subjects that the record asked for names in the clear: whose read logs the access belongs to.
+pub(crate) fn subjects_of(package: &Package, asked: &Asked, version: &Version) -> Vec<Value> {
+    let register = package.registers.get(asked.register.as_str());
+    register.map(|register| subjects(&register.fields, &version.fields)).unwrap_or_default()
+}
+
+fn subjects(fields: &BTreeMap<Str, Field>, values: &BTreeMap<Str, Value>) -> Vec<Value> {
     let mut found = BTreeSet::new();
     for (name, field) in fields {
         if let Some(value) = values.get(name) {

@@ -14,11 +14,13 @@
 mod common;
 
 use std::io;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_pipeline::NodeApi as _;
-use chaincity_release::AgentError;
+use chaincity_release::{Agent, AgentError};
 use chaincity_types::{Digest, Value};
 use chaincity_vault::{Erasure, VaultError};
 use common::package::{GROUP, PACKAGE, REGISTER};
@@ -425,6 +427,114 @@ fn a_damaged_group_keeps_no_other_access_from_its_answer() {
     released(&city, &after);
     // Damage is no reason to refuse: a person restores the vault, or the deadline passes.
     assert_eq!(city.state(&access), "asked");
+}
+
+#[test]
+fn who_a_refused_or_unanswered_access_was_about_is_noted_once() {
+    let (city, _, grant) = City::with_file();
+    let unanswered = city.ask(&Ask::of("f-1", &grant));
+    let mut accesses = vec![unanswered.clone()];
+    city.pass_minutes(61);
+    assert_eq!(city.state(&unanswered), "unanswered");
+    accesses.push(city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-1", &grant) }));
+    accesses.push(city.ask_in_vain(&Ask::of("f-1", "none")));
+    let unknown = city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-9", &grant) });
+    let elsewhere = city.ask_in_vain(&Ask { steward: OTHER_STEWARD, ..Ask::of("f-1", &grant) });
+    assert_eq!(city.read_log(), Vec::<String>::new());
+
+    let agent = city.agent();
+    assert_eq!(city.round(&agent), 4, "three with their subject, and the unknown record");
+    assert_eq!(city.read_log(), accesses);
+    for access in accesses.iter().chain([&unknown]) {
+        assert_eq!(city.access(access).get("unnoted"), None, "{access}");
+    }
+    // Another steward's to note; and what is noted is not noted again, by a new agent neither.
+    assert_eq!(city.access(&elsewhere)["unnoted"], OTHER_STEWARD.into());
+    city.counter.submitted();
+    assert_eq!((city.round(&agent), city.round(&city.agent())), (0, 0));
+    assert_eq!(city.counter.submitted(), 0);
+}
+
+#[test]
+fn a_note_that_was_lost_is_made_by_the_agent_after_a_restart() {
+    let (city, _, grant) = City::with_file();
+    let access = city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-1", &grant) });
+    city.counter.lose(true);
+    assert_eq!(city.round(&city.agent()), 1);
+    city.counter.lose(false);
+    assert_eq!(city.read_log(), Vec::<String>::new());
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_eq!(city.read_log(), [access.clone()]);
+    // The read model of yet another start has not followed: what is noted is not noted again.
+    let behind = city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-1", &grant) });
+    city.follow();
+    assert_eq!(city.agent().round().unwrap(), 1);
+    assert_eq!(city.agent().round().unwrap(), 0);
+    assert_eq!(city.read_log(), [access, behind]);
+}
+
+/// Runs the agent as a node does, until `done` of the rounds that it has begun.
+fn serve(city: &City, agent: &Agent, done: impl Fn(usize) -> bool) {
+    let (stops, rounds) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let served = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            agent.run(|| {
+                rounds.fetch_add(1, Ordering::SeqCst);
+                !stops.load(Ordering::SeqCst)
+            });
+        });
+        let begun = Instant::now();
+        let served = loop {
+            city.follow();
+            if done(rounds.load(Ordering::SeqCst)) {
+                break true;
+            }
+            if begun.elapsed() > Duration::from_secs(60) {
+                break false;
+            }
+            std::thread::yield_now();
+        };
+        // It may wait for a block.
+        stops.store(true, Ordering::SeqCst);
+        city.counter.desk().step();
+        city.follow();
+        served
+    });
+    assert!(served, "not in time, after {rounds:?} rounds");
+}
+
+#[test]
+fn a_running_agent_answers_what_comes_and_goes_on_after_a_restart_without_doing_anything_twice() {
+    let (city, _, grant) = City::with_file();
+    let agent = city.agent();
+    let (first, second) = (city.ask(&Ask::of("f-1", &grant)), city.ask(&Ask::of("f-1", &grant)));
+    let refused = city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-1", &grant) });
+    serve(&city, &agent, |_| city.read_log().len() == 3);
+    let all = [first, second, refused];
+    released(&city, &all[0]);
+
+    // Killed with an answer on its way that never arrives.
+    let lost = city.ask(&Ask::of("f-1", &grant));
+    city.counter.waited();
+    city.counter.lose(true);
+    serve(&city, &agent, |_| !city.counter.waited().is_empty());
+    city.counter.lose(false);
+    let kept = city.vault.envelope(&lost).unwrap().unwrap();
+    assert_eq!(city.state(&lost), "asked");
+
+    let agent = city.agent();
+    serve(&city, &agent, |_| city.state(&lost) == "released");
+    assert_eq!(released(&city, &lost), kept);
+    let answered = all.iter().map(|access| city.access(access)).collect::<Vec<_>>();
+    city.counter.submitted();
+    let step = |rounds| {
+        city.counter.desk().step();
+        rounds > 3
+    };
+    serve(&city, &city.agent(), step);
+    assert_eq!(city.counter.submitted(), 0);
+    assert_eq!(all.iter().map(|access| city.access(access)).collect::<Vec<_>>(), answered);
+    assert_eq!(city.read_log().len(), 4);
 }
 
 /// Where log lines go.

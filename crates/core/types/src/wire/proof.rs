@@ -79,6 +79,42 @@ pub struct ReceiptProof {
     pub finality: FinalityProof,
 }
 
+/// A read log with what proves it complete: running numbers, the records that bear them, and the
+/// records that those refer to.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ReadLogProof {
+    /// Name and version of the format.
+    #[n(1)]
+    pub format: String,
+    /// The running numbers, each with its records.
+    #[n(2)]
+    pub series: Vec<SeriesProof>,
+    /// What entries of a subject refer to.
+    #[n(3)]
+    pub linked: Vec<RecordProof>,
+}
+
+impl ReadLogProof {
+    /// The one format of protocol 1.
+    pub const FORMAT: &str = "chaincity/read-log/1";
+}
+
+/// A running number's counter and the records that bear its numbers.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct SeriesProof {
+    /// Proof of the counter, or of its absence when no number was given out.
+    #[n(1)]
+    pub counter: RecordProof,
+    /// First number that the entries cover, 1 for all.
+    #[n(2)]
+    pub from: u64,
+    /// Proofs of the records, at the counter's block or later ones.
+    #[n(3)]
+    pub entries: Vec<RecordProof>,
+}
+
 /// What a verifier must trust to begin with, and how trust passed on since.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -5,8 +5,9 @@ mod events;
 mod explain;
 mod node;
 mod packages;
+mod read_log;
 mod receipts;
-mod records;
+pub(crate) mod records;
 mod session;
 mod submit;
 mod vault;
@@ -59,6 +60,11 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::GetHistory => get(records::history),
         Endpoint::ExplainRecord => get(explain::explain),
         Endpoint::GetRecordProof => get(records::proof),
+        Endpoint::GetCounterProof => get(records::counter_proof),
+        Endpoint::GetSubjectLog => get(read_log::subject),
+        Endpoint::GetStewardLog => get(read_log::steward),
+        Endpoint::GetStewardUse => get(read_log::of_steward),
+        Endpoint::GetAuditLog => get(read_log::audit),
         Endpoint::GetStatus => get(node::status),
         Endpoint::GetValidators => get(node::validators),
         Endpoint::ListBlocks => get(blocks::list),

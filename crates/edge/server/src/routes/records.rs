@@ -93,7 +93,7 @@ pub(crate) async fn history(
 }
 
 /// A height followed, 0 before the first block.
-pub(super) fn height(followed: Option<Height>) -> u64 {
+pub(crate) fn height(followed: Option<Height>) -> u64 {
     followed.map_or(0, |height| height.0)
 }
 
@@ -113,6 +113,25 @@ pub(crate) async fn proof(
     let key =
         LogicalKey::Record { package: package.into(), register: register.into(), key: key.into() };
     Ok(cbor(&shared.node.prove_record(key, versions).await?))
+}
+
+/// `GET /v1/counters/{package}/{sequence}/proof`.
+pub(crate) async fn counter_proof(
+    State(shared): State<Arc<Shared>>,
+    Parameters((package, sequence)): Parameters<(String, String)>,
+    mut params: Params,
+) -> Answer<Response> {
+    let scope = params.text("scope")?.unwrap_or_default();
+    let year = params.number("year")?.unwrap_or(0);
+    params.done()?;
+    let compiled = find(&shared, &package)?;
+    let name = sequence.as_str();
+    if !compiled.sequences.contains_key(name) && !compiled.counters.contains_key(name) {
+        return Err(Problem::NoSuchSequence.into());
+    }
+    let (package, sequence, scope) = (package.into(), sequence.into(), scope.into());
+    let key = LogicalKey::Counter { package, sequence, scope, year };
+    Ok(cbor(&shared.node.prove_record(key, 0).await?))
 }
 
 pub(super) fn find(shared: &Shared, id: &str) -> Answer<Arc<Package>> {

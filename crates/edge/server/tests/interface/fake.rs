@@ -200,7 +200,10 @@ impl NodeApi for FakeNode {
         _: usize,
     ) -> BoxFuture<'_, Result<RecordProof, NodeError>> {
         async move {
-            let LogicalKey::Record { key, .. } = key else { unreachable!("records only") };
+            let key = match key {
+                LogicalKey::Record { key, .. } => key.to_string(),
+                _ => String::new(),
+            };
             match key.as_str() {
                 // Whatever else is asked for, the same proof: a node that lies.
                 "uncertified" => Err(NodeError::NotCertified(9)),

@@ -25,6 +25,7 @@ mod explaining;
 mod fake;
 mod limits;
 mod proofs;
+mod read_logs;
 mod reading;
 mod sealing;
 mod submitting;

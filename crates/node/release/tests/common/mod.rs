@@ -405,6 +405,17 @@ impl City {
 
     /// An access, which the rules let stand as asked, and its number.
     pub fn ask(&self, ask: &Ask<'_>) -> String {
+        let access = event_key(&self.try_access(ask), "access-asked");
+        assert_eq!(self.state(&access), "asked");
+        access
+    }
+
+    /// An access that the rules refuse, and its number.
+    pub fn ask_in_vain(&self, ask: &Ask<'_>) -> String {
+        event_key(&self.try_access(ask), "access-refused")
+    }
+
+    fn try_access(&self, ask: &Ask<'_>) -> Receipt {
         let mut input = fields([
             ("steward", ask.steward.into()),
             ("in_package", PACKAGE.into()),
@@ -417,9 +428,16 @@ impl City {
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
         input.insert(ask.basis.0.into(), ask.basis.1.into());
-        let access = event_key(&self.disclose("reader", "access", input), "access-asked");
-        assert_eq!(self.state(&access), "asked");
-        access
+        self.disclose("reader", "access", input)
+    }
+
+    /// Time passes, a minute a block, and what falls due is done.
+    pub fn pass_minutes(&self, minutes: usize) {
+        for _ in 0..minutes {
+            let mut desk = self.counter.desk();
+            desk.clock().advance_ms(60_000);
+            desk.step();
+        }
     }
 }
 

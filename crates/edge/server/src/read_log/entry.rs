@@ -1,0 +1,178 @@
+//! An access, or a confidential one, as an entry of a read log.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use chaincity_api::json;
+use chaincity_api::package::TextInfo;
+use chaincity_api::read_log::{LogBasis, LogEntry};
+use chaincity_pipeline::NodeError;
+use chaincity_release::{ACCESS, PACKAGE};
+use chaincity_types::Value;
+use chaincity_types::wire::{LogicalKey, Version};
+
+use crate::state::Shared;
+
+/// Register of the confidential accesses.
+pub(crate) const CONFIDENTIAL: &str = "confidential";
+/// Register of the subjects' logs.
+pub(crate) const READ_LOG: &str = "read-log";
+
+/// The number of an entry of a subject's log, and the record that it refers to.
+pub(crate) fn of_subject(version: &Version) -> Option<(String, LogicalKey)> {
+    let text = |field: &str| version.fields.get(field).and_then(Value::as_text);
+    let place = [ACCESS, CONFIDENTIAL]
+        .into_iter()
+        .find_map(|register| Some(place(register, text(register)?)));
+    Some((text("number")?.to_owned(), place?))
+}
+
+fn place(register: &str, key: &str) -> LogicalKey {
+    LogicalKey::Record { package: PACKAGE.into(), register: register.into(), key: key.into() }
+}
+
+/// The state of an access, or of a confidential one, whose state is not stored.
+pub(crate) fn state(version: &Version) -> &str {
+    let fields = &version.fields;
+    if let Some(state) = fields.get("state").and_then(Value::as_text) {
+        state
+    } else if fields.contains_key("lifted") {
+        "lifted"
+    } else if fields.contains_key("released") {
+        "released"
+    } else if fields.contains_key("countersigned_by") {
+        "countersigned"
+    } else {
+        "asked"
+    }
+}
+
+/// Makes entries; what they have in common is looked up once.
+pub(crate) struct Entries<'a> {
+    shared: &'a Shared,
+    /// Who granted each grant.
+    granted: BTreeMap<String, Option<String>>,
+}
+
+impl<'a> Entries<'a> {
+    pub(crate) fn of(shared: &'a Shared) -> Self {
+        Self { shared, granted: BTreeMap::new() }
+    }
+
+    /// The entry of an access or a confidential one; `None` when it is neither.
+    pub(crate) async fn make(
+        &mut self,
+        number: Option<String>,
+        version: &Version,
+    ) -> Result<Option<LogEntry>, NodeError> {
+        let LogicalKey::Record { register, key, .. } = &version.key else { return Ok(None) };
+        let today = self.shared.node.status().time.china_day();
+        let mut entry = plain(number, (register, key), version, today);
+        entry.basis = if register == CONFIDENTIAL {
+            let decided_by = text(version, "countersigned_by");
+            text(version, "statute").map(|of| LogBasis { kind: "statute".into(), of, decided_by })
+        } else {
+            self.basis(version).await?
+        };
+        Ok(Some(entry))
+    }
+
+    async fn basis(&mut self, version: &Version) -> Result<Option<LogBasis>, NodeError> {
+        if let Some(of) = text(version, "grant") {
+            let decided_by = self.granted_by(&of).await?;
+            return Ok(Some(LogBasis { kind: "grant".into(), of, decided_by }));
+        }
+        if let Some(of) = text(version, "consent") {
+            let consent = self.find("consent", &of).await?;
+            let decided_by = consent.and_then(|consent| text(&consent, "recorder"));
+            return Ok(Some(LogBasis { kind: "consent".into(), of, decided_by }));
+        }
+        let of = text(version, "subject");
+        Ok(of.map(|of| LogBasis { kind: "subject".into(), of, decided_by: None }))
+    }
+
+    /// Who decided the application that led to a grant; nobody when it was taken.
+    async fn granted_by(&mut self, grant: &str) -> Result<Option<String>, NodeError> {
+        if let Some(known) = self.granted.get(grant) {
+            return Ok(known.clone());
+        }
+        let found = self.find("grant", grant).await?;
+        let application = match found.and_then(|grant| text(&grant, "application")) {
+            Some(application) => self.find("application", &application).await?,
+            None => None,
+        };
+        let decided = application.and_then(|application| text(&application, "decided_by"));
+        self.granted.insert(grant.to_owned(), decided.clone());
+        Ok(decided)
+    }
+
+    async fn find(&self, register: &str, key: &str) -> Result<Option<Arc<Version>>, NodeError> {
+        let found = self.shared.node.record(place(register, key)).await?;
+        Ok(found.map(|(_, version)| version))
+    }
+}
+
+fn text(version: &Version, field: &str) -> Option<String> {
+    version.fields.get(field).and_then(Value::as_text).map(str::to_owned)
+}
+
+/// What stands in the record itself.
+fn plain(
+    number: Option<String>,
+    (register, key): (&str, &str),
+    version: &Version,
+    today: i32,
+) -> LogEntry {
+    let text = |field: &str| text(version, field);
+    let time = |field: &str| match version.fields.get(field) {
+        Some(Value::Time(time)) => Some(time.to_string()),
+        _ => None,
+    };
+    let list = |field: &str| {
+        let list = version.fields.get(field).and_then(Value::as_list).unwrap_or_default();
+        list.iter().filter_map(Value::as_text).map(str::to_owned).collect()
+    };
+    let reason = match version.fields.get("reason") {
+        Some(Value::Map(map)) => {
+            let of = |language: &str| {
+                map.get(language).and_then(Value::as_text).unwrap_or_default().to_owned()
+            };
+            Some(TextInfo { zh: of("zh"), en: of("en") })
+        }
+        _ => None,
+    };
+    let until = match version.fields.get("until") {
+        Some(Value::Date(day)) => Some(*day),
+        _ => None,
+    };
+    let number_of = |field: &str| version.fields.get(field).and_then(Value::as_int);
+    LogEntry {
+        number,
+        kind: register.to_owned(),
+        key: key.to_owned(),
+        state: state(version).to_owned(),
+        asked: time("asked").unwrap_or_default(),
+        steward: text("steward").unwrap_or_default(),
+        reader: text("reader"),
+        officer: text("officer"),
+        package: text("in_package"),
+        register: text("register"),
+        record: text("record"),
+        groups: list("groups"),
+        claims: list("claims"),
+        purpose: text("purpose"),
+        case: text("case_number"),
+        basis: None,
+        code: text("code"),
+        reason,
+        answered: time("answered").or_else(|| time("released")),
+        answered_by: text("answered_by").or_else(|| text("released_by")),
+        by_person: match version.fields.get("by_person") {
+            Some(Value::Bool(by)) => Some(*by),
+            _ => None,
+        },
+        version: number_of("version").and_then(|number| u64::try_from(number).ok()),
+        until: until.map(json::date),
+        overdue: until.map(|day| today > day && state(version) != "lifted"),
+    }
+}
