@@ -178,15 +178,7 @@ impl Compiler {
             version: doc.version,
             title: text(&doc.title),
             digest: doc.digest(),
-            requires: BTreeMap::new(),
-            roles: BTreeMap::new(),
-            parameters: BTreeMap::new(),
-            sequences: BTreeMap::new(),
-            counters: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            registers: BTreeMap::new(),
-            actions: BTreeMap::new(),
-            processes: BTreeMap::new(),
+            ..Package::default()
         };
         self.check_id("package", &doc.id);
         if doc.version == 0 {
