@@ -31,10 +31,11 @@ pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
 /// # Errors
 /// A fault of this machine when the file cannot be read; refused when it is too short.
 pub(crate) fn passphrase(folder: &Path, path: &Path) -> Result<Passphrase, Fault> {
-    Passphrase::from_file(path).map_err(|error| match error {
-        VaultError::File(cause) => Fault::io(path)(cause),
-        error => refused(folder, &error),
-    })
+    match Passphrase::from_file(path) {
+        Ok(passphrase) => Ok(passphrase),
+        Err(VaultError::File(cause)) => Err(Fault::io(path)(cause)),
+        Err(error) => Err(refused(folder, &error)),
+    }
 }
 
 /// A vault that cannot be used, as a person is told: refused, or a fault of this machine.

@@ -114,7 +114,7 @@ fn item(d: usize, j: usize) -> Item {
     let ((object, object_en), (act, act_en)) = (OBJECTS[(d * 3 + main) % 5], ACTS[sub]);
     let department = social_credit_code(d + 1);
     let stem = format!("{department}343{digits}{:02}{main:03}", d + 1);
-    let promised = if j % 5 == 0 { 0 } else { 1 + u32::try_from((d + j) % 9).unwrap() };
+    let promised = if j.is_multiple_of(5) { 0 } else { 1 + u32::try_from((d + j) % 9).unwrap() };
     Item {
         code: format!("{stem}{sub:03}"),
         stem,

@@ -108,10 +108,8 @@ impl Act<'_> {
     }
 
     fn day(&self, name: &str) -> i32 {
-        match self.call.input[name] {
-            Value::Date(day) => day,
-            _ => panic!("`{name}` is no day"),
-        }
+        let Value::Date(day) = self.call.input[name] else { panic!("`{name}` is no day") };
+        day
     }
 
     fn expires(&self) -> Option<Timestamp> {

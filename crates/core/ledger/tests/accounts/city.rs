@@ -211,13 +211,10 @@ impl City {
 
     /// Every current record of a register of the package, closed ones too.
     pub(crate) fn records(&self, of: &str) -> BTreeMap<String, Arc<Record>> {
-        let own = self.ledger.records().filter_map(|(key, record)| match key {
-            LogicalKey::Record { package, register, key }
-                if *package == "accounts" && *register == of =>
-            {
-                Some((key.to_string(), Arc::clone(record)))
-            }
-            _ => None,
+        let own = self.ledger.records().filter_map(|(key, record)| {
+            let LogicalKey::Record { package, register, key } = key else { return None };
+            let wanted = *package == "accounts" && *register == of;
+            wanted.then(|| (key.to_string(), Arc::clone(record)))
         });
         own.collect()
     }
