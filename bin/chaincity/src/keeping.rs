@@ -31,9 +31,11 @@ pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
 /// # Errors
 /// A fault of this machine when the file cannot be read; refused when it is too short.
 pub(crate) fn passphrase(folder: &Path, path: &Path) -> Result<Passphrase, Fault> {
-    Passphrase::from_file(path).map_err(|error| match error {
-        VaultError::File(cause) => Fault::io(path)(cause),
-        error => refused(folder, &error),
+    Passphrase::from_file(path).map_err(|error| {
+        if let VaultError::File(cause) = error {
+            return Fault::io(path)(cause);
+        }
+        refused(folder, &error)
     })
 }
 

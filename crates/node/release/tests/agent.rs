@@ -464,7 +464,7 @@ fn a_note_that_was_lost_is_made_by_the_agent_after_a_restart() {
     city.counter.lose(false);
     assert_eq!(city.read_log(), Vec::<String>::new());
     assert_eq!(city.round(&city.agent()), 1);
-    assert_eq!(city.read_log(), [access.clone()]);
+    assert_eq!(city.read_log(), std::slice::from_ref(&access));
     // The read model of yet another start has not followed: what is noted is not noted again.
     let behind = city.ask_in_vain(&Ask { groups: &["secret"], ..Ask::of("f-1", &grant) });
     city.follow();
