@@ -2,46 +2,32 @@
 //!
 //! INVARIANT: the tables depend on which versions were applied, not on their order, so the model
 //! can follow upwards and fill in older blocks downwards, and a rebuilt file equals a followed
-//! one. A version row's `gap` is 1 while the version before is not here; a current row is the
-//! highest version applied.
+//! one. Of the versions of a record that were applied, the highest is its current row and all
+//! others are in `past`; `gap` has those whose version before is not here.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_types::wire::{LogicalKey, Status, Version};
 use chaincity_types::{Digest, Str, Value};
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, Statement, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, params};
 
 use crate::QueryError;
 use crate::column;
 use crate::model::{read_record, read_version};
-use crate::schema::{Column, Table, Tables};
+use crate::schema::{Column, Remade, Table, Tables};
 
-const INSERT: &str = "INSERT OR IGNORE INTO version VALUES (?1,?2,?3,?4,?5,?6,?7,?8)";
-const HELD: &str = "SELECT 1 FROM version \
-                    WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
-const JOIN: &str = "UPDATE version SET gap = 0 \
-                    WHERE package = ?1 AND register = ?2 AND key = ?3 AND version = ?4";
-
-/// In which order versions come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// From the block after all others of the ledger: the version before it is held.
-    Next,
-    /// From a block above all that were followed: newer than any version held of its record.
-    Upwards,
-    /// In any.
-    Any,
-}
+const PAST: &str = "INSERT OR IGNORE INTO past VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+const HELD: &str = "SELECT 1 FROM past WHERE register = ?1 AND key = ?2 AND version = ?3";
+const GAP: &str = "INSERT OR IGNORE INTO gap VALUES (?1, ?2, ?3, ?4, ?5)";
+const JOIN: &str = "DELETE FROM gap WHERE register = ?1 AND key = ?2 AND version = ?3";
 
 /// Applies versions, within one transaction; its statements are prepared once.
 pub(crate) struct Apply<'a> {
     pub(crate) connection: &'a Connection,
     pub(crate) history: &'a dyn HistoryStore,
     tables: &'a Tables,
-    insert: CachedStatement<'a>,
     current: BTreeMap<(Str, Str), Current<'a>>,
 }
 
@@ -57,48 +43,126 @@ pub(crate) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
+/// A version on its way into the tables.
+#[derive(Clone, Copy)]
+struct Row<'v> {
+    version: &'v Version,
+    number: i64,
+    body: &'v Digest,
+    key: &'v str,
+}
+
 /// A current table and what writes to it.
 struct Current<'a> {
+    connection: &'a Connection,
     table: &'a Table,
-    upsert: CachedStatement<'a>,
+    insert: CachedStatement<'a>,
+    supersede: CachedStatement<'a>,
     renew: Option<CachedStatement<'a>>,
 }
 
 impl<'a> Current<'a> {
     fn of(connection: &'a Connection, table: &'a Table) -> Result<Self, QueryError> {
-        let renew = table.renew.as_ref().map(|sql| connection.prepare_cached(sql)).transpose()?;
-        Ok(Self { table, upsert: connection.prepare_cached(&table.upsert)?, renew })
+        Ok(Self {
+            connection,
+            table,
+            insert: connection.prepare_cached(&table.insert)?,
+            supersede: connection.prepare_cached(&table.supersede)?,
+            renew: table.renew.as_ref().map(|sql| connection.prepare_cached(sql)).transpose()?,
+        })
     }
 
-    fn write(&mut self, version: &Version, body: &Digest, key: &str) -> Result<(), QueryError> {
+    /// Applies a version. Nearly all are a record's first or follow the one that is current.
+    fn write(&mut self, row: Row<'_>) -> Result<(), QueryError> {
+        if row.number > 1 {
+            let before = row.number.saturating_sub(1);
+            if self.supersede.execute(params![row.key, before])? == 1 {
+                return self.overwrite(row);
+            }
+        } else if self.insert(row)? {
+            return Ok(());
+        }
+        self.write_any(row)
+    }
+
+    /// Applies a version, whichever others of its record are here.
+    fn write_any(&mut self, row: Row<'_>) -> Result<(), QueryError> {
+        let mut newest = self.connection.prepare_cached(&self.table.newest)?;
+        let current: Option<i64> = newest.query_row([row.key], |row| row.get(1)).optional()?;
+        match current {
+            None => {
+                self.insert(row)?;
+                self.gap(row, row.number == 1)
+            }
+            Some(current) if row.number > current => {
+                self.supersede.execute(params![row.key, current])?;
+                self.overwrite(row)?;
+                self.gap(row, row.number.saturating_sub(1) == current)
+            }
+            Some(current) if row.number == current => Ok(()),
+            Some(_) => self.write_past(row),
+        }
+    }
+
+    /// Whether the record had no row and has this one now.
+    fn insert(&mut self, row: Row<'_>) -> Result<bool, QueryError> {
+        bind(&mut self.insert, &self.table.columns, row)?;
+        Ok(self.insert.raw_execute()? == 1)
+    }
+
+    /// Writes over the record's row, which is in `past` now.
+    fn overwrite(&mut self, row: Row<'_>) -> Result<(), QueryError> {
         // Most later versions leave alone what indexes hold.
-        if version.version > 1
-            && let Some(renew) = &mut self.renew
-        {
-            bind(renew, &self.table.columns, version, body, key)?;
+        if let Some(renew) = &mut self.renew {
+            bind(renew, &self.table.columns, row)?;
             if renew.raw_execute()? == 1 {
                 return Ok(());
             }
         }
-        bind(&mut self.upsert, &self.table.columns, version, body, key)?;
-        self.upsert.raw_execute()?;
+        let mut replace = self.connection.prepare_cached(&self.table.replace)?;
+        bind(&mut replace, &self.table.columns, row)?;
+        replace.raw_execute()?;
+        Ok(())
+    }
+
+    /// Applies a version that is older than the current one.
+    fn write_past(&self, row: Row<'_>) -> Result<(), QueryError> {
+        let register = self.table.number;
+        let (began, height) = (signed(row.version.by.time.0), signed(row.version.by.height.0));
+        let body = row.body.as_bytes().as_slice();
+        let past = params![register, row.key, row.number, began, height, body];
+        if self.connection.prepare_cached(PAST)?.execute(past)? == 0 {
+            return Ok(());
+        }
+        let after = params![register, row.key, row.number.saturating_add(1)];
+        self.connection.prepare_cached(JOIN)?.execute(after)?;
+        let before = params![register, row.key, row.number.saturating_sub(1)];
+        let joined = row.number == 1 || self.connection.prepare_cached(HELD)?.exists(before)?;
+        self.gap(row, joined)
+    }
+
+    /// Notes that the version before is not here, unless it is or there is none: `joined`.
+    fn gap(&self, row: Row<'_>, joined: bool) -> Result<(), QueryError> {
+        if !joined {
+            let by = &row.version.by;
+            let (began, height) = (signed(by.time.0), signed(by.height.0));
+            let gap = params![self.table.number, row.key, row.number, began, height];
+            self.connection.prepare_cached(GAP)?.execute(gap)?;
+        }
         Ok(())
     }
 }
 
 /// Binds a row of a current table, in the order of its columns.
-fn bind(
-    statement: &mut Statement<'_>,
-    columns: &[Column],
-    version: &Version,
-    body: &Digest,
-    key: &str,
-) -> Result<(), QueryError> {
+fn bind(statement: &mut Statement<'_>, columns: &[Column], row: Row<'_>) -> Result<(), QueryError> {
+    let version = row.version;
     let own = [
-        ValueRef::Text(key.as_bytes()),
-        ValueRef::Integer(signed(version.version)),
+        ValueRef::Text(row.key.as_bytes()),
+        ValueRef::Integer(row.number),
         ValueRef::Integer(status_number(version.status)),
-        ValueRef::Blob(body.as_bytes()),
+        ValueRef::Integer(signed(version.by.time.0)),
+        ValueRef::Integer(signed(version.by.height.0)),
+        ValueRef::Blob(row.body.as_bytes()),
     ];
     let fields = columns.iter().map(|column| {
         let value = version.fields.get(column.field.as_str()).unwrap_or(&Value::Null);
@@ -112,38 +176,27 @@ fn bind(
 }
 
 impl<'a> Apply<'a> {
-    pub(crate) fn new(
+    pub(crate) const fn new(
         connection: &'a Connection,
         tables: &'a Tables,
         history: &'a dyn HistoryStore,
-    ) -> Result<Self, QueryError> {
-        Ok(Self {
-            connection,
-            history,
-            tables,
-            insert: connection.prepare_cached(INSERT)?,
-            current: BTreeMap::new(),
-        })
+    ) -> Self {
+        Self { connection, history, tables, current: BTreeMap::new() }
     }
 
     /// Applies the versions that a block wrote.
-    pub(crate) fn block(&mut self, block: &StoredBlock, order: Order) -> Result<(), QueryError> {
+    pub(crate) fn block(&mut self, block: &StoredBlock) -> Result<(), QueryError> {
         let height = block.block.header.height.0;
         for write in &block.writes {
             if let Some(version) = read_record(self.history, &write.body, height)? {
-                self.version(&version, &write.body, order)?;
+                self.version(&version, &write.body)?;
             }
         }
         Ok(())
     }
 
     /// Applies one version; one that is not of a record is passed over.
-    pub(crate) fn version(
-        &mut self,
-        version: &Version,
-        body: &Digest,
-        order: Order,
-    ) -> Result<(), QueryError> {
+    pub(crate) fn version(&mut self, version: &Version, body: &Digest) -> Result<(), QueryError> {
         let LogicalKey::Record { package, register, key } = &version.key else { return Ok(()) };
         let name = (package.clone(), register.clone());
         let table = self.tables.get(&name).filter(|table| table.version >= version.schema);
@@ -151,66 +204,41 @@ impl<'a> Apply<'a> {
             package: package.to_string(),
             version: version.schema,
         })?;
-        self.insert_version(version, body, [package, register, key], order)?;
+        let row = Row { version, number: signed(version.version), body, key };
         match self.current.get_mut(&name) {
-            Some(current) => current.write(version, body, key),
+            Some(current) => current.write(row),
             None => {
                 let mut current = Current::of(self.connection, table)?;
-                current.write(version, body, key)?;
+                current.write(row)?;
                 self.current.insert(name, current);
                 Ok(())
             }
         }
     }
 
-    fn insert_version(
-        &mut self,
-        version: &Version,
-        body: &Digest,
-        [package, register, key]: [&str; 3],
-        order: Order,
-    ) -> Result<(), QueryError> {
-        let number = signed(version.version);
-        if order == Order::Any {
-            let next = params![package, register, key, number.saturating_add(1)];
-            self.connection.prepare_cached(JOIN)?.execute(next)?;
-        }
-        let gap = if order == Order::Next || number == 1 {
-            false
-        } else {
-            let before = params![package, register, key, number.saturating_sub(1)];
-            !self.connection.prepare_cached(HELD)?.exists(before)?
-        };
-        self.insert.execute(params![
-            package,
-            register,
-            key,
-            number,
-            signed(version.by.time.0),
-            signed(version.by.height.0),
-            body.as_bytes().as_slice(),
-            i64::from(gap),
-        ])?;
-        Ok(())
-    }
-
-    /// Fills current tables that are new from the version table.
-    pub(crate) fn fill(&self, tables: &[Arc<Table>]) -> Result<(), QueryError> {
-        for table in tables {
+    /// Fills current tables that were made anew from those that they were, and drops these.
+    pub(crate) fn fill(&self, remade: &[Remade]) -> Result<(), QueryError> {
+        for Remade { table, was } in remade {
             let mut current = Current::of(self.connection, table)?;
-            let sql = "SELECT key, max(version), body, height FROM version \
-                       WHERE package = ?1 AND register = ?2 GROUP BY key";
-            let mut statement = self.connection.prepare(sql)?;
-            let mut rows = statement.query(params![table.package, table.register])?;
+            let sql = format!("SELECT _key, _height, _body FROM {was} ORDER BY _key");
+            let mut statement = self.connection.prepare(&sql)?;
+            let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let (key, body): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
-                let height = u64::try_from(row.get::<_, i64>(3)?).unwrap_or(0);
+                let height = u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0);
                 let body = Digest::from_slice(&body)
                     .ok_or_else(|| QueryError::damaged("a body's digest"))?;
                 let version = read_version(self.history, &body, height)?;
-                current.write(&version, &body, &key)?;
+                let number = signed(version.version);
+                current.insert(Row { version: &version, number, body: &body, key: &key })?;
             }
+            drop(rows);
+            drop(statement);
+            self.connection.execute_batch(&format!("DROP TABLE {was}"))?;
         }
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

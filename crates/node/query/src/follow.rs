@@ -10,7 +10,7 @@ use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
 use rusqlite::{Connection, TransactionBehavior, params};
 
-use crate::apply::{Apply, Order, signed};
+use crate::apply::{Apply, signed};
 use crate::model::{
     Followed, ReadModel, Writer, followed, read_version, remove, remove_beside, set_followed,
 };
@@ -18,8 +18,6 @@ use crate::{QueryError, schema};
 
 /// Bodies read from the history at once.
 const PAGE: usize = 256;
-/// The first block of a ledger.
-const FIRST: Height = Height(1);
 /// Blocks in one transaction when rebuilding.
 const REBUILD_BLOCKS: u64 = 500;
 
@@ -104,7 +102,7 @@ impl ReadModel {
         let tables = self.tables();
         let transaction =
             writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut apply = Apply::new(&transaction, &tables, self.history.as_ref())?;
+        let mut apply = Apply::new(&transaction, &tables, self.history.as_ref());
         let mut at = match followed(&transaction)? {
             Some(at) => Some(at),
             None => {
@@ -151,9 +149,8 @@ impl ReadModel {
         }
         let transaction =
             writer.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let (tables, to_fill) = schema::sync(&transaction, packages)?;
-        let history = self.history.as_ref();
-        Apply::new(&transaction, &tables, history)?.fill(&to_fill)?;
+        let (tables, remade) = schema::sync(&transaction, packages)?;
+        Apply::new(&transaction, &tables, self.history.as_ref()).fill(&remade)?;
         transaction.commit()?;
         writer.packages = wanted;
         self.set_tables(tables);
@@ -177,18 +174,11 @@ fn one_block(
     next: Height,
     recent: Option<Arc<Written>>,
 ) -> Result<Followed, QueryError> {
-    let order = match at {
-        None if next <= FIRST => Order::Next,
-        Some(at) if at.low <= FIRST => Order::Next,
-        None => Order::Upwards,
-        Some(at) if next > at.height => Order::Upwards,
-        Some(_) => Order::Any,
-    };
     let digest = match recent {
         Some(written) => {
             check_chain(at, next, &written.parent)?;
             for (body, version) in &written.versions {
-                apply.version(version, body, order)?;
+                apply.version(version, body)?;
             }
             written.block
         }
@@ -196,7 +186,7 @@ fn one_block(
             let block = apply.history.block(next)?;
             let block = block.ok_or(QueryError::Incomplete { before: next.0 })?;
             check_chain(at, next, &block.block.header.parent)?;
-            apply.block(&block, order)?;
+            apply.block(&block)?;
             hash::header_digest(&block.block.header)
         }
     };
@@ -244,7 +234,7 @@ fn seed(apply: &mut Apply<'_>, from: Height) -> Result<(), QueryError> {
         let body: Vec<u8> = row.get(0)?;
         let body = Digest::from_slice(&body).unwrap_or_default();
         let version = read_version(apply.history, &body, from.0)?;
-        apply.version(&version, &body, Order::Any)?;
+        apply.version(&version, &body)?;
     }
     drop(rows);
     drop(statement);

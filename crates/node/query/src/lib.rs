@@ -7,13 +7,14 @@
 //! record but never change one; [`ReadModel::check`] finds the former.
 //!
 //! Terms: a *current table* holds the newest version of each record of one register, a column for
-//! each field that has an order; the *version table* holds every version of every record. Index
+//! each field that has an order; `past` holds the superseded versions of all registers. Index
 //! entries and intents of the state are not records and are not here.
 //!
 //! This crate knows nothing of the consensus engine, of execution, or of who may read what.
 
 mod apply;
 mod column;
+mod content;
 mod error;
 mod follow;
 mod model;

@@ -6,16 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use chaincity_crypto::{hash, suite};
+use chaincity_crypto::hash;
 use chaincity_history::HistoryStore;
 use chaincity_package::model::Package;
 use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, Str, cbor};
 use minicbor::Decode;
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 
 use crate::QueryError;
+use crate::content::content;
 use crate::schema::{APPLICATION, FIXED, LAYOUT, Table, Tables};
 
 /// How long a connection waits for another one's write.
@@ -25,7 +25,7 @@ const CACHE_KIB: u32 = 32 * 1024;
 /// Pages in the write-ahead log before they are moved into the file: a page that is changed again
 /// meanwhile is moved once.
 const WAL_PAGES: u32 = 16_000;
-/// Prepared statements kept by a connection: three for each register that is written.
+/// Prepared statements kept by a connection: up to five for each register that is written.
 const STATEMENTS: usize = 256;
 /// Read connections kept open.
 const READERS_MAX: usize = 8;
@@ -330,51 +330,6 @@ pub(crate) fn set_followed(connection: &Connection, at: &Followed) -> Result<(),
     let sql = "INSERT OR REPLACE INTO meta VALUES ('followed', ?1)";
     connection.prepare_cached(sql)?.execute(params![value])?;
     Ok(())
-}
-
-/// Digest chained over the rows of every table, tables by name, rows by their keys.
-fn content(connection: &Connection) -> Result<Digest, QueryError> {
-    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name";
-    let mut statement = connection.prepare(sql)?;
-    let names = statement.query_map([], |row| row.get::<_, String>(0))?;
-    let mut digest = Digest::ZERO;
-    for name in names.collect::<Result<Vec<_>, _>>()? {
-        digest = suite::digest(&[digest.as_bytes(), name.as_bytes()]);
-        // Rows come in the order of the primary key: the tables have no row ids.
-        let columns = {
-            let sql = "SELECT name FROM pragma_table_info(?1) ORDER BY name";
-            let mut statement = connection.prepare(sql)?;
-            let columns = statement.query_map([&name], |row| row.get::<_, String>(0))?;
-            let quoted = columns.map(|column| column.map(|name| crate::schema::quoted(&name)));
-            quoted.collect::<Result<Vec<_>, _>>()?
-        };
-        let keys = if name == "version" { "ORDER BY package, register, key, version" } else { "" };
-        let table = crate::schema::quoted(&name);
-        let sql = format!("SELECT {} FROM {table} {keys}", columns.join(", "));
-        let mut statement = connection.prepare(&sql)?;
-        let mut rows = statement.query([])?;
-        while let Some(row) = rows.next()? {
-            let mut bytes = digest.as_bytes().to_vec();
-            for at in 0..columns.len() {
-                put_value(&mut bytes, row.get_ref(at)?);
-            }
-            digest = suite::digest(&[&bytes]);
-        }
-    }
-    Ok(digest)
-}
-
-fn put_value(out: &mut Vec<u8>, value: ValueRef<'_>) {
-    let (kind, bytes) = match value {
-        ValueRef::Null => (0, Vec::new()),
-        ValueRef::Integer(n) => (1, n.to_be_bytes().to_vec()),
-        ValueRef::Real(x) => (2, x.to_be_bytes().to_vec()),
-        ValueRef::Text(text) => (3, text.to_vec()),
-        ValueRef::Blob(blob) => (4, blob.to_vec()),
-    };
-    out.push(kind);
-    out.extend(u64::try_from(bytes.len()).unwrap_or(u64::MAX).to_be_bytes());
-    out.extend(bytes);
 }
 
 /// A read connection, given back when dropped.

@@ -14,7 +14,7 @@ use crate::QueryError;
 use crate::column::{self, Affinity};
 
 /// Number of this layout; a file with another one is rebuilt.
-pub(crate) const LAYOUT: i64 = 3;
+pub(crate) const LAYOUT: i64 = 4;
 /// `CHRM` in ASCII, so that the file can be told from other SQLite files.
 pub(crate) const APPLICATION: i64 = 0x4348_524d;
 
@@ -22,24 +22,32 @@ pub(crate) const APPLICATION: i64 = 0x4348_524d;
 pub(crate) const FIXED: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE layout (
-  package TEXT NOT NULL, register TEXT NOT NULL, version INTEGER NOT NULL,
-  columns TEXT NOT NULL, indexes TEXT NOT NULL,
-  PRIMARY KEY (package, register)
+  number INTEGER PRIMARY KEY, package TEXT NOT NULL, register TEXT NOT NULL,
+  version INTEGER NOT NULL, columns TEXT NOT NULL, indexes TEXT NOT NULL,
+  UNIQUE (package, register)
+) STRICT;
+CREATE TABLE past (
+  register INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
+  began INTEGER NOT NULL, height INTEGER NOT NULL, body BLOB NOT NULL,
+  PRIMARY KEY (register, key, version)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE version (
-  package TEXT NOT NULL, register TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
-  began INTEGER NOT NULL, height INTEGER NOT NULL, body BLOB NOT NULL, gap INTEGER NOT NULL,
-  PRIMARY KEY (package, register, key, version)
+CREATE TABLE gap (
+  register INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
+  began INTEGER NOT NULL, height INTEGER NOT NULL,
+  PRIMARY KEY (register, key, version)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX version_gap ON version (package, register, began) WHERE gap = 1;
+CREATE INDEX gap_began ON gap (register, began);
 ";
 
-/// Columns of a current table that are not fields.
+/// Columns of a current table that are not fields. Rows lie in the order of writing and the key
+/// has an index of its own: a new row with a random key then changes a page of that index, which
+/// is small, and not one of the table, which is not.
 const OWN: &str = "_key TEXT NOT NULL PRIMARY KEY, _version INTEGER NOT NULL, \
-                   _status INTEGER NOT NULL, _body BLOB NOT NULL";
+                   _status INTEGER NOT NULL, _began INTEGER NOT NULL, _height INTEGER NOT NULL, \
+                   _body BLOB NOT NULL";
 
 /// Their names.
-const OWN_NAMES: [&str; 4] = ["_key", "_version", "_status", "_body"];
+const OWN_NAMES: [&str; 6] = ["_key", "_version", "_status", "_began", "_height", "_body"];
 
 /// A column of a current table.
 #[derive(Clone, Debug)]
@@ -60,12 +68,20 @@ pub(crate) struct Table {
     pub(crate) columns: Vec<Column>,
     /// Fields of each declared index whose fields all have columns.
     pub(crate) indexes: BTreeMap<String, Vec<String>>,
-    /// Writes a version, unless a newer one is there. Parameters are in the order of columns:
+    /// Stands for the register in the tables that all registers share.
+    pub(crate) number: i64,
+    /// Writes a record's first row, if it has none. Parameters are in the order of columns:
     /// [`OWN`], then fields.
-    pub(crate) upsert: String,
-    /// With the same parameters, writes a version over an older one whose indexed fields have the
+    pub(crate) insert: String,
+    /// With the same parameters, writes over the row of a record whose indexed fields have the
     /// same values, so that no index is touched; otherwise changes nothing. Only with indexes.
     pub(crate) renew: Option<String>,
+    /// With the same parameters, writes over the row of a record.
+    pub(crate) replace: String,
+    /// Copies the row of a record (`?1`) to `past` if it is of this version (`?2`).
+    pub(crate) supersede: String,
+    /// The row of a record (`?1`): key, version, began, height, body.
+    pub(crate) newest: String,
 }
 
 /// Every current table.
@@ -77,7 +93,7 @@ pub(crate) fn quoted(name: &str) -> String {
 }
 
 impl Table {
-    fn of(package: &Package, register: &Register) -> Result<Self, QueryError> {
+    fn of(package: &Package, register: &Register, number: i64) -> Result<Self, QueryError> {
         let mut columns: Vec<Column> = Vec::new();
         for (name, field) in &register.fields {
             let Some(affinity) = column::affinity(&field.kind) else { continue };
@@ -107,11 +123,14 @@ impl Table {
             version: package.version,
             columns,
             indexes,
-            upsert: String::new(),
+            number,
+            insert: String::new(),
             renew: None,
+            replace: String::new(),
+            supersede: String::new(),
+            newest: String::new(),
         };
-        table.upsert = table.upsert_text();
-        table.renew = (!table.indexes.is_empty()).then(|| table.renew_text());
+        table.write_texts();
         Ok(table)
     }
 
@@ -121,28 +140,33 @@ impl Table {
         (1..).zip(OWN_NAMES.map(str::to_owned).into_iter().chain(fields))
     }
 
-    fn upsert_text(&self) -> String {
+    fn write_texts(&mut self) {
+        let (table, number) = (self.sql_name(), self.number);
         let names: Vec<_> = self.numbered().map(|(_, name)| name).collect();
         let marks: Vec<_> = self.numbered().map(|(at, _)| format!("?{at}")).collect();
-        let sets: Vec<_> =
-            names.iter().skip(1).map(|name| format!("{name} = excluded.{name}")).collect();
-        let (table, names) = (self.sql_name(), names.join(", "));
-        let (marks, sets) = (marks.join(", "), sets.join(", "));
-        format!(
-            "INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT (_key) DO UPDATE \
-             SET {sets} WHERE excluded._version > _version"
-        )
+        let (names, marks) = (names.join(", "), marks.join(", "));
+        self.insert =
+            format!("INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT (_key) DO NOTHING");
+        self.replace = self.update_text(&BTreeSet::new());
+        let indexed: BTreeSet<_> = self.indexes.values().flatten().map(|f| quoted(f)).collect();
+        self.renew = (!indexed.is_empty()).then(|| self.update_text(&indexed));
+        self.supersede = format!(
+            "INSERT OR IGNORE INTO past SELECT {number}, _key, _version, _began, _height, _body \
+             FROM {table} WHERE _key = ?1 AND _version = ?2"
+        );
+        self.newest =
+            format!("SELECT _key, _version, _began, _height, _body FROM {table} WHERE _key = ?1");
     }
 
-    fn renew_text(&self) -> String {
-        let indexed: BTreeSet<_> = self.indexes.values().flatten().map(|f| quoted(f)).collect();
+    /// Writes over a row whose columns in `same` have these very values.
+    fn update_text(&self, same: &BTreeSet<String>) -> String {
         let (same, set): (Vec<_>, Vec<_>) =
-            self.numbered().skip(1).partition(|(_, name)| indexed.contains(name));
+            self.numbered().skip(1).partition(|(_, name)| same.contains(name));
         let set: Vec<_> = set.into_iter().map(|(at, name)| format!("{name} = ?{at}")).collect();
         let same: String =
             same.into_iter().map(|(at, name)| format!(" AND {name} IS ?{at}")).collect();
         let (table, set) = (self.sql_name(), set.join(", "));
-        format!("UPDATE {table} SET {set} WHERE _key = ?1 AND _version < ?2{same}")
+        format!("UPDATE {table} SET {set} WHERE _key = ?1{same}")
     }
 
     /// The table's name, quoted: `package/register`.
@@ -176,7 +200,7 @@ impl Table {
         let fields = self.columns_text();
         let comma = if fields.is_empty() { "" } else { ", " };
         let name = self.sql_name();
-        let sql = format!("CREATE TABLE {name} ({OWN}{comma}{fields}) STRICT, WITHOUT ROWID");
+        let sql = format!("CREATE TABLE {name} ({OWN}{comma}{fields}) STRICT");
         connection.execute_batch(&sql)?;
         self.create_indexes(connection)
     }
@@ -198,23 +222,43 @@ enum Change {
     Nothing,
     /// New fields at the end of the declaration's old ones: no record has them yet.
     Add(Vec<Column>),
-    /// Made anew, and filled from the version table.
+    /// Made anew, and filled from the one that it was.
     Remake,
+}
+
+/// A current table that was made anew, and is to be filled.
+#[derive(Debug)]
+pub(crate) struct Remade {
+    pub(crate) table: Arc<Table>,
+    /// The table that it was, quoted.
+    pub(crate) was: String,
 }
 
 /// What the file says of a current table.
 struct Stored {
+    number: i64,
     version: u32,
     columns: String,
     indexes: String,
 }
 
-fn stored(connection: &Connection, table: &Table) -> Result<Option<Stored>, QueryError> {
-    let sql = "SELECT version, columns, indexes FROM layout WHERE package = ?1 AND register = ?2";
-    let row = connection.query_row(sql, params![table.package, table.register], |row| {
-        Ok(Stored { version: row.get(0)?, columns: row.get(1)?, indexes: row.get(2)? })
+fn stored(
+    connection: &Connection,
+    package: &Package,
+    register: &Register,
+) -> Result<Option<Stored>, QueryError> {
+    let sql = "SELECT number, version, columns, indexes FROM layout \
+               WHERE package = ?1 AND register = ?2";
+    let row = connection.query_row(sql, params![&*package.id, &*register.name], |row| {
+        let (number, version) = (row.get(0)?, row.get(1)?);
+        Ok(Stored { number, version, columns: row.get(2)?, indexes: row.get(3)? })
     });
     Ok(row.optional()?)
+}
+
+fn next_number(connection: &Connection) -> Result<i64, QueryError> {
+    let sql = "SELECT coalesce(max(number), 0) + 1 FROM layout";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 fn change(stored: &Stored, table: &Table) -> Change {
@@ -235,7 +279,7 @@ fn change(stored: &Stored, table: &Table) -> Change {
 }
 
 /// Makes the current tables fit the packages, within the caller's transaction. Gives all tables
-/// and those that must be filled from the version table.
+/// and those that must be filled.
 ///
 /// A package older than the one a table follows changes nothing.
 ///
@@ -244,49 +288,65 @@ fn change(stored: &Stored, table: &Table) -> Change {
 pub(crate) fn sync(
     connection: &Connection,
     packages: &[Arc<Package>],
-) -> Result<(Tables, Vec<Arc<Table>>), QueryError> {
-    let (mut tables, mut to_fill) = (Tables::new(), Vec::new());
+) -> Result<(Tables, Vec<Remade>), QueryError> {
+    let (mut tables, mut remade) = (Tables::new(), Vec::new());
     for package in packages {
         for register in package.registers.values() {
-            let table = Arc::new(Table::of(package, register)?);
-            let name = table.sql_name();
-            match stored(connection, &table)? {
-                None => {
-                    table.create(connection)?;
-                    to_fill.push(Arc::clone(&table));
-                }
+            let stored = stored(connection, package, register)?;
+            let number = match &stored {
+                Some(stored) => stored.number,
+                None => next_number(connection)?,
+            };
+            let table = Arc::new(Table::of(package, register, number)?);
+            match stored {
+                None => table.create(connection)?,
                 Some(stored) if stored.version > table.version => {
                     return Err(QueryError::PackageBehind {
                         package: package.id.to_string(),
                         version: stored.version,
                     });
                 }
-                Some(stored) => match change(&stored, &table) {
-                    Change::Nothing => {}
-                    Change::Add(columns) => {
-                        for c in columns {
-                            let (field, kind) = (quoted(&c.field), c.affinity.sql());
-                            let sql = format!("ALTER TABLE {name} ADD COLUMN {field} {kind}");
-                            connection.execute_batch(&sql)?;
-                        }
-                        drop_indexes(connection, &table)?;
-                        table.create_indexes(connection)?;
-                    }
-                    Change::Remake => {
-                        connection.execute_batch(&format!("DROP TABLE {name}"))?;
-                        table.create(connection)?;
-                        to_fill.push(Arc::clone(&table));
-                    }
-                },
+                Some(stored) => remade.extend(alter(connection, &stored, &table)?),
             }
-            let sql = "INSERT OR REPLACE INTO layout VALUES (?1, ?2, ?3, ?4, ?5)";
+            let sql = "INSERT OR REPLACE INTO layout VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
             let (columns, indexes) = (table.columns_text(), table.indexes_text());
-            let row = params![table.package, table.register, table.version, columns, indexes];
+            let row =
+                params![number, table.package, table.register, table.version, columns, indexes];
             connection.execute(sql, row)?;
             tables.insert((table.package.as_str().into(), table.register.as_str().into()), table);
         }
     }
-    Ok((tables, to_fill))
+    Ok((tables, remade))
+}
+
+/// Makes a current table that the file has fit its declaration.
+fn alter(
+    connection: &Connection,
+    stored: &Stored,
+    table: &Arc<Table>,
+) -> Result<Option<Remade>, QueryError> {
+    let name = table.sql_name();
+    match change(stored, table) {
+        Change::Nothing => Ok(None),
+        Change::Add(columns) => {
+            for c in columns {
+                let (field, kind) = (quoted(&c.field), c.affinity.sql());
+                let sql = format!("ALTER TABLE {name} ADD COLUMN {field} {kind}");
+                connection.execute_batch(&sql)?;
+            }
+            drop_indexes(connection, table)?;
+            table.create_indexes(connection)?;
+            Ok(None)
+        }
+        Change::Remake => {
+            // Indexes go first: they would keep their names.
+            drop_indexes(connection, table)?;
+            let was = quoted(&format!("{}/{} as it was", table.package, table.register));
+            connection.execute_batch(&format!("ALTER TABLE {name} RENAME TO {was}"))?;
+            table.create(connection)?;
+            Ok(Some(Remade { table: Arc::clone(table), was }))
+        }
+    }
 }
 
 /// Drops the indexes of a table that its declaration no longer has, or has with other fields.
@@ -308,11 +368,17 @@ mod tests {
 
     use super::*;
 
-    /// Trees that a statement opens to write.
+    /// Trees that a statement writes to. One through which it finds the row is opened to write
+    /// too, so that counts for nothing.
     fn written(connection: &Connection, sql: &str) -> usize {
         let mut statement = connection.prepare(&format!("EXPLAIN {sql}")).unwrap();
-        let codes = statement.raw_query().mapped(|row| row.get::<_, String>(1));
-        codes.filter(|code| code.as_deref() == Ok("OpenWrite")).count()
+        let steps = statement.raw_query().mapped(|row| {
+            let (code, cursor): (String, i64) = (row.get("opcode")?, row.get("p1")?);
+            Ok((code, cursor))
+        });
+        let writes = ["Insert", "Delete", "IdxInsert", "IdxDelete"];
+        let steps = steps.map(Result::unwrap).filter(|(code, _)| writes.contains(&code.as_str()));
+        steps.map(|(_, cursor)| cursor).collect::<BTreeSet<_>>().len()
     }
 
     #[test]
@@ -342,7 +408,10 @@ mod tests {
         connection.execute_batch(FIXED).unwrap();
         let (tables, _) = sync(&connection, &[package]).unwrap();
         let table = tables.values().next().unwrap();
-        assert_eq!(written(&connection, &table.upsert), 2);
+        // The table, its keys, its index.
+        assert_eq!(written(&connection, &table.insert), 3);
+        assert_eq!(written(&connection, &table.replace), 2);
+        assert_eq!(written(&connection, &table.supersede), 1);
         assert_eq!(written(&connection, table.renew.as_ref().unwrap()), 1);
     }
 }

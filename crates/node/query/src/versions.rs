@@ -1,11 +1,13 @@
 //! Records over time: the current version, the history, and what was in force at a time.
+//!
+//! A record's newest version is its current row, which began last; all others are in `past`.
 
 use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Height, Timestamp};
 use rusqlite::{Connection, OptionalExtension, params};
 
 use crate::apply::signed;
-use crate::model::{Followed, followed};
+use crate::model::followed;
 use crate::schema::Table;
 use crate::select::Condition;
 use crate::{Filter, LIMIT_MAX, QueryError, ReadModel, StatusFilter};
@@ -38,20 +40,21 @@ pub struct Listed {
 struct Row {
     key: String,
     version: i64,
+    began: i64,
     height: i64,
     body: Vec<u8>,
-    gap: bool,
 }
 
-const COLUMNS: &str = "key, version, height, body, gap";
+/// Columns of `past`, as [`read_row`] reads them.
+const COLUMNS: &str = "key, version, began, height, body";
 
 fn read_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     Ok(Row {
         key: row.get(0)?,
         version: row.get(1)?,
-        height: row.get(2)?,
-        body: row.get(3)?,
-        gap: row.get::<_, i64>(4)? != 0,
+        began: row.get(2)?,
+        height: row.get(3)?,
+        body: row.get(4)?,
     })
 }
 
@@ -80,6 +83,7 @@ impl ReadModel {
         let same = version.key == logical
             && row.key == key
             && signed(version.version) == row.version
+            && signed(version.by.time.0) == row.began
             && signed(version.by.height.0) == row.height;
         if same { Ok(version) } else { Err(damaged()) }
     }
@@ -111,25 +115,19 @@ impl ReadModel {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Versions, QueryError> {
-        self.table(package, register)?;
+        let table = self.table(package, register)?;
         let limit = limit.clamp(1, LIMIT_MAX);
-        let mut reader = self.reader()?;
-        let transaction = reader.transaction()?;
-        let at = followed(&transaction)?;
-        let sql = format!(
-            "SELECT {COLUMNS} FROM version WHERE package = ?1 AND register = ?2 AND key = ?3 \
-             AND version < ?4 ORDER BY version DESC LIMIT ?5"
-        );
-        let mut statement = transaction.prepare_cached(&sql)?;
-        let (below, most) = (before.map_or(i64::MAX, signed), i64::try_from(limit).unwrap_or(1));
-        let rows = statement.query_map(params![package, register, key, below, most], read_row)?;
-        let rows = rows.collect::<Result<Vec<_>, _>>()?;
-        drop(statement);
-        transaction.commit()?;
-        drop(reader);
-        if rows.is_empty() && before.is_some_and(|before| before > 1) {
-            return self.missing_below(at, [package, register, key], below);
-        }
+        let below = before.map_or(i64::MAX, signed);
+        let (height, rows) = self.moment(|moment| {
+            let rows = newest_below(moment, &table, key, below, limit)?;
+            if rows.is_empty()
+                && below > 1
+                && let Some(above) = oldest_from(moment, &table, key, below)?
+            {
+                return Err(incomplete(above.height));
+            }
+            Ok(rows)
+        })?;
         let mut items: Vec<Version> = Vec::with_capacity(rows.len());
         for row in &rows {
             let version = self.checked([package, register, key], row)?;
@@ -142,27 +140,20 @@ impl ReadModel {
             items.push(version);
         }
         let next = items.last().map(|oldest| oldest.version).filter(|oldest| *oldest > 1);
-        Ok(Versions { items, next, height: at.map(|at| at.height) })
+        Ok(Versions { items, next, height })
     }
 
-    /// Nothing is held below a version: because there is no such record, or not yet.
-    fn missing_below(
+    /// What one moment's tables say, and the height followed then.
+    fn moment<T>(
         &self,
-        at: Option<Followed>,
-        [package, register, key]: Place<'_>,
-        below: i64,
-    ) -> Result<Versions, QueryError> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM version WHERE package = ?1 AND register = ?2 AND key = ?3 \
-             AND version >= ?4 ORDER BY version LIMIT 1"
-        );
-        let reader = self.reader()?;
-        let mut statement = reader.prepare_cached(&sql)?;
-        let row = statement.query_row(params![package, register, key, below], read_row);
-        match row.optional()? {
-            Some(row) => Err(incomplete(row.height)),
-            None => Ok(Versions { items: vec![], next: None, height: at.map(|at| at.height) }),
-        }
+        read: impl FnOnce(&Connection) -> Result<T, QueryError>,
+    ) -> Result<(Option<Height>, T), QueryError> {
+        let mut reader = self.reader()?;
+        let transaction = reader.transaction()?;
+        let height = followed(&transaction)?.map(|at| at.height);
+        let found = read(&transaction)?;
+        transaction.commit()?;
+        Ok((height, found))
     }
 
     /// The version of a record that was in force at `time`, live or closed: the newest that began
@@ -177,19 +168,19 @@ impl ReadModel {
         key: &str,
         time: Timestamp,
     ) -> Result<(Option<Version>, Option<Height>), QueryError> {
-        self.table(package, register)?;
-        let place = [package, register, key];
-        let mut reader = self.reader()?;
-        let transaction = reader.transaction()?;
-        let height = followed(&transaction)?.map(|at| at.height);
-        let found = at_time(&transaction, place, time)?;
-        let after = first_after(&transaction, place, time)?;
-        transaction.commit()?;
-        drop(reader);
-        if let Some(after) = after.filter(|after| after.gap) {
-            return Err(incomplete(after.height));
-        }
-        let version = found.map(|row| self.checked(place, &row)).transpose()?;
+        let table = self.table(package, register)?;
+        let (height, found) = self.moment(|moment| {
+            let Some(current) = newest(moment, &table, key)? else { return Ok(None) };
+            if current.began <= signed(time.0) {
+                return Ok(Some(current));
+            }
+            let after = oldest_after(moment, &table, key, time)?.unwrap_or(current);
+            if has_gap(moment, &table, &after)? {
+                return Err(incomplete(after.height));
+            }
+            newest_at(moment, &table, key, time)
+        })?;
+        let version = found.map(|row| self.checked([package, register, key], &row)).transpose()?;
         Ok((version, height))
     }
 
@@ -213,7 +204,7 @@ impl ReadModel {
         let conditions: Vec<Condition> =
             filters.iter().map(|f| Condition::of(&table, f)).collect::<Result<_, _>>()?;
         let limit = limit.clamp(1, LIMIT_MAX);
-        let (height, rows) = self.rows_as_of(&table, time, after)?;
+        let (height, rows) = self.moment(|moment| rows_as_of(moment, &table, time, after))?;
         let examined = rows.len();
         let (mut items, mut last) = (Vec::new(), None);
         for row in rows {
@@ -230,60 +221,158 @@ impl ReadModel {
         let next = last.filter(|_| examined == EXAMINED_MAX);
         Ok(Listed { items, next, height })
     }
+}
 
-    fn rows_as_of(
-        &self,
-        table: &Table,
-        time: Timestamp,
-        after: Option<&str>,
-    ) -> Result<(Option<Height>, Vec<Row>), QueryError> {
-        let mut reader = self.reader()?;
-        let transaction = reader.transaction()?;
-        let height = followed(&transaction)?.map(|at| at.height);
-        let sql = "SELECT height FROM version WHERE package = ?1 AND register = ?2 AND gap = 1 \
-                   AND began > ?3 ORDER BY began DESC LIMIT 1";
-        let place = params![table.package, table.register, signed(time.0)];
-        let gap = transaction.query_row(sql, place, |row| row.get::<_, i64>(0)).optional()?;
-        if let Some(gap) = gap {
-            return Err(incomplete(gap));
-        }
+/// The current row of a record.
+fn newest(moment: &Connection, table: &Table, key: &str) -> Result<Option<Row>, QueryError> {
+    Ok(moment.prepare_cached(&table.newest)?.query_row([key], read_row).optional()?)
+}
+
+/// At most `limit` versions of a record below version `below`, newest first.
+fn newest_below(
+    moment: &Connection,
+    table: &Table,
+    key: &str,
+    below: i64,
+    limit: usize,
+) -> Result<Vec<Row>, QueryError> {
+    let Some(current) = newest(moment, table, key)? else { return Ok(vec![]) };
+    let mut rows: Vec<_> = (current.version < below).then_some(current).into_iter().collect();
+    let limit = i64::try_from(limit.saturating_sub(rows.len())).unwrap_or(0);
+    if limit > 0 {
         let sql = format!(
-            "SELECT key, max(version), height, body, gap FROM version WHERE package = ?1 \
-             AND register = ?2 AND key > ?3 AND began <= ?4 GROUP BY key \
-             ORDER BY key LIMIT {EXAMINED_MAX}"
+            "SELECT {COLUMNS} FROM past WHERE register = ?1 AND key = ?2 AND version < ?3 \
+             ORDER BY version DESC LIMIT ?4"
         );
-        let mut statement = transaction.prepare_cached(&sql)?;
-        let after = after.unwrap_or_default();
-        let place = params![table.package, table.register, after, signed(time.0)];
-        let rows = statement.query_map(place, read_row)?.collect::<Result<Vec<_>, _>>()?;
-        drop(statement);
-        transaction.commit()?;
-        Ok((height, rows))
+        let mut statement = moment.prepare_cached(&sql)?;
+        let past = statement.query_map(params![table.number, key, below, limit], read_row)?;
+        for row in past {
+            rows.push(row?);
+        }
+    }
+    Ok(rows)
+}
+
+/// The oldest version of a record that is not below version `from`.
+fn oldest_from(
+    moment: &Connection,
+    table: &Table,
+    key: &str,
+    from: i64,
+) -> Result<Option<Row>, QueryError> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM past WHERE register = ?1 AND key = ?2 AND version >= ?3 \
+         ORDER BY version LIMIT 1"
+    );
+    let mut statement = moment.prepare_cached(&sql)?;
+    match statement.query_row(params![table.number, key, from], read_row).optional()? {
+        Some(row) => Ok(Some(row)),
+        None => newest(moment, table, key),
     }
 }
 
-fn at_time(
-    connection: &Connection,
-    [package, register, key]: Place<'_>,
+/// The newest version in `past` of a record that began at or before a time.
+fn newest_at(
+    moment: &Connection,
+    table: &Table,
+    key: &str,
     time: Timestamp,
 ) -> Result<Option<Row>, QueryError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM version WHERE package = ?1 AND register = ?2 AND key = ?3 \
-         AND began <= ?4 ORDER BY version DESC LIMIT 1"
+        "SELECT {COLUMNS} FROM past WHERE register = ?1 AND key = ?2 AND began <= ?3 \
+         ORDER BY version DESC LIMIT 1"
     );
-    let place = params![package, register, key, signed(time.0)];
-    Ok(connection.prepare_cached(&sql)?.query_row(place, read_row).optional()?)
+    let place = params![table.number, key, signed(time.0)];
+    Ok(moment.prepare_cached(&sql)?.query_row(place, read_row).optional()?)
 }
 
-fn first_after(
-    connection: &Connection,
-    [package, register, key]: Place<'_>,
+/// The oldest version in `past` of a record that began after a time.
+fn oldest_after(
+    moment: &Connection,
+    table: &Table,
+    key: &str,
     time: Timestamp,
 ) -> Result<Option<Row>, QueryError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM version WHERE package = ?1 AND register = ?2 AND key = ?3 \
-         AND began > ?4 ORDER BY version LIMIT 1"
+        "SELECT {COLUMNS} FROM past WHERE register = ?1 AND key = ?2 AND began > ?3 \
+         ORDER BY version LIMIT 1"
     );
-    let place = params![package, register, key, signed(time.0)];
-    Ok(connection.prepare_cached(&sql)?.query_row(place, read_row).optional()?)
+    let place = params![table.number, key, signed(time.0)];
+    Ok(moment.prepare_cached(&sql)?.query_row(place, read_row).optional()?)
+}
+
+/// Whether the version before a row is not held.
+fn has_gap(moment: &Connection, table: &Table, row: &Row) -> Result<bool, QueryError> {
+    let sql = "SELECT 1 FROM gap WHERE register = ?1 AND key = ?2 AND version = ?3";
+    Ok(moment.prepare_cached(sql)?.exists(params![table.number, row.key, row.version])?)
+}
+
+/// Every version that had begun at a time, by key and number: of the current rows, then of `past`.
+fn begun_text(table: &Table) -> String {
+    format!(
+        "SELECT _key AS key, _version AS version, _began, _height, _body FROM {} \
+         WHERE _key > ?2 AND _began <= ?3 \
+         UNION ALL SELECT {COLUMNS} FROM past WHERE register = ?1 AND key > ?2 AND began <= ?3 \
+         ORDER BY key, version",
+        table.sql_name()
+    )
+}
+
+fn rows_as_of(
+    moment: &Connection,
+    table: &Table,
+    time: Timestamp,
+    after: Option<&str>,
+) -> Result<Vec<Row>, QueryError> {
+    let sql = "SELECT height FROM gap WHERE register = ?1 AND began > ?2 \
+               ORDER BY began DESC LIMIT 1";
+    let place = params![table.number, signed(time.0)];
+    let gap = moment.prepare_cached(sql)?.query_row(place, |row| row.get(0)).optional()?;
+    if let Some(gap) = gap {
+        return Err(incomplete(gap));
+    }
+    let mut statement = moment.prepare_cached(&begun_text(table))?;
+    let place = params![table.number, after.unwrap_or_default(), signed(time.0)];
+    let mut found: Vec<Row> = Vec::new();
+    for row in statement.query_map(place, read_row)? {
+        let row = row?;
+        if let Some(last) = found.last_mut().filter(|last| last.key == row.key) {
+            *last = row;
+        } else if found.len() == EXAMINED_MAX {
+            break;
+        } else {
+            found.push(row);
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use chaincity_package::model::{Package, Register};
+
+    use super::*;
+    use crate::schema::{self, FIXED};
+
+    #[test]
+    fn a_list_as_of_a_time_is_read_in_order_and_sorts_nothing() {
+        let register = Register { name: "unit".into(), ..Register::default() };
+        let package = Arc::new(Package {
+            id: "test".into(),
+            version: 1,
+            registers: [("unit".into(), register)].into(),
+            ..Package::default()
+        });
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIXED).unwrap();
+        let (tables, _) = schema::sync(&connection, &[package]).unwrap();
+        let sql = begun_text(tables.values().next().unwrap());
+        let mut statement = connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps = statement.query_map(params![1, "a", 7], |row| row.get::<_, String>(3)).unwrap();
+        let steps: Vec<_> = steps.map(Result::unwrap).collect();
+        assert_eq!(steps.iter().filter(|step| step.starts_with("SEARCH")).count(), 2, "{steps:?}");
+        assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:?}");
+    }
 }
