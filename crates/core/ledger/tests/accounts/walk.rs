@@ -118,12 +118,12 @@ impl Walk {
         let mut walk = Self { numbers: Numbers(seed), city, book, met, named: 0 };
         for (code, by) in [("fen", "treasurer"), ("hour", "district")] {
             let input = [("code", code.into()), ("zh", code.into()), ("en", code.into())];
-            walk.play(vec![(who(by), call("register-unit", input), BTreeSet::new())]);
+            walk.play(&[(who(by), call("register-unit", input), BTreeSet::new())]);
         }
         for account in OPENINGS {
             let by = if account.0 == "fen" { "treasurer" } else { "district" };
             let planned = walk.planned(who(by), opening(account), true);
-            walk.play(vec![planned]);
+            walk.play(&[planned]);
         }
         walk
     }
@@ -142,7 +142,7 @@ impl Walk {
             planned.push(planned[0].clone());
             planned.last_mut().unwrap().2.clear();
         }
-        self.play(planned);
+        self.play(&planned);
     }
 
     fn planned(&mut self, by: Person, call: Call, consent: bool) -> Planned {
@@ -153,9 +153,9 @@ impl Walk {
     }
 
     /// Gives the mandates in a block of their own, then plays the calls in one.
-    fn play(&mut self, planned: Vec<Planned>) {
+    fn play(&mut self, planned: &[Planned]) {
         let mut given = Vec::new();
-        for (_, call, mandates) in &planned {
+        for (_, call, mandates) in planned {
             for (party, purpose) in mandates {
                 given.push((of_member(party), mandate(self.city.time, party, purpose, call)));
             }
@@ -170,7 +170,7 @@ impl Walk {
             keys = receipts[..given.len()].iter().map(key).collect::<Vec<_>>().into_iter();
         }
         let mut calls = Vec::new();
-        for (by, call, mandates) in &planned {
+        for (by, call, mandates) in planned {
             let mut call = call.clone();
             if !mandates.is_empty() {
                 call.mandates = Some(keys.by_ref().take(mandates.len()).collect());
