@@ -8,6 +8,7 @@
     clippy::integer_division,
     clippy::panic,
     clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
     reason = "tests"
 )]
 
