@@ -22,9 +22,12 @@ use crate::schema::{APPLICATION, FIXED, LAYOUT, Table, Tables};
 const BUSY: Duration = Duration::from_secs(10);
 /// Pages that the writing connection keeps in memory, in KiB: what a step changes should fit.
 const CACHE_KIB: u32 = 32 * 1024;
+/// Size of a page, which a row under a random key costs in the log and again in the file: half of
+/// SQLite's own choice. Not less, so that an entry of an index fits into its page.
+const PAGE_BYTES: u32 = 2_048;
 /// Pages in the write-ahead log before they are moved into the file: a page that is changed again
 /// meanwhile is moved once.
-const WAL_PAGES: u32 = 16_000;
+const WAL_PAGES: u32 = 64_000;
 /// Prepared statements kept by a connection: up to five for each register that is written.
 const STATEMENTS: usize = 256;
 /// Read connections kept open.
@@ -111,8 +114,9 @@ impl ReadModel {
         let tables: i64 =
             connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
         connection.execute_batch(&format!(
-            "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-             PRAGMA cache_size = -{CACHE_KIB}; PRAGMA wal_autocheckpoint = {WAL_PAGES};"
+            "PRAGMA page_size = {PAGE_BYTES}; PRAGMA journal_mode = WAL; \
+             PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{CACHE_KIB}; \
+             PRAGMA wal_autocheckpoint = {WAL_PAGES};"
         ))?;
         if tables == 0 {
             connection.execute_batch(&format!(

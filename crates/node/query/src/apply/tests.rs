@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use chaincity_crypto::hash;
 use chaincity_history::MemoryStore;
@@ -15,7 +16,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::model::{Followed, set_followed};
 use crate::{Filter, Op, ReadModel, Select, StatusFilter};
-use std::sync::Arc;
 
 const PACKAGE: &str = "test";
 /// One register with an index and one without.
@@ -163,9 +163,9 @@ fn applied(made: &[Made], together: usize) -> (tempfile::TempDir, ReadModel) {
 
 /// What was answered, or the height before which it is incomplete.
 fn said<T: Debug>(result: Result<T, QueryError>) -> Result<T, u64> {
-    result.map_err(|error| match error {
-        QueryError::Incomplete { before } => before,
-        other => panic!("{other}"),
+    result.map_err(|error| {
+        let QueryError::Incomplete { before } = error else { panic!("{error}") };
+        before
     })
 }
 
