@@ -3,7 +3,7 @@
 use chaincity_package::model::{Action, Field, FieldType, TIMER_ROLE};
 
 use super::schema::{ABOUT_CHARS, subjects, text};
-use super::{CASE, TASK, WAIT};
+use super::{CASE, HEARING, TASK, WAIT};
 use crate::governance::schema::{action, field, optional, title};
 
 pub(super) const START: &str = "start";
@@ -18,6 +18,7 @@ pub(super) const RETURN: &str = "return-for-correction";
 pub(super) const CORRECT: &str = "correct";
 pub(super) const MESSAGE: &str = "message";
 pub(super) const HEAR: &str = "hear";
+pub(super) const HEAR_ON: &str = "hear-on";
 pub(super) const FIRE: &str = "fire";
 pub(super) const REMIND: &str = "remind";
 pub(super) const OVERDUE: &str = "note-overdue";
@@ -199,6 +200,12 @@ fn of_cases() -> Vec<Action> {
 fn of_the_ledger() -> Vec<Action> {
     let wait = field(FieldType::Ref(WAIT.into()), "等待事件", "Awaited event");
     vec![
+        action(
+            HEAR_ON,
+            title("继续听取登记变化", "Let further cases hear"),
+            &[TIMER_ROLE],
+            vec![(HEARING, field(FieldType::Ref(HEARING.into()), "登记变化", "What they hear of"))],
+        ),
         action(FIRE, title("时间到", "A time has come"), &[TIMER_ROLE], vec![("wait", wait)]),
         action(REMIND, title("提醒", "Remind of a task"), &[TIMER_ROLE], vec![("task", task())]),
         action(

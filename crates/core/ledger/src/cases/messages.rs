@@ -7,10 +7,11 @@ use chaincity_package::rule::Fuel;
 use chaincity_types::wire::{Call, LogicalKey};
 use chaincity_types::{Reject, Str, Value, cbor};
 
-use super::flow::{Flow, Moved};
+use super::flow::{Flow, Moved, seen};
 use super::schema::BY_ABOUT;
 use super::{
-    CASE, Fields, HEARERS_MAX, ID, STATE_BYTES_MAX, SUBJECT, actions, caller, case_of, record, text,
+    CASE, Fields, HEARERS_MAX, HEARING, ID, STATE_BYTES_MAX, SUBJECT, actions, caller, case_of,
+    record, text, word,
 };
 use crate::call::CallRun;
 use crate::halt::{Halt, reject};
@@ -65,35 +66,68 @@ pub(super) fn deliver(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), H
     flow.write(run, &moved, None)
 }
 
-/// Every open case that is about the record, and waits for the message, takes it. One that cannot
-/// is told of by an event: what happened to the record has happened.
+/// Every open case that is about the record, and waits for the message, takes it: the first in this
+/// call, the others by timer in the next blocks. One that cannot is told of by an event: what happened
+/// to the record has happened.
 pub(super) fn listen(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     if run.frame.depth == 0 {
         return reject(Reject::NotAuthorised, "for the effects of actions alone");
     }
-    let message = text(input, "message")?;
+    let (about, message) = (text(input, "about")?, text(input, "message")?);
+    let Some(last) = round(run, (&about, &message), "")? else { return Ok(()) };
+    let fields = record([
+        ("about", Value::Text(about)),
+        ("message", Value::Text(message)),
+        ("after", Value::Text(last)),
+        ("at", Value::Time(run.session.context.time)),
+    ]);
+    run.insert(&super::package(), HEARING, fields).map(drop)
+}
+
+/// The next cases hear what the first have heard.
+pub(super) fn listen_on(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
+    let name = text(input, HEARING)?;
+    let (hearing, _) = seen(run, HEARING, &name)?;
+    let (about, message) = (text(&hearing, "about")?, text(&hearing, "message")?);
     let package = super::package();
-    let Some(register) = package.registers.get(SUBJECT) else { return Ok(()) };
+    match round(run, (&about, &message), word(&hearing, "after"))? {
+        Some(last) => {
+            let next = run.session.context.time.plus_ms(1);
+            let set = record([("after", Value::Text(last)), ("at", Value::Time(next))]);
+            run.update(&package, HEARING, &name, set, None)
+        }
+        None => run.close(&package, HEARING, &name, &"heard".into()),
+    }
+}
+
+/// The cases after the subject `after` take the message, as many as one call may move; the last of
+/// their subjects, if there are more.
+fn round(
+    run: &mut CallRun<'_, '_>,
+    (about, message): (&Str, &Str),
+    after: &str,
+) -> Result<Option<Str>, Halt> {
+    let package = super::package();
+    let Some(register) = package.registers.get(SUBJECT) else { return Ok(None) };
     let entry = LogicalKey::Index {
         package: ID.into(),
         register: SUBJECT.into(),
         index: BY_ABOUT.into(),
-        values: vec![Value::Text(text(input, "about")?)],
+        values: vec![Value::Text(about.clone())],
     };
     let names = run.live_under(&package, register, &entry)?;
-    let cases: Vec<Str> = names.iter().map(|name| case_of(name).into()).collect();
-    for case in cases.iter().take(HEARERS_MAX) {
-        run.session.probe(&super::key(CASE, case));
+    let mut names = names.into_iter().filter(|name| name.as_str() > after);
+    let some: Vec<Str> = names.by_ref().take(HEARERS_MAX).collect();
+    for name in &some {
+        run.session.probe(&super::key(CASE, case_of(name)));
     }
-    for (place, case) in cases.iter().enumerate() {
-        let result = if place < HEARERS_MAX {
-            take(run, case, &message)
-        } else {
-            missed(run, case, &message)
-        };
+    for name in &some {
+        let result = take(run, &case_of(name).into(), message);
         run.tolerate(result)?;
     }
-    Ok(())
+    // What was written is not of one case.
+    run.case = None;
+    Ok(some.last().filter(|_| names.next().is_some()).cloned())
 }
 
 fn missed(run: &mut CallRun<'_, '_>, case: &Str, message: &Str) -> Result<(), Halt> {

@@ -58,6 +58,8 @@ pub const TASK: &str = "task";
 pub const WAIT: &str = "wait";
 /// Register of what open cases are about.
 pub const SUBJECT: &str = "subject";
+/// Register of changes of records that further cases are to hear of.
+pub const HEARING: &str = "hearing";
 /// Register of comments.
 pub const COMMENT: &str = "comment";
 /// Register of mandates that are asked for.
@@ -71,7 +73,7 @@ pub const STATE_BYTES_MAX: usize = 49_152;
 pub const MODEL_BYTES_MAX: usize = 60_000;
 /// Most records that a case is about.
 pub const SUBJECTS_MAX: usize = 8;
-/// Most cases that hear of one change of one record.
+/// Most cases that hear of one change of one record in one call; the others hear later.
 pub const HEARERS_MAX: usize = 16;
 /// Most working days of a deadline.
 pub const WORKDAYS_MAX: u32 = 1_000;
@@ -110,6 +112,7 @@ pub(crate) fn apply(
         actions::CORRECT => returns::answer(run, input),
         actions::MESSAGE => messages::deliver(run, input),
         actions::HEAR => messages::listen(run, input),
+        actions::HEAR_ON => messages::listen_on(run, input),
         actions::FIRE => timers::fire(run, input),
         actions::REMIND => timers::remind(run, input),
         actions::OVERDUE => timers::task_overdue(run, input),

@@ -12,8 +12,8 @@ use chaincity_package::rule::{Names, Program, Type};
 use chaincity_types::{Digest, Str};
 
 use super::{
-    ATTACHMENT, CASE, COMMENT, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST, STATE_BYTES_MAX,
-    SUBJECT, SUBJECTS_MAX, TASK, WAIT, actions,
+    ATTACHMENT, CASE, COMMENT, HEARING, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST,
+    STATE_BYTES_MAX, SUBJECT, SUBJECTS_MAX, TASK, WAIT, actions,
 };
 use crate::governance::schema::{field, optional, register as keyed, title};
 
@@ -25,8 +25,18 @@ pub fn package() -> Arc<Package> {
 }
 
 fn build() -> Package {
-    let registers =
-        [process(), model(), case(), task(), wait(), subject(), request(), comment(), attachment()];
+    let registers = [
+        process(),
+        model(),
+        case(),
+        task(),
+        wait(),
+        subject(),
+        hearing(),
+        request(),
+        comment(),
+        attachment(),
+    ];
     Package {
         id: ID.into(),
         version: 1,
@@ -292,6 +302,22 @@ fn request() -> Register {
         ],
     );
     lists(&mut register, &[("by_case", &["case", "status"]), ("by_party", &["party", "status"])]);
+    register
+}
+
+fn hearing() -> Register {
+    let mut register = register(
+        HEARING,
+        title("待听取的登记变化", "Changes that cases are to hear of"),
+        "",
+        vec![
+            ("about", field(text(ABOUT_CHARS), "记录", "Record: `package/register/key`")),
+            ("message", field(text(128), "消息", "Message")),
+            ("after", field(text(64), "已听取至", "Subject up to which cases have heard")),
+            ("at", field(FieldType::Time, "时间", "When the next hear")),
+        ],
+    );
+    register.timers.extend(timer("go-on", "this.at", actions::HEAR_ON, HEARING));
     register
 }
 
