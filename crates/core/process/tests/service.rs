@@ -109,7 +109,7 @@ fn decided(task: &str, choice: usize) -> BTreeMap<Str, Value> {
     let of = match task {
         "examine" => vec![
             ("verdict", verdict.into()),
-            ("shared_materials", Value::Bool(choice / 3 % 2 == 0)),
+            ("shared_materials", Value::Bool((choice / 3).is_multiple_of(2))),
         ],
         "accept" => vec![("special_procedure", yes)],
         "review" => vec![("refusing", yes)],

@@ -114,7 +114,7 @@ fn item(d: usize, j: usize) -> Item {
     let ((object, object_en), (act, act_en)) = (OBJECTS[(d * 3 + main) % 5], ACTS[sub]);
     let department = social_credit_code(d + 1);
     let stem = format!("{department}343{digits}{:02}{main:03}", d + 1);
-    let promised = if j % 5 == 0 { 0 } else { 1 + u32::try_from((d + j) % 9).unwrap() };
+    let promised = if j.is_multiple_of(5) { 0 } else { 1 + u32::try_from((d + j) % 9).unwrap() };
     Item {
         code: format!("{stem}{sub:03}"),
         stem,
@@ -124,9 +124,9 @@ fn item(d: usize, j: usize) -> Item {
             format!("{noun_en} {main:03} for {object_en} ({act_en})"),
         ),
         kind: (digits, kind, result),
-        legal: if main % 7 == 0 { 30 } else { 20 },
+        legal: if main.is_multiple_of(7) { 30 } else { 20 },
         promised,
-        fee: if main % 10 == 0 { 80 } else { 0 },
+        fee: if main.is_multiple_of(10) { 80 } else { 0 },
         forms: FORMS[(d + j) % FORMS.len()],
         process: (promised == 0).then_some("service-immediate"),
         basis: 1 + j % 2,
