@@ -41,10 +41,8 @@ pub(super) fn deliver(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), H
     let (case, message) = (text(input, CASE)?, text(input, "message")?);
     let mut flow = Flow::running(run, &case)?;
     let waits = flow.waits_for(&message);
-    let named = match input.get("wait").and_then(Value::as_str) {
-        Some(name) => Some(Flow::work(name).ok().filter(|_| case_of(name) == case.as_str())),
-        None => None,
-    };
+    let named = input.get("wait").and_then(Value::as_str);
+    let named = named.map(|name| Flow::work(name).ok().filter(|_| case_of(name) == case.as_str()));
     let wait = match (named, waits.as_slice()) {
         (Some(named), all) => named.filter(|named| all.contains(named)),
         (None, [wait]) => Some(*wait),
