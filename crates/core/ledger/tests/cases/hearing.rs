@@ -40,7 +40,7 @@ fn a_seal_interrupts_every_open_case_about_the_plot_in_the_same_call() {
     assert_eq!(city.nodes("task", &other), ["accept"]);
     // A second seal finds nothing that waits for it.
     let receipt = city.applied("chief", seal("p1"));
-    assert!(events(&[receipt.clone()], "heard").is_empty());
+    assert!(events(std::slice::from_ref(&receipt), "heard").is_empty());
     assert!(events(&[receipt], "missed").is_empty());
     let stop = city.task(&first, "stop");
     city.applied("chief", complete(&stop, &[]));
@@ -53,7 +53,7 @@ fn a_case_that_ended_hears_nothing() {
     let case = city.begin("clerk", "permit", &about(&["p1"]));
     city.applied("clerk", because("withdraw", &case));
     let receipt = city.applied("chief", seal("p1"));
-    assert!(events(&[receipt.clone()], "heard").is_empty());
+    assert!(events(std::slice::from_ref(&receipt), "heard").is_empty());
     assert!(events(&[receipt], "missed").is_empty());
 }
 

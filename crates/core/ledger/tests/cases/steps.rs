@@ -91,7 +91,7 @@ fn a_message_is_sent_at_the_end_and_told_to_followers() {
     assert_eq!(of_receipt(&receipt), "applied");
     let sent = receipt.entries[0].events.iter().find(|event| event.kind == "sent").unwrap();
     assert_eq!(sent.data, Some(Value::Text(Str::from("permit-issued"))));
-    assert_eq!(events(&[receipt.clone()], "sent"), [case]);
+    assert_eq!(events(std::slice::from_ref(&receipt), "sent"), [case]);
 }
 
 #[test]

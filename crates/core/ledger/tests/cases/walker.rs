@@ -43,7 +43,8 @@ impl Dice {
     }
 
     fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
-        (!of.is_empty()).then(|| &of[self.roll(of.len() as u64) as usize])
+        (!of.is_empty())
+            .then(|| &of[usize::try_from(self.roll(u64::try_from(of.len()).unwrap())).unwrap()])
     }
 }
 

@@ -25,8 +25,12 @@ const VERSIONS: u64 = 5;
 
 fn package(version: u32) -> Arc<Package> {
     let field = |kind| Field { kind, optional: true, title: Text::default() };
-    let district =
-        Index { name: "by-district".into(), fields: vec!["district".into()], unique: false };
+    let district = Index {
+        name: "by-district".into(),
+        fields: vec!["district".into()],
+        unique: false,
+        for_lists: false,
+    };
     // Version 2 keeps prices otherwise, so that the tables are made anew.
     let price = if version == 1 { FieldType::Int } else { FieldType::Text(20) };
     let register = |name: &str, index: Option<&Index>| Register {
