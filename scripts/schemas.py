@@ -30,6 +30,7 @@ FOLDERS = {
     "actions": "action",
     "scenarios": "scenarios",
     "exports": "export",
+    "ports": "port",
 }
 NAMES = {"package", *FOLDERS.values()}
 
@@ -154,6 +155,20 @@ GOOD = {
         "standard": "ISO 1",
         "objects": [{"class": "C", "from": "r", "each": "this.l", "id": "item", "set": {"a": "1"}}],
     },
+    "port": {
+        "port": "bank",
+        "payments": [
+            {
+                "register": "r",
+                "bank": "b",
+                "when": {"state": "instructed"},
+                "case": "record.s",
+                "instruction": {"amount_fen": "g.a", "to": ["record.c", "record._key"]},
+                "settled": {"action": "s", "input": {"r": "outcome.reference"}},
+                "failed": {"action": "f", "input": {}},
+            }
+        ],
+    },
 }
 GONE = object()
 # Schema, where in the least file, what is put there.
@@ -235,6 +250,16 @@ SPOILED = [
     ("export", ["objects"], {}),
     ("export", ["objects", 0, "set"], GONE),
     ("export", ["objects", 0, "where"], "true"),
+    ("port", ["port"], "post"),
+    ("port", ["payments"], []),
+    ("port", ["payments", 0, "bank"], GONE),
+    ("port", ["payments", 0, "when"], {}),
+    ("port", ["payments", 0, "case"], "record"),
+    ("port", ["payments", 0, "instruction", "to"], GONE),
+    ("port", ["payments", 0, "instruction", "to"], "a.b.c"),
+    ("port", ["payments", 0, "instruction", "account"], "g.a"),
+    ("port", ["payments", 0, "settled", "input", "r"], 1),
+    ("port", ["payments", 0, "failed", "action"], GONE),
 ]
 
 

@@ -32,6 +32,14 @@ pub(crate) fn exports(folder: &Path) -> Result<Vec<(String, String)>, Fault> {
     part_of(folder, "exports", &[".yaml"])
 }
 
+/// The mappings of a package's folder `ports`, likewise.
+///
+/// # Errors
+/// When a file cannot be read.
+pub(crate) fn ports(folder: &Path) -> Result<Vec<(String, String)>, Fault> {
+    part_of(folder, "ports", &[".yaml"])
+}
+
 /// The processes and decision tables of a package's folder `processes`, likewise.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod bank_port;
 mod bench;
 mod calendar;
 mod call;
@@ -76,6 +77,8 @@ pub(crate) enum Command {
     Vault(vault::Arguments),
     /// 领域编号与盲查名单：同一人在各单位编号相同，而不出示身份号码 · sector ids and blind questions: one person, one id, nobody shown
     Sector(sector::Arguments),
+    /// 银行接口：把付款指令送交银行核心系统，把结果送回账本 · the bank port: payment instructions to a bank's core, outcomes back
+    BankPort(Box<bank_port::Arguments>),
     /// 查询记录 · find records
     Query(Box<query::Arguments>),
     /// 查看记录的历史 · a record's versions
@@ -126,6 +129,7 @@ impl Command {
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Sector(arguments) => sector::run(&arguments, output),
+            Self::BankPort(arguments) => bank_port::run(&arguments, output),
             Self::Query(arguments) => query::run(&arguments, output),
             Self::History(arguments) => history::run(&arguments, output),
             Self::Case(arguments) => case::run(&arguments, output),

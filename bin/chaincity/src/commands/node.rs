@@ -22,7 +22,8 @@ pub(crate) struct Arguments {
     config: PathBuf,
 }
 
-pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+/// Logs to standard error from now on.
+pub(super) fn log() {
     tracing_subscriber::fmt()
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_default_env()
@@ -31,6 +32,10 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr)
         .init();
+}
+
+pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    log();
     settle(attempt(arguments), false, output)
 }
 

@@ -19,6 +19,7 @@ use chaincity_process::decision::parse_decisions;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use super::bank_port::mapping;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::fault::Fault;
@@ -135,18 +136,23 @@ impl Which {
         })
     }
 
-    /// What is wrong with the package's exports and processes, once it compiles itself.
+    /// What is wrong with the package's exports, ports and processes, once it compiles itself.
     fn check_beside(&self, source: &Source) -> Result<Vec<Problem>, Fault> {
         let Ok(package) = source.compile() else { return Ok(Vec::new()) };
-        let (exports, processes) = match (&self.dir, &self.shipped) {
-            (None, Some(name)) => (shipped_in(name, "exports/"), shipped_in(name, "processes/")),
+        let (exports, processes, ports) = match (&self.dir, &self.shipped) {
+            (None, Some(name)) => {
+                let files = |folder| shipped_in(name, folder);
+                (files("exports/"), files("processes/"), files("ports/"))
+            }
             (dir, _) => {
                 let dir = dir.as_deref().unwrap_or(Path::new("."));
-                (folder::exports(dir)?, folder::processes(dir)?)
+                (folder::exports(dir)?, folder::processes(dir)?, folder::ports(dir)?)
             }
         };
         let wrong = |(path, text): &(String, String)| export::compile(path, text, &package).err();
         let mut problems: Vec<_> = exports.iter().filter_map(wrong).flatten().collect();
+        let wrong = |(path, text): &(String, String)| mapping::compile(path, text, &package).err();
+        problems.extend(ports.iter().filter_map(wrong).flatten());
         problems.extend(check_processes(&processes, &package));
         if !has_errors(&problems) {
             problems.extend(chaincity_ledger::cases::check(&package).err().map(unfit));

@@ -22,23 +22,25 @@ const STEWARD: &str = "registry";
 /// The node that everyone else asks.
 const DESK: &str = "court";
 
-fn done(ran: &Ran) -> Value {
+pub(crate) fn done(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
     ran.json().remove(0)
 }
 
-/// Makes the registry's vault and has its node keep it and answer by itself. Gives the options of
-/// the vault commands.
-fn keep_a_vault(city: &City) -> [String; 4] {
-    let config = city.config(STEWARD);
+/// Makes a steward's vault and has its node keep it and answer by itself, with the key of `agent`.
+/// Gives the options of the vault commands.
+pub(crate) fn keep_a_vault(city: &City, steward: &str, agent: &str) -> [String; 4] {
+    let config = city.config(steward);
     let dir = Path::new(&config).parent().unwrap();
     let (folder, passphrase) = (dir.join("vault"), dir.join("vault.passphrase"));
     fs::write(&passphrase, "correct horse battery\n").unwrap();
     let options = ["--vault", text(&folder), "--passphrase-file", text(&passphrase)];
     let options = options.map(str::to_owned);
     assert_eq!(done(&vault("create", &options, &[]))["groups"], 0);
-    let section = "[vault]\nfolder = \"vault\"\npassphrase = \"vault.passphrase\"\n\
-                   agent = \"../../keys/release-agent.key\"\n";
+    let section = format!(
+        "[vault]\nfolder = \"vault\"\npassphrase = \"vault.passphrase\"\n\
+         agent = \"../../keys/{agent}.key\"\n"
+    );
     let before = fs::read_to_string(&config).unwrap();
     fs::write(&config, format!("{before}\n{section}")).unwrap();
     options
@@ -50,7 +52,7 @@ fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
 }
 
 /// Calls an action; gives its events.
-fn call(
+pub(crate) fn call(
     city: &City,
     operator: &str,
     act: (&str, &str),
@@ -64,7 +66,7 @@ fn call(
 }
 
 /// Key of the record that an event of this kind names.
-fn key_of(events: &[Value], kind: &str, register: &str) -> String {
+pub(crate) fn key_of(events: &[Value], kind: &str, register: &str) -> String {
     let found = events.iter().find(|event| event["kind"] == kind && event["register"] == register);
     found.unwrap_or_else(|| panic!("{events:#?}"))["key"].as_str().unwrap().to_owned()
 }
@@ -154,7 +156,7 @@ fn state(city: &City, access: &str) -> Value {
 fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_vaults_node_loses_nothing()
  {
     let mut city = City::found(1_000);
-    let options = keep_a_vault(&city);
+    let options = keep_a_vault(&city, STEWARD, "release-agent");
     city.start(&NODES);
     let title = sell(&city);
     let grant = grant(&city);

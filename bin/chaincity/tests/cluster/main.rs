@@ -7,6 +7,7 @@
 #![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 mod availability;
+mod bank_port;
 mod city;
 mod disclosure;
 mod explain;
