@@ -61,10 +61,12 @@ impl Desk<'_> {
     /// The record as it is, if it waits for this bank to pay it.
     fn waiting(&self, key: &str) -> Result<Option<Waiting>, Trouble> {
         let Follow { package, payments, .. } = self.follow;
+        // Whoever names a record has seen it: a node that does not know it is behind.
         let record = self.client.record(package, &payments.register, key)?;
-        let Some(record) = record.filter(|record| payments.waits(record, self.member)) else {
+        let record = record.ok_or(Trouble::Behind)?;
+        if !payments.waits(&record, self.member) {
             return Ok(None);
-        };
+        }
         let source = Source {
             ledger: self.client.ledger().to_string(),
             package: package.clone(),
