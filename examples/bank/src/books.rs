@@ -5,12 +5,10 @@
 //! the sum over all accounts is always zero.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::Fault;
 use crate::message::{Instruction, Reason, Stage, Told};
 
 /// The account that opening balances are booked against; the only one that may be negative.
@@ -27,18 +25,6 @@ pub(crate) struct Seed {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) balance_fen: i64,
-}
-
-impl Seed {
-    /// Reads a file of them.
-    pub(crate) fn read(path: &Path) -> Result<Vec<Self>, Fault> {
-        let wrong = |cause: &dyn std::fmt::Display| {
-            let (zh, en) = ("账户文件有误", "the file of accounts cannot be used");
-            Fault::new("accounts-invalid", zh, en, format!("{}: {cause}", path.display()))
-        };
-        let text = std::fs::read(path).map_err(|error| wrong(&error))?;
-        serde_json::from_slice(&text).map_err(|error| wrong(&error))
-    }
 }
 
 /// What becomes of payments to an account; by default they are booked at once.

@@ -18,7 +18,7 @@ mod sign;
 use std::fmt;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -116,16 +116,16 @@ fn main() -> ExitCode {
 
 fn serve(
     listen: SocketAddr,
-    journal: &std::path::Path,
-    secret: &std::path::Path,
-    accounts: Option<&std::path::Path>,
+    journal: &Path,
+    secret: &Path,
+    accounts: Option<&Path>,
 ) -> Result<(), Fault> {
     if !listen.ip().is_loopback() {
         let (zh, en) = ("只在本机回环地址监听", "it listens on loopback alone");
         return Err(Fault::new("usage", zh, en, listen));
     }
     let secret = Secret::read(secret)?;
-    let seeds = accounts.map(Seed::read).transpose()?.unwrap_or_default();
+    let seeds = accounts.map(seeds).transpose()?.unwrap_or_default();
     let (journal, books) = Journal::open(journal)?;
     let bank = Bank::new(journal, books, secret);
     bank.open(seeds)?;
@@ -134,13 +134,17 @@ fn serve(
     })
 }
 
-fn ask(
-    method: &str,
-    path: &str,
-    body: &str,
-    bank: &str,
-    secret: &std::path::Path,
-) -> Result<ExitCode, Fault> {
+/// Reads a file of accounts.
+fn seeds(path: &Path) -> Result<Vec<Seed>, Fault> {
+    let wrong = |cause: &dyn fmt::Display| {
+        let (zh, en) = ("账户文件有误", "the file of accounts cannot be used");
+        Fault::new("accounts-invalid", zh, en, format!("{}: {cause}", path.display()))
+    };
+    let text = std::fs::read(path).map_err(|error| wrong(&error))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(&error))
+}
+
+fn ask(method: &str, path: &str, body: &str, bank: &str, secret: &Path) -> Result<ExitCode, Fault> {
     let secret = Secret::read(secret)?;
     let Asked { status, body } = ask::ask(&secret, bank, method, path, body)?;
     say(&body);

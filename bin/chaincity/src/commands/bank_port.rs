@@ -32,6 +32,7 @@ use self::work::{Place, Worker};
 use crate::connection::Connection;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
+use crate::fault::Fault;
 use crate::output::Output;
 
 /// Most callbacks and other occasions that wait for the worker.
@@ -95,12 +96,13 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
 }
 
 /// Wakes the worker when the ledger writes to a register that is followed, on a thread of its own.
-fn follow(client: Arc<Client>, follows: &[Follow], wakes: SyncSender<Wake>) -> Result<(), Failure> {
+fn follow(client: Arc<Client>, follows: &[Follow], wakes: SyncSender<Wake>) -> Result<(), Fault> {
     let registers: Vec<(String, String)> = follows
         .iter()
         .map(|follow| (follow.package.clone(), follow.payments.register.clone()))
         .collect();
-    std::thread::Builder::new().name("chaincity-follow".into()).spawn(move || {
+    let thread = std::thread::Builder::new().name("chaincity-follow".into());
+    let started = thread.spawn(move || {
         loop {
             let Err(error) = follow_on(&client, &registers, &wakes) else { return };
             tracing::warn!(
@@ -110,8 +112,10 @@ fn follow(client: Arc<Client>, follows: &[Follow], wakes: SyncSender<Wake>) -> R
             );
             std::thread::sleep(FOLLOW_PAUSE);
         }
-    })?;
-    Ok(())
+    });
+    started.map(drop).map_err(|cause| {
+        Fault::other(format!("无法新建线程：{cause}"), format!("no thread to be had: {cause}"))
+    })
 }
 
 /// Follows from now on, until the worker has gone. What was missed before, its next look finds.

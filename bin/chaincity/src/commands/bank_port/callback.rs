@@ -18,7 +18,6 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::Wake;
 use super::config::Config;
 use super::message::{BODY_BYTES_MAX, CALLBACK, KEY, OUTCOMES, SIGNATURE, Signed, Stage, Told};
-use crate::failure::Failure;
 use crate::fault::Fault;
 
 /// Where callbacks arrive.
@@ -45,7 +44,7 @@ impl Listener {
         ledger: &str,
         wakes: SyncSender<Wake>,
         stop: Arc<AtomicBool>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, Fault> {
         let listen = config.listen;
         let failed = |cause: std::io::Error| {
             Fault::other(
@@ -61,20 +60,23 @@ impl Listener {
             secret: config.secret.clone(),
             wakes: wakes.clone(),
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed)?;
         let signals = {
             // Caught from here on, so that whoever was told that the port is ready can end it.
             let _guard = runtime.enter();
-            [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]
+            let caught = |kind| signal(kind).map_err(failed);
+            [caught(SignalKind::terminate())?, caught(SignalKind::interrupt())?]
         };
-        std::thread::Builder::new().name("chaincity-bank".into()).spawn(move || {
+        let thread = std::thread::Builder::new().name("chaincity-bank".into()).spawn(move || {
             if let Err(fault) = runtime.block_on(serve(socket, signals, shared)) {
                 tracing::error!(%fault, "回调监听中断 · callbacks are not listened for any more");
             }
             stop.store(true, Ordering::Release);
             // A full queue wakes the worker anyway.
             let _full = wakes.try_send(Wake::Stop);
-        })?;
+        });
+        thread.map_err(failed)?;
         Ok(Self { address })
     }
 

@@ -222,10 +222,10 @@ mod tests {
         let mut rests = Vec::new();
         for _ in 0..64 {
             let next = Rest::after(rest, now);
-            rests.push(next.until - now);
+            rests.push(next.until.duration_since(now));
             rest = Some(next);
         }
-        assert_eq!(rests[..3], [REST, REST * 2, REST * 4]);
+        assert_eq!(rests[..3], [1, 2, 4].map(Duration::from_secs));
         assert!(rests[9..].iter().all(|rest| *rest == REST_MAX));
     }
 }
