@@ -98,13 +98,13 @@ impl TokenError {
 
 impl From<Error> for TokenError {
     fn from(error: Error) -> Self {
-        match error {
-            Error::LibraryLoading(_) | Error::MissingSymbol(_) => Self::Module(error),
-            Error::Pkcs11(RvError::PinIncorrect | RvError::PinLenRange, Function::Login) => {
-                Self::PinWrong
-            }
-            Error::Pkcs11(RvError::PinLocked, Function::Login) => Self::Locked,
-            other => Self::Failed(other),
+        let Error::Pkcs11(answer, Function::Login) = &error else { return Self::Failed(error) };
+        if matches!(answer, RvError::PinIncorrect | RvError::PinLenRange) {
+            Self::PinWrong
+        } else if matches!(answer, RvError::PinLocked) {
+            Self::Locked
+        } else {
+            Self::Failed(error)
         }
     }
 }
@@ -343,5 +343,25 @@ impl KeyEncryption for Token {
         // Read after the call: a token may insist on a nonce of its own, and writes it there.
         let sealed = [&nonce[..], &ciphertext].concat();
         Ok(cbor::encode(&Wrapped { bound, sealed }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_module_answers_at_the_login_has_its_code() {
+        for (answer, code) in [
+            (RvError::PinIncorrect, "token-pin-wrong"),
+            (RvError::PinLenRange, "token-pin-wrong"),
+            (RvError::PinLocked, "token-locked"),
+            (RvError::DeviceError, "fault"),
+        ] {
+            assert_eq!(TokenError::from(Error::Pkcs11(answer, Function::Login)).code(), code);
+        }
+        // The same answer to something else is the module's failure.
+        let elsewhere = Error::Pkcs11(RvError::PinLocked, Function::Encrypt);
+        assert_eq!(TokenError::from(elsewhere).code(), "fault");
     }
 }
