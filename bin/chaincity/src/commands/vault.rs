@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     action: Action,
 }
 
-/// A vault, and what opens it.
+// A vault, and what opens it. Not a documentation comment: it would become the command's text.
 #[derive(Debug, Args)]
 struct Place {
     #[command(flatten)]
@@ -32,7 +32,7 @@ struct Place {
     opening: Opening,
 }
 
-/// A vault, and what it is kept under.
+// A vault, and what it is kept under.
 #[derive(Debug, Args)]
 struct Kept {
     #[command(flatten)]
@@ -106,7 +106,7 @@ impl Opening {
     }
 }
 
-/// What a vault shall be kept under from now on.
+// What a vault shall be kept under from now on.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct To {
