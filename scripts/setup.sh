@@ -47,6 +47,11 @@ need_git() {
   command -v git >/dev/null || system_packages "git" git
 }
 
+# A software token, for the tests of vaults that are kept under a key in a token.
+need_softhsm() {
+  command -v softhsm2-util >/dev/null || system_packages "SoftHSM 2" softhsm2
+}
+
 # A virtual environment of its own for each state of the requirements: $python.
 python_home="$tools/python-$(sha256sum scripts/requirements.txt | cut -c1-12)"
 python="$python_home/bin/python3"

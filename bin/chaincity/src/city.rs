@@ -182,7 +182,10 @@ pub(crate) fn write_key(path: &Path, key: &SecretKey) -> Result<(), Fault> {
 }
 
 /// Writes a secret, readable by its owner alone; never over an existing file.
-fn write_secret(path: &Path, secret: &str) -> Result<(), Fault> {
+///
+/// # Errors
+/// When there is a file, or it cannot be written.
+pub(crate) fn write_secret(path: &Path, secret: &str) -> Result<(), Fault> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut file = fs::OpenOptions::new()
@@ -191,7 +194,7 @@ fn write_secret(path: &Path, secret: &str) -> Result<(), Fault> {
         .mode(0o600)
         .open(path)
         .map_err(Fault::io(path))?;
-    file.write_all(secret.as_bytes()).map_err(Fault::io(path))
+    file.write_all(secret.as_bytes()).and_then(|()| file.sync_all()).map_err(Fault::io(path))
 }
 
 /// Reads a secret key.
@@ -271,14 +274,15 @@ impl City {
         rand::rng().fill_bytes(text.as_mut());
         write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(*text)))?;
         let refused = |error| crate::keeping::refused(&folder, &error);
-        let key = crate::keeping::passphrase(&folder, &passphrase)?;
+        let key = crate::vault_key::passphrase(&folder, &passphrase)?;
         chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)?;
         let path = dir.join("node.toml");
         let text = fs::read_to_string(&path).map_err(Fault::io(&path))?;
         let mut config: NodeConfig = toml::from_str(&text).map_err(Fault::form(&path))?;
         config.vault = Some(Keeping {
             folder: chaincity_vault::FOLDER.into(),
-            passphrase: "vault.passphrase".into(),
+            passphrase: Some("vault.passphrase".into()),
+            token: None,
             agent: Some(format!("../../keys/{agent}.key").into()),
         });
         config.write(&path)

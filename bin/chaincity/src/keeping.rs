@@ -9,7 +9,7 @@ use chaincity_query::ReadModel;
 use chaincity_release::Agent;
 use chaincity_types::Value;
 use chaincity_types::wire::LogicalKey;
-use chaincity_vault::{Passphrase, Vault, VaultError};
+use chaincity_vault::{TokenError, Vault, VaultError};
 use futures::executor::block_on;
 
 use crate::city::read_key;
@@ -20,38 +20,27 @@ use crate::node_config::Keeping;
 /// Opens the vault that `node.toml` names.
 ///
 /// # Errors
-/// With the vault's code when it is missing, in use or damaged, or the passphrase is another's.
+/// With the vault's code when it is missing, in use or damaged, or its key does not open it.
 pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
-    let passphrase = passphrase(&keeping.folder, &keeping.passphrase)?;
-    Vault::open(&keeping.folder, &passphrase).map_err(|error| refused(&keeping.folder, &error))
+    let key = keeping.key_files().open(&keeping.folder)?;
+    Vault::open(&keeping.folder, &*key).map_err(|error| refused(&keeping.folder, &error))
 }
 
-/// The passphrase of the vault in `folder`, from its file.
-///
-/// # Errors
-/// A fault of this machine when the file cannot be read; refused when it is too short.
-pub(crate) fn passphrase(folder: &Path, path: &Path) -> Result<Passphrase, Fault> {
-    match Passphrase::from_file(path) {
-        Ok(passphrase) => Ok(passphrase),
-        Err(VaultError::File(cause)) => Err(Fault::io(path)(cause)),
-        Err(error) => Err(refused(folder, &error)),
-    }
-}
-
-/// A vault that cannot be used, as a person is told: refused, or a fault of this machine.
-pub(crate) fn refused(folder: &Path, error: &VaultError) -> Fault {
-    let folder = folder.display();
+/// A vault, or a file that opens one, that cannot be used, as a person is told: refused, or a fault
+/// of this machine.
+pub(crate) fn refused(path: &Path, error: &VaultError) -> Fault {
+    let path = path.display();
     if is_fault(error) {
         let cause = chain(error);
         return Fault::other(
-            format!("保险库 `{folder}` 不可用：{}", in_chinese(error)),
-            format!("the vault `{folder}` cannot be used: {cause}"),
+            format!("`{path}` 不可用：{}", in_chinese(error)),
+            format!("`{path}` cannot be used: {cause}"),
         );
     }
     Fault::Refused {
         code: error.code(),
-        zh: format!("保险库 `{folder}` 不可用：{}", in_chinese(error)),
-        en: format!("the vault `{folder}` cannot be used: {error}"),
+        zh: format!("`{path}` 不可用：{}", in_chinese(error)),
+        en: format!("`{path}` cannot be used: {error}"),
         detail: error.source().map(chain),
     }
 }
@@ -60,7 +49,11 @@ pub(crate) fn refused(folder: &Path, error: &VaultError) -> Fault {
 const fn is_fault(error: &VaultError) -> bool {
     matches!(
         error,
-        VaultError::Random | VaultError::Derivation | VaultError::Storage(_) | VaultError::File(_)
+        VaultError::Random
+            | VaultError::Derivation
+            | VaultError::Storage(_)
+            | VaultError::File(_)
+            | VaultError::Token(TokenError::Failed(_))
     )
 }
 
@@ -71,9 +64,15 @@ const fn in_chinese(error: &VaultError) -> &'static str {
         VaultError::Exists => "目录已被占用",
         VaultError::Missing => "目录中没有保险库或备份",
         VaultError::InUse => "已由另一进程打开",
-        VaultError::KeyWrong => "口令不符",
+        VaultError::KeyWrong => "密钥不符",
+        VaultError::KeyKind => "保管方式不同：口令与令牌不能互换",
+        VaultError::Token(error) => token_in_chinese(error),
         VaultError::PassphraseShort { .. } => "口令过短",
         VaultError::EpochGone { .. } => "备份所需的密钥届已不存在",
+        VaultError::EscrowShape => "份额至少2份，至多255份，所需份数至少2份且不超过总数",
+        VaultError::ShareDamaged => "份额损坏",
+        VaultError::SharesDiffer => "份额不属于同一次托管",
+        VaultError::SharesTooFew { .. } => "份额不足",
         VaultError::ErasuresPending => "由备份恢复，须先重新执行账本上的销毁",
         VaultError::Damaged(_) | VaultError::Group(_) => "内容损坏",
         VaultError::Random | VaultError::Derivation => "本机故障",
@@ -84,11 +83,22 @@ const fn in_chinese(error: &VaultError) -> &'static str {
         | VaultError::BasisMissing
         | VaultError::RequestDiffers
         | VaultError::EnvelopeDiffers
-        | VaultError::Terms { .. }
-        | VaultError::EscrowShape
-        | VaultError::ShareDamaged
-        | VaultError::SharesDiffer
-        | VaultError::SharesTooFew { .. } => "操作被拒绝",
+        | VaultError::Terms { .. } => "操作被拒绝",
+    }
+}
+
+const fn token_in_chinese(error: &TokenError) -> &'static str {
+    match error {
+        TokenError::Module(_) => "PKCS#11 模块无法加载",
+        TokenError::Missing => "模块中没有此标签且可以使用的令牌",
+        TokenError::Ambiguous => "有多个令牌或密钥使用此标签",
+        TokenError::PinFileOpen => "PIN 文件可被他人读取",
+        TokenError::PinWrong => "PIN 不符",
+        TokenError::Locked => "令牌已锁定，或再错一次即锁定",
+        TokenError::KeyMissing => "令牌中没有此标签的 AES 密钥",
+        TokenError::KeyExists => "令牌中已有此标签的密钥",
+        TokenError::KeyUnfit => "密钥不是不可导出的 256 位密钥",
+        TokenError::Failed(_) => "令牌故障",
     }
 }
 

@@ -31,6 +31,7 @@ mod running;
 mod shipped;
 mod stopped;
 mod together;
+mod vault_key;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

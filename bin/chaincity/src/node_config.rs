@@ -9,6 +9,7 @@ use chaincity_types::wire::Genesis;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::Fault;
+use crate::vault_key::KeyFiles;
 use crate::{city, refusal};
 
 /// `node.toml`.
@@ -59,12 +60,23 @@ pub(crate) struct NodeConfig {
 pub(crate) struct Keeping {
     /// Its folder, named `vault`.
     pub folder: PathBuf,
-    /// File with its passphrase.
-    pub passphrase: PathBuf,
+    /// File with its passphrase, unless it is kept under a token.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub passphrase: Option<PathBuf>,
+    /// File that says which key of which token it is kept under.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub token: Option<PathBuf>,
     /// Key file of the operator who releases, with the role `steward.agent`; without it, accesses
     /// wait for a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<PathBuf>,
+}
+
+impl Keeping {
+    /// What the vault is kept under.
+    pub(crate) fn key_files(&self) -> KeyFiles<'_> {
+        KeyFiles { passphrase: self.passphrase.as_deref(), token: self.token.as_deref() }
+    }
 }
 
 /// Certificate chain and key, PEM.
@@ -137,9 +149,13 @@ impl NodeConfig {
             tls.key = base.join(&tls.key);
         }
         if let Some(vault) = &mut config.vault {
+            if !vault.key_files().is_one() {
+                return Err(invalid(&"`vault` needs either `passphrase` or `token`"));
+            }
             vault.folder = base.join(&vault.folder);
-            vault.passphrase = base.join(&vault.passphrase);
-            vault.agent = vault.agent.take().map(|path| base.join(path));
+            for path in [&mut vault.passphrase, &mut vault.token, &mut vault.agent] {
+                *path = path.take().map(|path| base.join(path));
+            }
         }
         Ok(config)
     }

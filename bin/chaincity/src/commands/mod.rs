@@ -73,7 +73,7 @@ pub(crate) enum Command {
     ReadLog(Box<read_log::Arguments>),
     /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
     Seal(Box<seal::Arguments>),
-    /// 保险库：建立、概况、轮换、备份、恢复 · the vault: make, look at, rotate, back up, restore
+    /// 保险库：建立、概况、密钥、托管、备份、恢复 · the vault: make, look at, its keys, escrow, back up, restore
     Vault(vault::Arguments),
     /// 领域编号与盲查名单：同一人在各单位编号相同，而不出示身份号码 · sector ids and blind questions: one person, one id, nobody shown
     Sector(sector::Arguments),

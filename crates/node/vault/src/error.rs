@@ -3,6 +3,8 @@
 use chaincity_crypto::groups::GroupError;
 use chaincity_types::Digest;
 
+use crate::token::TokenError;
+
 /// Why the vault did not do what it was asked. No variant holds a value, a term or a key.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
@@ -18,9 +20,15 @@ pub enum VaultError {
     /// Another process has the vault open.
     #[error("the vault is open in another process")]
     InUse,
-    /// The passphrase, or the shares, are not this vault's.
+    /// The passphrase, the token's key, or the shares, are not this vault's.
     #[error("the key does not open the vault")]
     KeyWrong,
+    /// The vault is kept under a passphrase and a token was given, or the reverse.
+    #[error("the vault is kept under a key of another kind")]
+    KeyKind,
+    /// The token did not do what it was asked.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The passphrase is too short.
     #[error("a passphrase has at least {min} characters")]
     PassphraseShort {
@@ -109,6 +117,8 @@ impl VaultError {
             Self::Missing => "vault-missing",
             Self::InUse => "vault-in-use",
             Self::KeyWrong => "vault-key-wrong",
+            Self::KeyKind => "vault-key-kind",
+            Self::Token(error) => error.code(),
             Self::PassphraseShort { .. } => "passphrase-short",
             Self::EpochGone { .. } => "vault-epoch-gone",
             Self::ErasuresPending => "vault-erasures-pending",

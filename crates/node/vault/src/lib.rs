@@ -3,9 +3,10 @@
 //!
 //! A [`Vault`] is one SQLite file in a folder named `vault`. Each group is sealed under a *data
 //! key* of its own, each data key under the key of an *epoch*, the epochs' keys under the vault's
-//! *master key*, and that under a key encryption from outside ([`KeyEncryption`]: a [`Passphrase`]
-//! now). [`Vault::rotate`] begins a new epoch and [`Vault::rewrap`] moves the data keys over, after
-//! which the old epoch's key is gone. A group is found again by its *terms*, which the file holds
+//! *master key*, and that under a key encryption from outside ([`KeyEncryption`]: a [`Passphrase`],
+//! or a key in a [`Token`]). [`Vault::rotate`] begins a new epoch and [`Vault::rewrap`] moves the data
+//! keys over, after which the old epoch's key is gone; [`Vault::renew`] begins the new epoch under a
+//! new master key. A group is found again by its *terms*, which the file holds
 //! as keyed digests alone. Erasing a group destroys its data key, and with it salt, values and
 //! terms.
 //!
@@ -29,6 +30,7 @@ mod random;
 mod ring;
 mod rotate;
 mod terms;
+mod token;
 mod vault;
 
 pub use erase::{Erasure, Reapplied};
@@ -38,4 +40,5 @@ pub use groups::{Opened, Place, Sealing};
 pub use passphrase::{Cost, PASSPHRASE_CHARS_MIN, Passphrase};
 pub use ring::{KeyEncryption, Unlock};
 pub use terms::{SEARCH_MAX, TERM_CHARS_MAX, TERMS_MAX, Term};
+pub use token::{Token, TokenError, TokenKey};
 pub use vault::{FOLDER, Summary, Vault};

@@ -12,7 +12,7 @@ use chaincity_types::{Digest, cbor};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use crate::ring::{KeyEncryption, Unlock};
+use crate::ring::{KeyEncryption, Unlock, check_algorithm};
 use crate::{VaultError, random};
 
 /// Fewest characters of a passphrase.
@@ -128,12 +128,13 @@ impl fmt::Debug for Passphrase {
 
 impl Unlock for Passphrase {
     fn unlock(&self, vault: &Digest, wrapped: &[u8]) -> Result<Secret, VaultError> {
+        check_algorithm(wrapped, DERIVATION)?;
         let Wrapped { derivation, sealed } = cbor::decode(wrapped, WRAPPED_BYTES_MAX)
             .map_err(|_any| VaultError::Damaged("the wrapped master key"))?;
         let Cost { memory_kib, passes, lanes } = derivation.cost;
         let dear =
             memory_kib > COST_MAX.memory_kib || passes > COST_MAX.passes || lanes > COST_MAX.lanes;
-        if derivation.vault != *vault || derivation.algorithm != DERIVATION || dear {
+        if derivation.vault != *vault || dear {
             return Err(VaultError::Damaged("the wrapped master key"));
         }
         let key = self.derive(&derivation)?;

@@ -30,13 +30,37 @@ pub trait Unlock {
     fn unlock(&self, vault: &Digest, wrapped: &[u8]) -> Result<Secret, VaultError>;
 }
 
-/// What the master key is kept under: a passphrase, or a key that stays in a hardware module.
+/// What the master key is kept under: a passphrase, or a key that stays in a token.
 pub trait KeyEncryption: Unlock {
     /// The master key, wrapped, with all that unlocking needs beside the secret.
     ///
     /// # Errors
     /// When wrapping fails.
     fn wrap(&self, vault: &Digest, master: &Secret) -> Result<Vec<u8>, VaultError>;
+}
+
+/// What each wrapped master key begins with.
+#[derive(Decode)]
+#[cbor(map)]
+struct Head {
+    #[n(1)]
+    bound: Algorithm,
+}
+
+#[derive(Decode)]
+#[cbor(map)]
+struct Algorithm {
+    #[n(2)]
+    name: String,
+}
+
+/// Tells a key of another kind from a damaged one.
+pub(crate) fn check_algorithm(wrapped: &[u8], wanted: &str) -> Result<(), VaultError> {
+    match cbor::decode_own::<Head>(wrapped) {
+        Ok(head) if head.bound.name == wanted => Ok(()),
+        Ok(_) => Err(VaultError::KeyKind),
+        Err(_) => Err(VaultError::Damaged("the wrapped master key")),
+    }
 }
 
 /// An epoch's key, wrapped by the master key.
@@ -124,14 +148,9 @@ impl KeyRing {
         if check(&master) != stored.check {
             return Err(VaultError::KeyWrong);
         }
-        let under = cipher::derive(&master, EPOCHS);
         let mut epochs = BTreeMap::new();
         for epoch in &stored.epochs {
-            let associated = cbor::encode(&(stored.vault, epoch.number));
-            let opened = cipher::open(&under, &associated, &epoch.wrapped).ok();
-            let key = opened.as_deref().and_then(|bytes| Secret::from_slice(bytes));
-            let key = key.ok_or(VaultError::Damaged("the key of an epoch"))?;
-            epochs.insert(epoch.number, Epoch::new(&key));
+            epochs.insert(epoch.number, Epoch::new(&open_epoch(&master, &stored.vault, epoch)?));
         }
         if epochs.is_empty() {
             return Err(VaultError::Damaged("no epoch has a key"));
@@ -139,15 +158,39 @@ impl KeyRing {
         Ok(Self { stored, master, epochs })
     }
 
+    /// The same epochs under a new master key, and after them a new epoch, which the former master
+    /// key never opened.
+    pub(crate) fn renewed(
+        &self,
+        encryption: &dyn KeyEncryption,
+        at: Timestamp,
+    ) -> Result<Self, VaultError> {
+        let vault = self.stored.vault;
+        let master = random::secret()?;
+        let mut stored = StoredKeys {
+            vault,
+            master: encryption.wrap(&vault, &master)?,
+            check: check(&master),
+            epochs: Vec::new(),
+        };
+        let mut epochs = BTreeMap::new();
+        for epoch in &self.stored.epochs {
+            let key = open_epoch(&self.master, &vault, epoch)?;
+            stored.epochs.push(seal_epoch(&master, &vault, (epoch.number, epoch.began), &key)?);
+            epochs.insert(epoch.number, Epoch::new(&key));
+        }
+        let mut ring = Self { stored, master, epochs };
+        let (key, stored) = ring.new_epoch(at)?;
+        ring.begin(&key, stored);
+        Ok(ring)
+    }
+
     /// The key of an epoch after the current one, and what is then stored.
     pub(crate) fn new_epoch(&self, at: Timestamp) -> Result<(Secret, StoredKeys), VaultError> {
         let number = self.current().saturating_add(1);
         let key = random::secret()?;
-        let associated = cbor::encode(&(self.stored.vault, number));
-        let under = cipher::derive(&self.master, EPOCHS);
-        let wrapped = cipher::seal(&under, &random::bytes()?, &associated, key.as_bytes());
         let mut stored = self.stored.clone();
-        stored.epochs.push(StoredEpoch { number, began: at, wrapped });
+        stored.epochs.push(seal_epoch(&self.master, &stored.vault, (number, at), &key)?);
         Ok((key, stored))
     }
 
@@ -220,6 +263,25 @@ impl KeyRing {
     fn epoch(&self, number: u32) -> Result<&Epoch, VaultError> {
         self.epochs.get(&number).ok_or(VaultError::EpochGone { epoch: number })
     }
+}
+
+fn seal_epoch(
+    master: &Secret,
+    vault: &Digest,
+    (number, began): (u32, Timestamp),
+    key: &Secret,
+) -> Result<StoredEpoch, VaultError> {
+    let under = cipher::derive(master, EPOCHS);
+    let associated = cbor::encode(&(*vault, number));
+    let wrapped = cipher::seal(&under, &random::bytes()?, &associated, key.as_bytes());
+    Ok(StoredEpoch { number, began, wrapped })
+}
+
+fn open_epoch(master: &Secret, vault: &Digest, epoch: &StoredEpoch) -> Result<Secret, VaultError> {
+    let under = cipher::derive(master, EPOCHS);
+    let opened = cipher::open(&under, &cbor::encode(&(*vault, epoch.number)), &epoch.wrapped).ok();
+    let key = opened.as_deref().and_then(|bytes| Secret::from_slice(bytes));
+    key.ok_or(VaultError::Damaged("the key of an epoch"))
 }
 
 fn check(master: &Secret) -> Digest {

@@ -1,9 +1,9 @@
-//! Key epochs: beginning one, and moving the data keys over.
+//! Key epochs: beginning one, with a new master key or without, and moving the data keys over.
 
 use chaincity_types::{Digest, Timestamp};
 use rusqlite::{Transaction, params};
 
-use crate::ring::KeyRing;
+use crate::ring::{KeyEncryption, KeyRing};
 use crate::vault::update_keys;
 use crate::{Vault, VaultError, file, groups, terms};
 
@@ -19,6 +19,22 @@ impl Vault {
         let (key, stored) = inner.ring.new_epoch(at)?;
         inner.write(|transaction, _| update_keys(transaction, &stored))?;
         inner.ring.begin(&key, stored);
+        Ok(inner.ring.current())
+    }
+
+    /// Begins a new epoch as [`Self::rotate`] does, under a new master key, and gives its number.
+    /// Once [`Vault::rewrap`] has moved everything over, whoever has the former master key, or
+    /// shares of it, opens only backups that were made before, and those with their own key files.
+    ///
+    /// # Errors
+    /// [`VaultError::ErasuresPending`], or when the file or the key encryption fails.
+    pub fn renew(&self, encryption: &dyn KeyEncryption, at: Timestamp) -> Result<u32, VaultError> {
+        let mut inner = self.lock();
+        inner.check_ready()?;
+        let ring = inner.ring.renewed(encryption, at)?;
+        inner.write(|transaction, _| update_keys(transaction, &ring.stored))?;
+        inner.ring = ring;
+        file::empty_log(&inner.connection)?;
         Ok(inner.ring.current())
     }
 

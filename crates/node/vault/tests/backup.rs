@@ -72,6 +72,7 @@ fn a_restored_vault_answers_nothing_before_erasures_are_applied() {
             vault.envelope("a/1").err(),
             vault.drop_envelopes(Timestamp(1)).err(),
             vault.rotate(Timestamp(2)).err(),
+            vault.renew(&passphrase(), Timestamp(2)).err(),
             vault.rewrap(1).err(),
             vault.backup(&folder.path().join("second")).err(),
         ];

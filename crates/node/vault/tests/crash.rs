@@ -124,6 +124,13 @@ fn a_crash_within_beginning_an_epoch() {
 }
 
 #[test]
+fn a_crash_within_renewing_the_master_key() {
+    crash_within(|vault, _| {
+        vault.renew(&passphrase(), Timestamp(2)).unwrap();
+    });
+}
+
+#[test]
 fn a_crash_within_moving_groups_to_an_epoch() {
     crash_within_rewrap(2, 1);
     // The last step also destroys the old epoch's key.

@@ -24,6 +24,7 @@ enum Step {
     Seal { request: u8, value: u8, name: u8 },
     Erase(usize),
     Rotate,
+    Renew,
     Rewrap(u32),
     Reopen,
     Backup,
@@ -36,6 +37,7 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(request, value, name)| Step::Seal { request, value, name }),
         2 => any::<usize>().prop_map(Step::Erase),
         1 => Just(Step::Rotate),
+        1 => Just(Step::Renew),
         2 => (1..4_u32).prop_map(Step::Rewrap),
         1 => Just(Step::Reopen),
         1 => Just(Step::Backup),
@@ -82,6 +84,7 @@ impl Run {
             Step::Seal { request, value, name } => self.seal(request, value, name),
             Step::Erase(which) => self.erase(which),
             Step::Rotate => drop(self.vault.rotate(Timestamp(1)).unwrap()),
+            Step::Renew => drop(self.vault.renew(&passphrase(), Timestamp(1)).unwrap()),
             Step::Rewrap(max) => {
                 let behind = self.vault.summary().unwrap().behind;
                 let left = self.vault.rewrap(max).unwrap();

@@ -201,7 +201,7 @@ fn closed(file: &Path, error: &VaultError) -> Fault {
         ("sector-key-wrong", "口令不符", "the passphrase is another one")
     } else if matches!(error, VaultError::PassphraseShort { .. }) {
         ("passphrase-short", "口令过短", "the passphrase is too short")
-    } else if matches!(error, VaultError::Damaged(_)) {
+    } else if matches!(error, VaultError::Damaged(_) | VaultError::KeyKind) {
         ("sector-key-damaged", "不是密钥文件，或已损坏", "not a key's file, or damaged")
     } else {
         ("fault", "本机故障", "this machine failed")
