@@ -1,5 +1,5 @@
-//! `chaincity read`: asks for encrypted groups of a record, or of many, on the ledger, waits for the
-//! release, and opens what the steward sealed for this one reading.
+//! `chaincity read`: asks for encrypted groups of a record, or of many, or for claims that follow from
+//! them, on the ledger, waits for the release, and opens what the steward sealed for this one reading.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -34,8 +34,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID", conflicts_with = "record")]
     subject: Option<String>,
     /// 字段组，逗号分隔 · the groups, comma-separated
-    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required_unless_present = "claims")]
     groups: Vec<String>,
+    /// 派生结论，逗号分隔 · the claims, comma-separated
+    #[arg(long, value_name = "GROUP.CLAIM,…", value_delimiter = ',')]
+    claims: Vec<String>,
+    /// 派生结论的参数，可重复 · a parameter of the claims; may be repeated
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = named, requires = "claims")]
+    parameters: Vec<(String, String)>,
+    /// 将签名的派生结论存入该目录，可交第三方校验 · keep the signed claims in this folder, to show to others
+    #[arg(long, value_name = "FOLDER", requires = "claims")]
+    save: Option<PathBuf>,
     /// 提供单位（成员） · the member that keeps the data
     #[arg(long, value_name = "ID")]
     steward: String,
@@ -75,6 +84,12 @@ struct Shown {
     version: Option<u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     groups: BTreeMap<String, Vec<Map<String, Json>>>,
+    /// What each claim says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    claims: BTreeMap<String, Vec<Json>>,
+    /// Files in which the claims were kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    saved: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -110,18 +125,54 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         register: arguments.register.clone(),
         record: arguments.record.clone().unwrap_or_default(),
         groups: arguments.groups.clone(),
+        claims: arguments.claims.clone(),
+        parameters: arguments.parameters.iter().cloned().collect(),
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
         basis,
     };
     let wait = Duration::from_secs(arguments.wait);
     let steward = steward.as_ref().unwrap_or(&client);
+    let keeping = Keeping { client: &client, folder: arguments.save.as_deref() };
     if let Some(records) = records {
-        return many(&client, &reading, &records, steward, wait, output);
+        return many(&keeping, &reading, &records, steward, wait, output);
     }
-    let (shown, exit) = shown(client.read(&reading, steward, wait)?);
+    let (shown, exit) = keeping.shown(client.read(&reading, steward, wait)?)?;
     output.report(&shown, for_person)?;
     Ok(exit)
+}
+
+/// A parameter as it was typed.
+fn named(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("写作 名称=值 · written as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Where signed claims are kept.
+struct Keeping<'a> {
+    client: &'a Client,
+    folder: Option<&'a Path>,
+}
+
+impl Keeping<'_> {
+    /// What came of a reading; its claims are kept if they shall be.
+    fn shown(&self, read: Read) -> Result<(Shown, Exit), Failure> {
+        let mut saved = Vec::new();
+        if let (Some(folder), Read::Opened { access, claims, .. }) = (self.folder, &read) {
+            std::fs::create_dir_all(folder).map_err(Fault::io(folder))?;
+            for (at, (name, claim)) in (1_usize..).zip(claims) {
+                let file = folder.join(format!("{}.{at}.{name}.cbor", access.replace(':', "-")));
+                let proof = self.client.claim_proof(claim)?;
+                std::fs::write(&file, proof).map_err(Fault::io(&file))?;
+                saved.push(file);
+            }
+        }
+        let (shown, exit) = shown(read);
+        Ok((Shown { saved, ..shown }, exit))
+    }
 }
 
 /// The keys in a file, a line each; empty lines do not count.
@@ -146,7 +197,7 @@ struct Sum {
 }
 
 fn many(
-    client: &Client,
+    keeping: &Keeping<'_>,
     reading: &Reading,
     records: &[String],
     steward: &Client,
@@ -154,8 +205,8 @@ fn many(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let mut sum = Sum { records: records.len(), ..Sum::default() };
-    client.read_many(reading, records, steward, wait, |record, read| {
-        let (mut shown, exit) = shown(read);
+    keeping.client.read_many(reading, records, steward, wait, |record, read| {
+        let (mut shown, exit) = keeping.shown(read)?;
         shown.record = Some(record.to_owned());
         let count = if exit == Exit::Ok {
             &mut sum.released
@@ -188,13 +239,19 @@ fn shown(read: Read) -> (Shown, Exit) {
         access: None,
         version: None,
         groups: BTreeMap::new(),
+        claims: BTreeMap::new(),
+        saved: Vec::new(),
         code: None,
         zh: String::new(),
         en: String::new(),
     };
     let exit = match read {
-        Read::Opened { access, version, groups } => {
+        Read::Opened { access, version, groups, claims } => {
             (shown.access, shown.version) = (Some(access), Some(version));
+            for (name, claim) in claims {
+                let value = json::from_value(&claim.statement.value);
+                shown.claims.entry(name).or_default().push(value);
+            }
             for (group, fields) in groups {
                 shown.groups.entry(group).or_default().push(json::from_fields(&fields));
             }
@@ -236,6 +293,11 @@ fn for_person(shown: &Shown) -> Vec<String> {
             lines.push(format!("    {name}: {text}"));
         }
     }
+    for (name, values) in &shown.claims {
+        let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        lines.extend(values.iter().map(|value| format!("  {name}: {}", text(value))));
+    }
+    lines.extend(shown.saved.iter().map(|file| format!("  已存 · kept: {}", file.display())));
     lines.extend(shown.access.as_ref().map(|access| format!("  调用编号 · access: {access}")));
     lines
 }

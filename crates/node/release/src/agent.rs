@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite::SecretKey;
+use chaincity_package::model::Package;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
 use chaincity_types::wire::{LogicalKey, Outcome, Receipt, Version};
@@ -19,7 +20,7 @@ use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
 use crate::noting::Noting;
-use crate::opening::{self, Asked};
+use crate::opening::{self, Answering, Asked};
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
@@ -223,9 +224,6 @@ impl Agent {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
         let subjects = opening::subjects_of(&package, &asked, &version);
-        if asked.claims {
-            return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
-        }
         let commitments = opening::commitments(&package, &asked, &version);
         let kept = self.vault.envelope(&asked.key)?;
         let kept = kept.iter().flat_map(|kept| kept.groups.iter().map(|g| g.context.commitment));
@@ -236,7 +234,7 @@ impl Agent {
             let number = kept.groups.first().map_or(head.version, |group| group.context.version);
             (number, kept.digest())
         } else {
-            match self.seal(&asked, head.version, commitments)? {
+            match self.seal(&package, &asked, head.version, commitments)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
                 Ok(digest) => (head.version, digest),
             }
@@ -249,15 +247,15 @@ impl Agent {
     /// Seals what is asked for and keeps the envelope; gives its digest.
     fn seal(
         &self,
+        package: &Package,
         asked: &Asked,
-        number: u64,
+        version: u64,
         commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
-        if commitments.is_empty() {
-            return Ok(Err(Refusal::GroupAbsent));
-        }
         let status = self.node.status();
-        match opening::seal(&self.vault, status.ledger, asked, number, commitments)? {
+        let (vault, key) = (&*self.vault, &self.key);
+        let answering = Answering { vault, key, package, status: &status, asked, version };
+        match answering.seal(commitments)? {
             Err(refusal) => Ok(Err(refusal)),
             Ok(envelope) => {
                 self.vault.keep_envelope(&asked.key, &envelope, status.time)?;

@@ -58,6 +58,11 @@ pub fn texts(texts: &[&str]) -> Value {
     Value::List(texts.iter().map(|text| Value::from(*text)).collect())
 }
 
+pub fn map(entries: &[(&str, &str)]) -> Value {
+    let entry = |(name, text): &(&str, &str)| (Str::from(*name), Value::from(*text));
+    Value::Map(entries.iter().map(entry).collect())
+}
+
 pub fn key(name: &str) -> SecretKey {
     SecretKey::from_seed(hash::plain(name.as_bytes()).as_bytes())
 }
@@ -112,6 +117,9 @@ pub struct Ask<'a> {
     pub record: &'a str,
     pub groups: &'a [&'a str],
     pub claims: &'a [&'a str],
+    /// What is said with the claims: in clear, and sealed.
+    pub parameters: &'a [(&'a str, &'a str)],
+    pub sealed: Option<Digest>,
     pub key: [u8; 32],
     pub basis: (&'a str, &'a str),
 }
@@ -124,6 +132,8 @@ impl<'a> Ask<'a> {
             record,
             groups: &[GROUP],
             claims: &[],
+            parameters: &[],
+            sealed: None,
             key: reader_key().public_key(),
             basis: ("grant", grant),
         }
@@ -301,6 +311,22 @@ impl City {
         self.vault.seal(&sealing).unwrap()
     }
 
+    /// Seals what a reader says with its claims, for the access with this one-time key.
+    pub fn seal_parameters(&self, key: [u8; 32], parameters: &[(&str, &str)]) -> Digest {
+        let place = Place {
+            ledger: self.ledger(),
+            package: "disclosure".into(),
+            register: "access".into(),
+            group: "parameters".into(),
+        };
+        let said = fields([("key", Value::Bytes(key.to_vec())), ("values", map(parameters))]);
+        let bytes = cbor::encode(&Value::Map(said));
+        let request = Digest(hash::plain(&bytes).0);
+        let sealing =
+            Sealing { request, place: &place, bytes: &bytes, terms: &[], permanent: false };
+        self.vault.seal(&sealing).unwrap()
+    }
+
     /// Opens a file about the subject.
     pub fn open_file(&self, number: &str, commitment: Option<Digest>) {
         let commitment = commitment.map_or(Value::Null, |digest| Value::Bytes(digest.0.to_vec()));
@@ -319,8 +345,11 @@ impl City {
     }
 
     fn resource(&self, keeper: &str, code: &str) {
-        let claim =
-            fields([("name", "adult".into()), ("zh", "成年".into()), ("en", "Adult".into())]);
+        let claim = fields([
+            ("name", "person.masked".into()),
+            ("zh", "掩码".into()),
+            ("en", "Masked".into()),
+        ]);
         let input = fields([
             ("code", code.into()),
             ("in_package", PACKAGE.into()),
@@ -355,7 +384,7 @@ impl City {
         let input = fields([
             ("resource", code.into()),
             ("groups", texts(&[GROUP, "deal"])),
-            ("claims", texts(&["adult"])),
+            ("claims", texts(&["person.masked"])),
             ("purpose", PURPOSE.into()),
             ("item", "1143130000TEXT021M3430715001000".into()),
             ("basis", "商业银行法 36".into()),
@@ -428,6 +457,12 @@ impl City {
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
         input.insert(ask.basis.0.into(), ask.basis.1.into());
+        if !ask.parameters.is_empty() {
+            input.insert("parameters".into(), map(ask.parameters));
+        }
+        if let Some(sealed) = ask.sealed {
+            input.insert("sealed_parameters".into(), Value::Bytes(sealed.0.to_vec()));
+        }
         self.disclose("reader", "access", input)
     }
 

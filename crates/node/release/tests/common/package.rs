@@ -26,6 +26,11 @@ steward: files.clerk
 fields:
   name: {type: text(100), zh: 姓名, en: Name}
   id_number: {type: text(40), zh: 证件号码, en: Number of the identity document}
+claims:
+  masked: {type: text(100), rule: mask(this.name), zh: 姓名（掩码）, en: Masked name}
+  is: {type: bool, rule: this.id_number == input.number, parameters: {number: {type: text(40), zh: 证件号码, en: Number}}, zh: 是否此人, en: Whether it is he}
+  longer: {type: bool, rule: size(this.name) > input.than, parameters: {than: {type: int, zh: 字数, en: Characters}}, clear: [than], zh: 姓名是否较长, en: Whether the name is longer}
+  broken: {type: bool, rule: size(this.name) / 0 == 1, zh: 无, en: Broken}
 ",
     ),
     (
