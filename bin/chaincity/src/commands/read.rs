@@ -20,12 +20,14 @@ use crate::output::{Output, STANDARD};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// 应用包 · the package
-    package: String,
-    /// 登记簿 · the register
-    register: String,
+    /// 应用包；按办件调用时默认为授权或同意所涉的 · the package; by case that of the grant or consent
+    #[arg(required_unless_present = "case")]
+    package: Option<String>,
+    /// 登记簿，同上 · the register, likewise
+    #[arg(required_unless_present = "case")]
+    register: Option<String>,
     /// 记录主键 · the record's key
-    #[arg(required_unless_present_any = ["batch", "subject"])]
+    #[arg(required_unless_present_any = ["batch", "subject", "case"])]
     record: Option<String>,
     /// 批量：文件每行一个记录主键，- 为标准输入 · many records: a file with a key a line, - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "subject"])]
@@ -54,7 +56,8 @@ pub(crate) struct Arguments {
     /// 使用目的，须与授权或同意一致 · the purpose, the same as that of the grant or consent
     #[arg(long, value_name = "TEXT")]
     purpose: String,
-    /// 业务号（案号） · number of the case
+    /// 业务号（案号）；未列记录时为账本上的办件，调用其所涉的全部记录 · number of the case; without a record a
+    /// case of the ledger, of which all records are read
     #[arg(long, value_name = "ID")]
     case: Option<String>,
     /// 所依授权 · the grant that it rests on
@@ -112,23 +115,27 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         (None, Some(consent)) => Basis::Consent(consent.clone()),
         (None, None) => Basis::Subject,
     };
-    let records = match (&arguments.batch, &arguments.subject) {
-        (Some(file), _) => Some(keys_in(file)?),
-        (None, Some(subject)) => {
-            Some(client.records_of_subject(&arguments.package, &arguments.register, subject)?)
-        }
-        (None, None) => None,
+    let (package, register) = place(&client, arguments, &basis)?;
+    let by_case = arguments.case.as_ref().filter(|_| {
+        arguments.record.is_none() && arguments.batch.is_none() && arguments.subject.is_none()
+    });
+    let records = match (&arguments.batch, &arguments.subject, by_case) {
+        (Some(file), ..) => Some(keys_in(file)?),
+        (None, Some(subject), _) => Some(client.records_of_subject(&package, &register, subject)?),
+        (None, None, Some(case)) => Some(client.records_of_case(&package, &register, case)?),
+        (None, None, None) => None,
     };
     let reading = Reading {
         steward: arguments.steward.clone(),
-        package: arguments.package.clone(),
-        register: arguments.register.clone(),
+        package,
+        register,
         record: arguments.record.clone().unwrap_or_default(),
         groups: arguments.groups.clone(),
         claims: arguments.claims.clone(),
         parameters: arguments.parameters.iter().cloned().collect(),
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
+        of_case: by_case.cloned(),
         basis,
     };
     let wait = Duration::from_secs(arguments.wait);
@@ -140,6 +147,35 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let (shown, exit) = keeping.shown(client.read(&reading, steward, wait)?)?;
     output.report(&shown, for_person)?;
     Ok(exit)
+}
+
+/// The register that is read: as it was given, else that of the grant or consent.
+fn place(
+    client: &Client,
+    arguments: &Arguments,
+    basis: &Basis,
+) -> Result<(String, String), Failure> {
+    if let (Some(package), Some(register)) = (&arguments.package, &arguments.register) {
+        return Ok((package.clone(), register.clone()));
+    }
+    let (kind, number) = match basis {
+        Basis::Grant(number) => ("grant", number),
+        Basis::Consent(number) => ("consent", number),
+        Basis::Subject => return Err(no_register()),
+    };
+    let basis = client.record("disclosure", kind, number)?;
+    let field = |name: &str| {
+        let value = basis.as_ref().and_then(|basis| basis.fields.get(name)?.as_str());
+        value.map(str::to_owned)
+    };
+    field("in_package").zip(field("register")).ok_or_else(no_register)
+}
+
+fn no_register() -> Failure {
+    Failure::usage(
+        "须写明应用包和登记簿，或写明存在的授权或同意",
+        "name the package and the register, or a grant or consent that exists",
+    )
 }
 
 /// A parameter as it was typed.

@@ -148,6 +148,7 @@ impl Disclosure {
         let reading = Reading {
             claims: Vec::new(),
             parameters: BTreeMap::new(),
+            of_case: None,
             steward: "registry".to_owned(),
             package: "real-estate".to_owned(),
             register: "right".to_owned(),

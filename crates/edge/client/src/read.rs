@@ -70,6 +70,8 @@ pub struct Reading {
     pub purpose: String,
     /// Number of the case.
     pub case: Option<String>,
+    /// The case of the ledger by which the records are asked for.
+    pub of_case: Option<String>,
     /// Grant, consent, or being the subject.
     pub basis: Basis,
 }
@@ -246,6 +248,9 @@ impl Client {
         input.extend(self.parameters(reading, key, steward)?);
         if let Some(case) = &reading.case {
             input.insert("case_number".into(), Value::from(case.as_str()));
+        }
+        if let Some(case) = &reading.of_case {
+            input.insert("case".into(), Value::from(case.as_str()));
         }
         match &reading.basis {
             Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),

@@ -19,6 +19,7 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
+use crate::cases::Parts;
 use crate::noting::Noting;
 use crate::opening::{self, Answering, Asked};
 use crate::tried::Tried;
@@ -154,13 +155,14 @@ impl Agent {
     pub fn round(&self) -> Result<usize, AgentError> {
         let mut answers = Vec::new();
         let mut fault = None;
+        let mut parts = Parts::new();
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
             let Some(asked) = Asked::read(key, &version) else { continue };
             if !self.answered.is_due(&asked.key, self.node.status().height) {
                 continue;
             }
-            match self.answer(asked) {
+            match self.answer(asked, &mut parts) {
                 Ok(answer) => answers.push(answer),
                 // What is at fault for one access keeps no other from its answer.
                 Err(error) => {
@@ -214,7 +216,7 @@ impl Agent {
     }
 
     /// What answers an access: a release whose envelope is kept, or a refusal.
-    fn answer(&self, asked: Asked) -> Result<(Submitted, Vec<u8>), AgentError> {
+    fn answer(&self, asked: Asked, parts: &mut Parts) -> Result<(Submitted, Vec<u8>), AgentError> {
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
         let found = match block_on(self.node.record(asked.record_key()))? {
             Some((head, version)) => package.map(|package| (package, head, version)),
@@ -224,6 +226,9 @@ impl Agent {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
         let subjects = opening::subjects_of(&package, &asked, &version);
+        if let Err(refusal) = self.check_case(&asked, parts)? {
+            return Ok(self.refusal(asked, refusal, subjects));
+        }
         let commitments = opening::commitments(&package, &asked, &version);
         let kept = self.vault.envelope(&asked.key)?;
         let kept = kept.iter().flat_map(|kept| kept.groups.iter().map(|g| g.context.commitment));

@@ -23,6 +23,16 @@ pub(crate) enum Refusal {
     ParameterInClear,
     /// More groups and claims than one envelope holds.
     TooMuch,
+    /// There is no such case.
+    CaseUnknown,
+    /// The case has ended, or is suspended.
+    CaseNotRunning,
+    /// The officer has, and did, no task of the case.
+    NotInCase,
+    /// The case is not about the record.
+    RecordNotOfCase,
+    /// No task of the officer discloses the group.
+    GroupNotDisclosed,
 }
 
 impl Refusal {
@@ -56,6 +66,21 @@ impl Refusal {
             Self::ParameterInClear => {
                 ("parameter-in-clear", "该参数须加密提交", "this parameter must not stand in clear")
             }
+            Self::CaseUnknown => ("case-unknown", "没有这个办件", "there is no such case"),
+            Self::CaseNotRunning => {
+                ("case-not-running", "办件已办结或已中止", "the case has ended or is suspended")
+            }
+            Self::NotInCase => {
+                ("not-in-case", "调用人不承办该办件", "who asks has no part in the case")
+            }
+            Self::RecordNotOfCase => {
+                ("record-not-of-case", "该办件不涉及此记录", "the case is not about the record")
+            }
+            Self::GroupNotDisclosed => (
+                "group-not-disclosed",
+                "调用人的任务不披露该字段组",
+                "no task of who asks discloses the group",
+            ),
             Self::TooMuch => (
                 "too-much-at-once",
                 "一次所请求的字段组和派生结论过多",

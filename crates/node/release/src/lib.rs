@@ -16,6 +16,7 @@
 mod agent;
 mod answer;
 mod call;
+mod cases;
 mod claims;
 mod erasing;
 mod noting;

@@ -34,6 +34,10 @@ pub(crate) struct Asked {
     /// The commitment to what was said with them besides.
     pub(crate) sealed_parameters: Option<Digest>,
     pub(crate) reader_key: [u8; 32],
+    /// The case of the ledger by which it is asked.
+    pub(crate) case: Option<String>,
+    /// Who asks.
+    pub(crate) officer: String,
 }
 
 impl Asked {
@@ -64,6 +68,8 @@ impl Asked {
             parameters: fields.get("parameters").map_or(Some(BTreeMap::new()), claims::texts)?,
             sealed_parameters: fields.get("sealed_parameters").and_then(commitment),
             reader_key: commitment(fields.get("key")?)?.0,
+            case: text("case"),
+            officer: text("officer")?,
         })
     }
 
@@ -90,7 +96,7 @@ pub(crate) fn commitments(
     let mut found = Vec::new();
     for (name, field) in &register.fields {
         let FieldType::Sealed(group) = &field.kind else { continue };
-        let wanted = asked.groups.iter().any(|asked| *group == **asked)
+        let wanted = asked.groups.iter().any(|asked| asked == group.as_str())
             || asked.claims_of(group).next().is_some();
         if let Some(commitment) = version.fields.get(name).and_then(commitment).filter(|_| wanted) {
             found.push((group.to_string(), commitment));

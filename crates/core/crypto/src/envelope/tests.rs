@@ -126,7 +126,6 @@ fn an_envelope_of_another_release_is_refused_even_when_it_claims_to_be_this_one(
         ReleaseContext { version: 2, ..context() },
         ReleaseContext { group: "price".into(), ..context() },
         ReleaseContext { commitment: Digest([1; 32]), ..context() },
-        ReleaseContext { claim: Some("masked".into()), ..context() },
     ];
     for other in contexts {
         assert_eq!(open(&key(), &sealed(), &other), Err(GroupError::ContextDiffers), "{other:?}");

@@ -15,8 +15,8 @@ use chaincity_query::{Filter, Op, ReadModel, Select, StatusFilter};
 use chaincity_release::Agent;
 use chaincity_testing::desk::{BEGIN, Desk};
 use chaincity_types::wire::{
-    Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
-    Receipt, Validator, Version,
+    Call, Event, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome,
+    PROTOCOL, Receipt, Validator, Version,
 };
 use chaincity_types::{Digest, Str, Value, cbor};
 use chaincity_vault::{Cost, Passphrase, Place, Sealing, Vault};
@@ -38,13 +38,14 @@ const PURPOSE: &str = "贷款审查";
 const DAYS: i32 = 100;
 
 /// Name, member, roles, subject.
-const PEOPLE: [(&str, &str, &[&str], Option<&str>); 7] = [
+const PEOPLE: [(&str, &str, &[&str], Option<&str>); 8] = [
     ("keeper", STEWARD, &["files.clerk", "steward.clerk"], None),
     ("agent", STEWARD, &["steward.agent"], None),
     ("other-keeper", OTHER_STEWARD, &["steward.clerk"], None),
     ("other-agent", OTHER_STEWARD, &["steward.agent"], None),
     ("editor", "data-bureau", &["catalogue.editor"], None),
-    ("reader", READER, &["reader.officer"], None),
+    ("reader", READER, &["reader.officer", "files.reader"], None),
+    ("colleague", READER, &["reader.officer", "files.reader"], None),
     ("subject", "citizens", &["subject.self"], Some(SUBJECT)),
 ];
 
@@ -122,6 +123,8 @@ pub struct Ask<'a> {
     pub sealed: Option<Digest>,
     pub key: [u8; 32],
     pub basis: (&'a str, &'a str),
+    /// The case by which is asked.
+    pub case: Option<&'a str>,
 }
 
 impl<'a> Ask<'a> {
@@ -136,6 +139,7 @@ impl<'a> Ask<'a> {
             sealed: None,
             key: reader_key().public_key(),
             basis: ("grant", grant),
+            case: None,
         }
     }
 }
@@ -327,6 +331,38 @@ impl City {
         self.vault.seal(&sealing).unwrap()
     }
 
+    /// The keeper begins a case about these files.
+    pub fn begin_case(&self, files: &[&str]) -> String {
+        let about = |file: &&str| Value::from(format!("{PACKAGE}/{REGISTER}/{file}").as_str());
+        let input = fields([
+            ("package", PACKAGE.into()),
+            ("process", "loan".into()),
+            ("subjects", Value::List(files.iter().map(about).collect())),
+        ]);
+        let begun = self.apply("keeper", "case", "start", input);
+        let events = &begun.entries[0].events;
+        let is_case = |event: &&Event| event.kind == "inserted" && event.register == "case";
+        events.iter().find(is_case).unwrap().key.to_string()
+    }
+
+    /// Somebody does something with the task at this place of a case's process.
+    pub fn act(&self, by: &str, action: &str, (case, node): (&str, &str)) {
+        self.follow();
+        let select = Select {
+            package: "case".into(),
+            register: "task".into(),
+            filters: vec![Filter { field: "case".into(), op: Op::Eq, value: case.into() }],
+            status: StatusFilter::Live,
+            sort: vec![],
+            limit: 10,
+            cursor: None,
+        };
+        let tasks = self.model.select(&select).unwrap().items;
+        let task = tasks.iter().find(|task| task.fields["node"] == node.into()).unwrap();
+        let task = fields([("task", task.fields["id"].clone())]);
+        self.apply(by, "case", action, task);
+    }
+
     /// Opens a file about the subject.
     pub fn open_file(&self, number: &str, commitment: Option<Digest>) {
         let commitment = commitment.map_or(Value::Null, |digest| Value::Bytes(digest.0.to_vec()));
@@ -457,6 +493,9 @@ impl City {
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
         input.insert(ask.basis.0.into(), ask.basis.1.into());
+        if let Some(case) = ask.case {
+            input.insert("case".into(), case.into());
+        }
         if !ask.parameters.is_empty() {
             input.insert("parameters".into(), map(ask.parameters));
         }
