@@ -155,8 +155,10 @@ fn place(
     arguments: &Arguments,
     basis: &Basis,
 ) -> Result<(String, String), Failure> {
-    if let (Some(package), Some(register)) = (&arguments.package, &arguments.register) {
-        return Ok((package.clone(), register.clone()));
+    match (&arguments.package, &arguments.register) {
+        (Some(package), Some(register)) => return Ok((package.clone(), register.clone())),
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => return Err(no_register()),
     }
     let (kind, number) = match basis {
         Basis::Grant(number) => ("grant", number),

@@ -12,7 +12,7 @@ fn by_case<'a>(case: &'a str, record: &'a str, grant: &'a str) -> Ask<'a> {
 }
 
 #[test]
-fn who_has_a_tasks_reads_what_it_discloses_of_the_cases_records_until_the_case_ends() {
+fn who_has_a_task_reads_what_it_discloses_of_the_cases_records_until_the_case_ends() {
     let (city, commitment, grant) = City::with_file();
     let case = city.begin_case(&["f-1"]);
     let agent = city.agent();
