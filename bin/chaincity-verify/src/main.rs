@@ -1,9 +1,10 @@
-//! Offline verifier of what a node hands out: records, receipts, transactions.
+//! Offline verifier of what a node hands out: records, claims, receipts, transactions.
 //!
 //! It holds no node code and needs no network: a proof, a trust bundle, and the ledger's id
 //! learned elsewhere. It ends with 0 when the proof is valid, 1 when it is not, and 2 when it
 //! was called wrongly or a file cannot be read.
 
+mod claim;
 mod read_log;
 mod report;
 mod value;
@@ -48,6 +49,11 @@ enum Command {
         #[command(flatten)]
         input: Input,
     },
+    /// 校验一项签名的派生结论。Verify a signed claim.
+    Claim {
+        #[command(flatten)]
+        input: Input,
+    },
     /// 校验一笔已签名交易的签名。Verify a signed transaction's signature.
     Transaction {
         /// 交易文件。The transaction's file.
@@ -81,6 +87,7 @@ fn main() -> ExitCode {
         Command::Record { input, as_of } => (input.json, record(&input, as_of)),
         Command::Receipt { input } => (input.json, receipt(&input)),
         Command::ReadLog { input } => (input.json, read_log(&input)),
+        Command::Claim { input } => (input.json, claim(&input)),
         Command::Transaction { file, json } => (json, transaction(&file)),
     };
     match result {
@@ -130,6 +137,16 @@ fn read_log(input: &Input) -> Result<Report, Unreadable> {
         .and_then(|trust| trust.read_log_bytes(&proof).map(|log| (trust, log)));
     Ok(match verified {
         Ok((trust, log)) => Report::read_log(&trust, &log).noting(input),
+        Err(error) => refused(&error),
+    })
+}
+
+fn claim(input: &Input) -> Result<Report, Unreadable> {
+    let (proof, trust) = (read(&input.file)?, read(&input.trust)?);
+    let verified = Trust::from_bytes(&trust, input.ledger.as_ref())
+        .and_then(|trust| trust.claim_bytes(&proof).map(|claim| (trust, claim)));
+    Ok(match verified {
+        Ok((trust, claim)) => Report::claim(&trust, &claim).noting(input),
         Err(error) => refused(&error),
     })
 }

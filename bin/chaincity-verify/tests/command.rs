@@ -69,6 +69,30 @@ fn absence_and_receipts_and_transactions_are_valid_too() {
 }
 
 #[test]
+fn a_claim_is_told_with_who_answers_for_it_and_an_altered_one_is_refused() {
+    let (code, out, _) = verify("claim", &vector("claim.cbor"), &[]);
+    assert!(code == 0 && out.starts_with("有效") && out.contains("\nVALID"), "{out}");
+    for part in ["deal.price-at-least = true", "amount: 100000000", "member registry", "version 2"]
+    {
+        assert!(out.contains(part), "{part}: {out}");
+    }
+    let good = std::fs::read(vector("claim.cbor")).unwrap();
+    let altered = Path::new(env!("CARGO_TARGET_TMPDIR")).join("claim.cbor");
+    // In the statement, and in the proof of whose key it is.
+    let statement = good.windows(14).position(|part| part == b"price-at-least").unwrap();
+    for (at, refusal) in [(statement, "claim-not-signed"), (good.len() - 9, "not-final")] {
+        let mut bad = good.clone();
+        bad[at] ^= 1;
+        std::fs::write(&altered, bad).unwrap();
+        let (code, out, _) = verify("claim", &altered, &["--json"]);
+        let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((code, &json["code"]), (1, &serde_json::json!(refusal)), "{at}: {out}");
+    }
+    let (code, out, _) = verify("claim", &vector("record.cbor"), &[]);
+    assert!(code == 1 && out.starts_with("无效"), "{out}");
+}
+
+#[test]
 fn without_the_ledgers_id_the_result_says_what_it_rests_on() {
     let (file, trust) = (vector("record.cbor"), vector("trust.cbor"));
     let arguments = ["record", file.to_str().unwrap(), "--trust", trust.to_str().unwrap()];

@@ -61,6 +61,7 @@ const CRATES: &[Allowed] = &[
             "chaincity-types",
             "chaincity-crypto",
             "chaincity-package",
+            "chaincity-ledger",
             "chaincity-pipeline",
             "chaincity-query",
             "chaincity-vault",

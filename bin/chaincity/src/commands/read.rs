@@ -1,5 +1,5 @@
-//! `chaincity read`: asks for encrypted groups of a record, or of many, on the ledger, waits for the
-//! release, and opens what the steward sealed for this one reading.
+//! `chaincity read`: asks for encrypted groups of a record, or of many, or for claims that follow from
+//! them, on the ledger, waits for the release, and opens what the steward sealed for this one reading.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -20,12 +20,14 @@ use crate::output::{Output, STANDARD};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// 应用包 · the package
-    package: String,
-    /// 登记簿 · the register
-    register: String,
+    /// 应用包；按办件调用时默认为授权或同意所涉的 · the package; by case that of the grant or consent
+    #[arg(required_unless_present = "case")]
+    package: Option<String>,
+    /// 登记簿，同上 · the register, likewise
+    #[arg(required_unless_present = "case")]
+    register: Option<String>,
     /// 记录主键 · the record's key
-    #[arg(required_unless_present_any = ["batch", "subject"])]
+    #[arg(required_unless_present_any = ["batch", "subject", "case"])]
     record: Option<String>,
     /// 批量：文件每行一个记录主键，- 为标准输入 · many records: a file with a key a line, - for standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["record", "subject"])]
@@ -34,8 +36,17 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID", conflicts_with = "record")]
     subject: Option<String>,
     /// 字段组，逗号分隔 · the groups, comma-separated
-    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "GROUP,…", value_delimiter = ',', required_unless_present = "claims")]
     groups: Vec<String>,
+    /// 派生结论，逗号分隔 · the claims, comma-separated
+    #[arg(long, value_name = "GROUP.CLAIM,…", value_delimiter = ',')]
+    claims: Vec<String>,
+    /// 派生结论的参数，可重复 · a parameter of the claims; may be repeated
+    #[arg(long = "with", value_name = "NAME=VALUE", value_parser = named, requires = "claims")]
+    parameters: Vec<(String, String)>,
+    /// 将签名的派生结论存入该目录，可交第三方校验 · keep the signed claims in this folder, to show to others
+    #[arg(long, value_name = "FOLDER", requires = "claims")]
+    save: Option<PathBuf>,
     /// 提供单位（成员） · the member that keeps the data
     #[arg(long, value_name = "ID")]
     steward: String,
@@ -45,7 +56,8 @@ pub(crate) struct Arguments {
     /// 使用目的，须与授权或同意一致 · the purpose, the same as that of the grant or consent
     #[arg(long, value_name = "TEXT")]
     purpose: String,
-    /// 业务号（案号） · number of the case
+    /// 业务号（案号）；未列记录时为账本上的办件，调用其所涉的全部记录 · number of the case; without a record a
+    /// case of the ledger, of which all records are read
     #[arg(long, value_name = "ID")]
     case: Option<String>,
     /// 所依授权 · the grant that it rests on
@@ -75,6 +87,12 @@ struct Shown {
     version: Option<u64>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     groups: BTreeMap<String, Vec<Map<String, Json>>>,
+    /// What each claim says.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    claims: BTreeMap<String, Vec<Json>>,
+    /// Files in which the claims were kept.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    saved: Vec<PathBuf>,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -97,31 +115,102 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         (None, Some(consent)) => Basis::Consent(consent.clone()),
         (None, None) => Basis::Subject,
     };
-    let records = match (&arguments.batch, &arguments.subject) {
-        (Some(file), _) => Some(keys_in(file)?),
-        (None, Some(subject)) => {
-            Some(client.records_of_subject(&arguments.package, &arguments.register, subject)?)
-        }
-        (None, None) => None,
+    let (package, register) = place(&client, arguments, &basis)?;
+    let by_case = arguments.case.as_ref().filter(|_| {
+        arguments.record.is_none() && arguments.batch.is_none() && arguments.subject.is_none()
+    });
+    let records = match (&arguments.batch, &arguments.subject, by_case) {
+        (Some(file), ..) => Some(keys_in(file)?),
+        (None, Some(subject), _) => Some(client.records_of_subject(&package, &register, subject)?),
+        (None, None, Some(case)) => Some(client.records_of_case(&package, &register, case)?),
+        (None, None, None) => None,
     };
     let reading = Reading {
         steward: arguments.steward.clone(),
-        package: arguments.package.clone(),
-        register: arguments.register.clone(),
+        package,
+        register,
         record: arguments.record.clone().unwrap_or_default(),
         groups: arguments.groups.clone(),
+        claims: arguments.claims.clone(),
+        parameters: arguments.parameters.iter().cloned().collect(),
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
+        of_case: by_case.cloned(),
         basis,
     };
     let wait = Duration::from_secs(arguments.wait);
     let steward = steward.as_ref().unwrap_or(&client);
+    let keeping = Keeping { client: &client, folder: arguments.save.as_deref() };
     if let Some(records) = records {
-        return many(&client, &reading, &records, steward, wait, output);
+        return many(&keeping, &reading, &records, steward, wait, output);
     }
-    let (shown, exit) = shown(client.read(&reading, steward, wait)?);
+    let (shown, exit) = keeping.shown(client.read(&reading, steward, wait)?)?;
     output.report(&shown, for_person)?;
     Ok(exit)
+}
+
+/// The register that is read: as it was given, else that of the grant or consent.
+fn place(
+    client: &Client,
+    arguments: &Arguments,
+    basis: &Basis,
+) -> Result<(String, String), Failure> {
+    match (&arguments.package, &arguments.register) {
+        (Some(package), Some(register)) => return Ok((package.clone(), register.clone())),
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => return Err(no_register()),
+    }
+    let (kind, number) = match basis {
+        Basis::Grant(number) => ("grant", number),
+        Basis::Consent(number) => ("consent", number),
+        Basis::Subject => return Err(no_register()),
+    };
+    let basis = client.record("disclosure", kind, number)?;
+    let field = |name: &str| {
+        let value = basis.as_ref().and_then(|basis| basis.fields.get(name)?.as_str());
+        value.map(str::to_owned)
+    };
+    field("in_package").zip(field("register")).ok_or_else(no_register)
+}
+
+fn no_register() -> Failure {
+    Failure::usage(
+        "须写明应用包和登记簿，或写明存在的授权或同意",
+        "name the package and the register, or a grant or consent that exists",
+    )
+}
+
+/// A parameter as it was typed.
+fn named(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
+        .ok_or("写作 名称=值 · written as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Where signed claims are kept.
+struct Keeping<'a> {
+    client: &'a Client,
+    folder: Option<&'a Path>,
+}
+
+impl Keeping<'_> {
+    /// What came of a reading; its claims are kept if they shall be.
+    fn shown(&self, read: Read) -> Result<(Shown, Exit), Failure> {
+        let mut saved = Vec::new();
+        if let (Some(folder), Read::Opened { access, claims, .. }) = (self.folder, &read) {
+            std::fs::create_dir_all(folder).map_err(Fault::io(folder))?;
+            for (at, (name, claim)) in (1_usize..).zip(claims) {
+                let file = folder.join(format!("{}.{at}.{name}.cbor", access.replace(':', "-")));
+                let proof = self.client.claim_proof(claim)?;
+                std::fs::write(&file, proof).map_err(Fault::io(&file))?;
+                saved.push(file);
+            }
+        }
+        let (shown, exit) = shown(read);
+        Ok((Shown { saved, ..shown }, exit))
+    }
 }
 
 /// The keys in a file, a line each; empty lines do not count.
@@ -146,7 +235,7 @@ struct Sum {
 }
 
 fn many(
-    client: &Client,
+    keeping: &Keeping<'_>,
     reading: &Reading,
     records: &[String],
     steward: &Client,
@@ -154,8 +243,8 @@ fn many(
     output: &mut Output,
 ) -> Result<Exit, Failure> {
     let mut sum = Sum { records: records.len(), ..Sum::default() };
-    client.read_many(reading, records, steward, wait, |record, read| {
-        let (mut shown, exit) = shown(read);
+    keeping.client.read_many(reading, records, steward, wait, |record, read| {
+        let (mut shown, exit) = keeping.shown(read)?;
         shown.record = Some(record.to_owned());
         let count = if exit == Exit::Ok {
             &mut sum.released
@@ -188,13 +277,19 @@ fn shown(read: Read) -> (Shown, Exit) {
         access: None,
         version: None,
         groups: BTreeMap::new(),
+        claims: BTreeMap::new(),
+        saved: Vec::new(),
         code: None,
         zh: String::new(),
         en: String::new(),
     };
     let exit = match read {
-        Read::Opened { access, version, groups } => {
+        Read::Opened { access, version, groups, claims } => {
             (shown.access, shown.version) = (Some(access), Some(version));
+            for (name, claim) in claims {
+                let value = json::from_value(&claim.statement.value);
+                shown.claims.entry(name).or_default().push(value);
+            }
             for (group, fields) in groups {
                 shown.groups.entry(group).or_default().push(json::from_fields(&fields));
             }
@@ -236,6 +331,11 @@ fn for_person(shown: &Shown) -> Vec<String> {
             lines.push(format!("    {name}: {text}"));
         }
     }
+    for (name, values) in &shown.claims {
+        let text = |value: &Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        lines.extend(values.iter().map(|value| format!("  {name}: {}", text(value))));
+    }
+    lines.extend(shown.saved.iter().map(|file| format!("  已存 · kept: {}", file.display())));
     lines.extend(shown.access.as_ref().map(|access| format!("  调用编号 · access: {access}")));
     lines
 }

@@ -146,6 +146,9 @@ impl Disclosure {
 
     fn read(&self, day: &Day, grant: &str, group: &str) -> Result<Read, Fault> {
         let reading = Reading {
+            claims: Vec::new(),
+            parameters: BTreeMap::new(),
+            of_case: None,
             steward: "registry".to_owned(),
             package: "real-estate".to_owned(),
             register: "right".to_owned(),

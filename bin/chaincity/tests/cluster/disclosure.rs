@@ -17,6 +17,8 @@ const RESOURCE: &str = "431300-0001";
 const PURPOSE: &str = "核实抵押物成交价";
 /// A price that stands nowhere else, in fen.
 const PRICE: i64 = 98_765_432_100;
+/// The buyer's identity number, made up.
+const NUMBER: &str = "110101190001010007";
 /// The node that keeps the vault.
 const STEWARD: &str = "registry";
 /// The node that everyone else asks.
@@ -74,14 +76,20 @@ pub(crate) fn key_of(events: &[Value], kind: &str, register: &str) -> String {
 /// A flat is sold by order of the court; its price is sealed at the registry. Gives the new title.
 fn sell(city: &City) -> String {
     register(&city.client(&[DESK], "registrar"), UNIT);
-    let deal = city.file("deal.json");
-    fs::write(&deal, json!({"price": PRICE, "contract": "示例合同1"}).to_string()).unwrap();
-    let seal = ["seal", "real-estate", "right", "deal", "--values", &format!("@{deal}")];
-    let commitment = done(&city.run_as("registrar", STEWARD, &seal))["commitment"].clone();
+    let seal = |group: &str, values: &Value| {
+        let file = city.file(&format!("{group}.json"));
+        fs::write(&file, values.to_string()).unwrap();
+        let seal = ["seal", "real-estate", "right", group, "--values", &format!("@{file}")];
+        done(&city.run_as("registrar", STEWARD, &seal))["commitment"].clone()
+    };
+    let deal = seal("deal", &json!({"price": PRICE, "contract": "示例合同1"}));
+    let holder =
+        json!({"subject": HOLDER, "name": HOLDER, "id_kind": "居民身份证", "id_number": NUMBER});
+    let identity = seal("holder-identity", &json!({"holders": [holder]}));
     let sale = json!({
         "unit": UNIT, "to": [{"subject": HOLDER, "n": 1, "d": 1}], "court": "court",
         "document": "（2026）湘1302执123号裁定", "document_digest": "00".repeat(32),
-        "served": "2026-09-01T08:00:00+08:00", "deal": commitment,
+        "served": "2026-09-01T08:00:00+08:00", "deal": deal, "identity": identity,
     });
     let input = sale.to_string();
     let give = ["mandate", "give", "real-estate", "transfer-by-judgment", "--input", &input];
@@ -108,7 +116,8 @@ fn grant(city: &City) -> String {
     let listed = json!({"resource": RESOURCE});
     call(city, "catalogue", ("disclosure", "list-resource"), &listed, &[]);
     let application = json!({
-        "resource": RESOURCE, "groups": ["deal"], "claims": [], "purpose": PURPOSE,
+        "resource": RESOURCE, "groups": ["deal"], "claims": ["holder-identity.is-holder"],
+        "purpose": PURPOSE,
         "item": "1143130000TEXT021M3430715001000", "basis": "商业银行法 36",
         "from": "2020-01-01", "to": "2099-12-31", "records_max": 10,
     });
@@ -194,7 +203,8 @@ fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_
     assert_eq!(at_steward("bank-b").unwrap_err().code(), Some("not-reader"));
 
     many_are_read_by_one_command(&city, asked);
-    let released = [("bank-a", "released"); 6];
+    claims_are_read_kept_and_checked_by_others(&city, asked);
+    let released = [("bank-a", "released"); 7];
     let seen = [&released[..], &[("bank-b", "refused")]].concat();
     let unknown = [("bank-a", "refused")];
     every_view_shows_what_was_asked(&city, (STEWARD, DESK), HOLDER, &seen, &unknown);
@@ -234,6 +244,40 @@ fn many_are_read_by_one_command(city: &City, (title, grant): (&str, &str)) {
     assert_eq!((ran.code, &told[0]["records"]), (1, &json!(0)), "{ran:?}");
 }
 
+/// Whether a price is reached and a number the holder's, without either.
+fn claims_are_read_kept_and_checked_by_others(city: &City, (title, grant): (&str, &str)) {
+    let folder = city.file("claims");
+    let claims = "deal.price-at-least,holder-identity.is-holder";
+    let (amount, number) = (format!("amount={PRICE}"), format!("number={NUMBER}"));
+    let what = ["read", "real-estate", "right", title, "--claims", claims, "--steward", STEWARD];
+    let with = ["--with", &amount, "--with", &number, "--save", &folder];
+    let why = ["--purpose", PURPOSE, "--case", "贷1号", "--grant", grant];
+    let at = ["--steward-node", city.url(STEWARD)];
+    let ran = city.run_as("bank-a", DESK, &[&what[..], &with, &why, &at].concat());
+    let told = done(&ran);
+    let said = json!({"deal.price-at-least": [true], "holder-identity.is-holder": [true]});
+    assert_eq!((&told["claims"], &told["groups"]), (&said, &Value::Null), "{told}");
+    // The amount may stand on the ledger, the number may not.
+    let client = city.client(&[DESK], "court");
+    let access = told["access"].as_str().unwrap();
+    let access = client.record("disclosure", "access", access).unwrap().unwrap();
+    assert_eq!(access.fields["parameters"], json!({"amount": PRICE.to_string()}));
+    assert!(!serde_json::to_string(&access).unwrap().contains(NUMBER));
+    // Whoever is shown a file checks it against the ledger alone.
+    let trust = client.trust().unwrap();
+    for file in told["saved"].as_array().unwrap() {
+        let bytes = fs::read(file.as_str().unwrap()).unwrap();
+        let proved = trust.claim_bytes(&bytes).unwrap();
+        assert_eq!(proved.steward, STEWARD);
+        let context = &proved.signed.statement.context;
+        assert_eq!((&*context.record, context.version), (title, 1));
+        let mut altered = bytes.clone();
+        let at = bytes.windows(8).position(|part| part == b"real-est").unwrap();
+        altered[at] ^= 1;
+        assert_eq!(trust.claim_bytes(&altered).unwrap_err().code(), "claim-not-signed");
+    }
+}
+
 /// A failure with this code, said in both languages.
 fn refuses(code: &str, ran: &Ran) {
     assert_eq!(ran.code, 6, "{ran:?}");
@@ -246,7 +290,7 @@ fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[Str
     refuses("vault-in-use", &vault("status", options, &[]));
     city.stop(STEWARD);
     let status = done(&vault("status", options, &[]));
-    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(1), &json!(6)));
+    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(3), &json!(7)));
 
     let file = |name: &str| PathBuf::from(city.file(name));
     let (wrong, backup) = (file("wrong.passphrase"), file("backup"));
@@ -267,7 +311,7 @@ fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[Str
     right[3].clone_from(&options[3]);
     // What was refused left nothing in the way.
     let restored = done(&vault("restore", &right, &from));
-    assert_eq!((&restored["groups"], &restored["erasures_pending"]), (&json!(1), &json!(true)));
+    assert_eq!((&restored["groups"], &restored["erasures_pending"]), (&json!(3), &json!(true)));
 
     // Nor does the node start without its vault, and nothing that it stores is touched.
     fs::copy(&wrong, &options[3]).unwrap();

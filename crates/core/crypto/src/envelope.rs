@@ -24,7 +24,7 @@ use crate::hash;
 pub const RELEASE: &str = "chaincity/release/1";
 /// Size of a reader's one-time public key, in bytes.
 pub const READER_KEY_BYTES: usize = 32;
-/// Most groups in one envelope.
+/// Most groups and claims in one envelope.
 pub const GROUPS_MAX: usize = 64;
 /// Largest envelope, in bytes.
 pub const ENVELOPE_BYTES_MAX: usize = 1 << 20;
@@ -61,9 +61,12 @@ pub struct ReleaseContext {
     /// The commitment.
     #[n(8)]
     pub commitment: Digest,
+    /// The claim that follows from the group, when that is released in the group's place.
+    #[n(9)]
+    pub claim: Option<String>,
 }
 
-/// One group, sealed for the reader.
+/// One group, or one claim that follows from it, sealed for the reader.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct SealedGroup {
@@ -74,17 +77,17 @@ pub struct SealedGroup {
     #[n(2)]
     #[cbor(with = "minicbor::bytes")]
     pub encapsulated: Vec<u8>,
-    /// Ciphertext and tag of salt ‖ bytes.
+    /// Ciphertext and tag of salt ‖ bytes; of a claim's signed statement.
     #[n(3)]
     #[cbor(with = "minicbor::bytes")]
     pub ciphertext: Vec<u8>,
 }
 
-/// What the reader is handed: the groups of one access.
+/// What the reader is handed: the groups and claims of one access.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Envelope {
-    /// The groups, 1 to [`GROUPS_MAX`].
+    /// The groups, each followed by its claims: 1 to [`GROUPS_MAX`] of both.
     #[n(1)]
     pub groups: Vec<SealedGroup>,
 }
@@ -151,9 +154,37 @@ pub fn seal(
     entropy: &Secret,
 ) -> Result<SealedGroup, GroupError> {
     group.check(&context.commitment)?;
+    if context.claim.is_some() {
+        return Err(GroupError::ContextDiffers);
+    }
+    seal_in(reader, context, &group.plaintext(), entropy)
+}
+
+/// Seals a claim's signed statement for `reader`; the context names the claim.
+///
+/// # Errors
+/// [`GroupError::ContextDiffers`] when it names none; [`GroupError::ReaderKey`].
+pub fn seal_claim(
+    reader: &[u8; READER_KEY_BYTES],
+    context: ReleaseContext,
+    statement: &[u8],
+    entropy: &Secret,
+) -> Result<SealedGroup, GroupError> {
+    if context.claim.is_none() {
+        return Err(GroupError::ContextDiffers);
+    }
+    seal_in(reader, context, statement, entropy)
+}
+
+fn seal_in(
+    reader: &[u8; READER_KEY_BYTES],
+    context: ReleaseContext,
+    plaintext: &[u8],
+    entropy: &Secret,
+) -> Result<SealedGroup, GroupError> {
     let associated = cbor::encode(&context);
     let (encapsulated, ciphertext) =
-        seal_bytes(reader, RELEASE.as_bytes(), &associated, &group.plaintext(), entropy)?;
+        seal_bytes(reader, RELEASE.as_bytes(), &associated, plaintext, entropy)?;
     Ok(SealedGroup { context, encapsulated: encapsulated.to_vec(), ciphertext })
 }
 
@@ -167,6 +198,33 @@ pub fn open(
     sealed: &SealedGroup,
     expected: &ReleaseContext,
 ) -> Result<Group, GroupError> {
+    if expected.claim.is_some() {
+        return Err(GroupError::ContextDiffers);
+    }
+    let plaintext = open_in(key, sealed, expected)?;
+    Group::from_plaintext(&plaintext, &expected.commitment)
+}
+
+/// Opens a released claim: its signed statement, which [`crate::claim::open`] reads.
+///
+/// # Errors
+/// [`GroupError::ContextDiffers`], [`GroupError::NotOpened`].
+pub fn open_claim(
+    key: &ReaderKey,
+    sealed: &SealedGroup,
+    expected: &ReleaseContext,
+) -> Result<Zeroizing<Vec<u8>>, GroupError> {
+    if expected.claim.is_none() {
+        return Err(GroupError::ContextDiffers);
+    }
+    open_in(key, sealed, expected)
+}
+
+fn open_in(
+    key: &ReaderKey,
+    sealed: &SealedGroup,
+    expected: &ReleaseContext,
+) -> Result<Zeroizing<Vec<u8>>, GroupError> {
     if sealed.context != *expected {
         return Err(GroupError::ContextDiffers);
     }
@@ -175,9 +233,7 @@ pub fn open(
         return Err(GroupError::TooLong);
     }
     let associated = cbor::encode(expected);
-    let plaintext =
-        open_bytes(key, &sealed.encapsulated, RELEASE.as_bytes(), &associated, &sealed.ciphertext)?;
-    Group::from_plaintext(&plaintext, &expected.commitment)
+    open_bytes(key, &sealed.encapsulated, RELEASE.as_bytes(), &associated, &sealed.ciphertext)
 }
 
 fn seal_bytes(

@@ -10,6 +10,7 @@
 //! the caller draws.
 
 pub mod cipher;
+pub mod claim;
 mod codec;
 pub mod cose;
 pub mod envelope;

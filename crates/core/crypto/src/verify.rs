@@ -17,6 +17,7 @@ use chaincity_types::wire::{
 };
 use chaincity_types::{Digest, Height, Timestamp};
 
+use crate::cose::StatementError;
 use crate::finality::{self, Context, FinalBlock, FinalityError};
 use crate::hash;
 use crate::state_proof::{self, StateProofError};
@@ -112,6 +113,12 @@ pub enum VerifyError {
         /// Key of the record.
         key: String,
     },
+    /// A claim is no signed statement, or was altered.
+    #[error("the claim is not signed")]
+    Unsigned(#[from] StatementError),
+    /// A claim was signed by a key that was no steward's then, as far as the proof shows.
+    #[error("the claim's key is not shown to have been a steward's at its time")]
+    Signer,
 }
 
 impl VerifyError {
@@ -134,6 +141,8 @@ impl VerifyError {
             Self::NoCounter { .. } => "no-counter",
             Self::OtherSeries { .. } => "other-series",
             Self::Older { .. } => "entry-older",
+            Self::Unsigned(_) => "claim-not-signed",
+            Self::Signer => "signer-not-steward",
         }
     }
 
@@ -156,6 +165,8 @@ impl VerifyError {
             Self::NoCounter { .. } => "调用日志未附计数的证明",
             Self::OtherSeries { .. } => "调用日志的条目属于另一序列",
             Self::Older { .. } => "条目的证明早于其计数的证明",
+            Self::Unsigned(_) => "派生结论未经签名或已被改动",
+            Self::Signer => "未能证明签名者当时为数据提供单位的经办人",
         }
     }
 
@@ -178,6 +189,8 @@ impl VerifyError {
             Self::NoCounter { .. } => "a series of the read log has no counter",
             Self::OtherSeries { .. } => "an entry of the read log belongs to another series",
             Self::Older { .. } => "an entry was proved before its counter",
+            Self::Unsigned(_) => "the claim is not signed, or was altered",
+            Self::Signer => "the signer is not shown to have answered for a steward then",
         }
     }
 }

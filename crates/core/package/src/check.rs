@@ -4,6 +4,7 @@
 //! Consensus runs none of this: a package that fails here may still run, so most findings are
 //! warnings.
 
+mod claims;
 mod lifted;
 mod policy;
 
@@ -35,6 +36,7 @@ pub fn check(source: &Source) -> Vec<Problem> {
         protected(action, &source.doc, &mut found);
         inputs_used(action, &source.doc, &mut found);
     }
+    claims::claims(&source.doc, &mut found);
     policy::policy(&source.doc, &mut found);
     if let Some(package) = &package {
         scenarios(source, package, &mut found);
@@ -88,6 +90,13 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
         text(place.clone(), &group.title);
         for field in &group.fields {
             text(format!("{place}.fields.{}", field.name), &field.title);
+        }
+        for claim in &group.claims {
+            let place = format!("{place}.claims.{}", claim.field.name);
+            text(place.clone(), &claim.field.title);
+            for parameter in &claim.parameters {
+                text(format!("{place}.parameters.{}", parameter.name), &parameter.title);
+            }
         }
     }
     for register in &doc.registers {

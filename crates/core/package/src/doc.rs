@@ -104,6 +104,28 @@ pub struct GroupDoc {
     /// Fields, as authored.
     #[n(4)]
     pub fields: Vec<FieldDoc>,
+    /// Claims, as authored.
+    #[n(5)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub claims: Vec<ClaimDoc>,
+}
+
+/// What a group's steward hands over in place of its fields.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct ClaimDoc {
+    /// Name, type and title.
+    #[n(0)]
+    pub field: FieldDoc,
+    /// Rule that gives it.
+    #[n(1)]
+    pub rule: String,
+    /// What the reader says with it, as authored.
+    #[n(2)]
+    pub parameters: Vec<FieldDoc>,
+    /// Names of the parameters that may stand in clear.
+    #[n(3)]
+    pub clear: Vec<String>,
 }
 
 /// Guards that several actions share, with the reads that they need.

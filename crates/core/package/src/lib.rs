@@ -5,6 +5,7 @@
 //! ([`model`]). This crate knows neither state nor files nor clocks.
 
 mod check;
+pub mod claim;
 mod compile;
 mod computed;
 pub mod describe;
@@ -23,6 +24,7 @@ mod touches;
 pub mod value;
 
 pub use check::{check, check_against, has_errors};
+pub use claim::INPUT;
 pub use compile::{
     ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, PROCESSES_MAX,
     READ_DEPTH_MAX, READS_MAX, REGISTERS_MAX, ROLES_MAX, compile,

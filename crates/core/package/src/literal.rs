@@ -1,6 +1,7 @@
 //! Dates, times and decimals as texts, one form each, used by rules and by JSON alike.
 
 use chaincity_types::calendar::Calendar;
+use chaincity_types::id::masked;
 use chaincity_types::{Timestamp, Value};
 use jiff::civil::Date;
 
@@ -46,6 +47,24 @@ pub fn decimal_text(mantissa: i64, scale: u8) -> String {
     let (whole, fraction) =
         digits.split_at_checked(digits.len().saturating_sub(places)).unwrap_or_default();
     if places == 0 { format!("{sign}{whole}") } else { format!("{sign}{whole}.{fraction}") }
+}
+
+/// A name of which the first and the last character stay; of two characters only the first, of one
+/// none: `王*`, `王*明`, `欧**娜`.
+#[must_use]
+pub fn mask(text: &str) -> String {
+    match text.chars().count() {
+        0 | 1 => masked(text, 0, 0),
+        2 => masked(text, 1, 0),
+        _ => masked(text, 1, 1),
+    }
+}
+
+/// The number of an identity document of which the first six and the last four characters stay if it
+/// has 15 or more, such as a resident's; of a shorter one as [`mask`] says.
+#[must_use]
+pub fn mask_id(text: &str) -> String {
+    if text.chars().count() >= 15 { masked(text, 6, 4) } else { mask(text) }
 }
 
 /// Reads `2026-02-28` as days since 1970-01-01; years 0001 to 9999.

@@ -3,7 +3,7 @@
 //! Everything is resolved here: names exist, types fit, every read has an index, so execution
 //! only meets faults of data (an overflow, a missing record), never of the package.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_types::{Digest, Str, Value};
 
@@ -99,6 +99,22 @@ pub struct Group {
     pub steward: Str,
     /// Its fields by name.
     pub fields: BTreeMap<Str, Field>,
+    /// What its steward hands over in place of the fields, by name.
+    pub claims: BTreeMap<Str, Claim>,
+}
+
+/// A claim: what follows from a group, worked out by its steward and handed over signed, in place of
+/// the group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Type and title.
+    pub field: Field,
+    /// Sees `this` (the group), `input` (the parameters), `now`, `today` and `param`.
+    pub rule: Program,
+    /// What the reader says with it, by name.
+    pub parameters: BTreeMap<Str, Field>,
+    /// The parameters that may stand in clear; the others reach the steward encrypted.
+    pub clear: BTreeSet<Str>,
 }
 
 /// A register: records of one shape.

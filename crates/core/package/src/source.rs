@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, FileDoc, GroupDoc,
-    GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc, NumberedDoc,
-    PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc, TextDoc,
-    TimerDoc,
+    ActionDoc, ClaimDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, FileDoc,
+    GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc,
+    NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc,
+    TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -214,8 +214,18 @@ impl Reader {
         self.put(path, place.clone(), &file.group);
         self.put(path, format!("{place}.steward"), &file.steward);
         let fields = self.fields(path, &format!("{place}.fields"), file.fields);
+        let mut claims = Vec::new();
+        for (name, claim) in file.claims.0 {
+            let place = format!("{place}.claims.{name}");
+            self.put(path, place.clone(), &claim);
+            let yaml::ClaimText { ty, rule, parameters, clear, zh, en } = claim.value;
+            self.put(path, format!("{place}.rule"), &rule);
+            let parameters = self.fields(path, &format!("{place}.parameters"), parameters);
+            let field = FieldDoc { name, ty, title: TextDoc { zh, en } };
+            claims.push(ClaimDoc { field, rule: rule.value, parameters, clear });
+        }
         let (title, steward) = (file.title.into(), file.steward.value);
-        self.source.doc.groups.push(GroupDoc { name, title, steward, fields });
+        self.source.doc.groups.push(GroupDoc { name, title, steward, fields, claims });
     }
 
     fn register(&mut self, path: &str, text: &str) {

@@ -628,6 +628,7 @@ fn facts(node: &Node, lane: Option<&str>) -> Facts {
         roles,
         actions: texts(&binding.actions),
         evidence: texts(&binding.evidence),
+        discloses: texts(&binding.discloses),
         not_by: texts(&binding.not_by),
         form: binding.form.as_ref().map(Into::into),
         workdays: binding.workdays,

@@ -81,6 +81,8 @@ pub struct Facts {
     pub actions: Vec<Str>,
     /// Kinds of evidence that must be attached.
     pub evidence: Vec<Str>,
+    /// What is disclosed to who does it, as `register.group`.
+    pub discloses: Vec<Str>,
     /// Tasks whose doer may not do this one.
     pub not_by: Vec<Str>,
     /// Form to fill in.

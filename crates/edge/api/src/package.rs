@@ -75,6 +75,23 @@ pub struct GroupInfo {
     pub steward: String,
     /// Fields by name.
     pub fields: BTreeMap<String, FieldInfo>,
+    /// What its steward hands over in place of the fields, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub claims: BTreeMap<String, ClaimInfo>,
+}
+
+/// A claim: what follows from a field group, worked out and signed by its steward.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ClaimInfo {
+    /// Type and title.
+    #[serde(flatten)]
+    pub field: FieldInfo,
+    /// What the reader says with it, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, FieldInfo>,
+    /// The parameters that may stand in clear; the others are sealed in the steward's vault.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub clear: Vec<String>,
 }
 
 /// A register.

@@ -7,7 +7,8 @@ use utoipa::ToSchema;
 pub const SEAL_BYTES_MAX: usize = 256 * 1024;
 
 /// A group to seal in the vault of the node's member. The caller has the role of the group's steward
-/// and belongs to that member.
+/// and belongs to that member; a reader that seals what it says with a claim (package `disclosure`,
+/// register `access`, group `parameters`) belongs to any.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SealRequest {

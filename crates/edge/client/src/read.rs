@@ -1,18 +1,23 @@
-//! Reading encrypted groups: an access on the ledger, its release by the steward, the envelope opened
-//! here and checked against what the ledger holds.
+//! Reading encrypted groups, or what follows from them: an access on the ledger, its release by the
+//! steward, the envelope opened here and checked against what the ledger holds.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_api::package::{FieldKind, RegisterInfo};
+use chaincity_api::package::{ClaimInfo, FieldKind, RegisterInfo};
 use chaincity_api::record::Record;
+use chaincity_api::vault::SealRequest;
 use chaincity_crypto::cipher::Secret;
+use chaincity_crypto::claim::SignedClaim;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
-use chaincity_types::wire::{Event, Outcome, Version};
-use chaincity_types::{Digest, Str, Value};
+use chaincity_crypto::verify::FILE_BYTES_MAX;
+use chaincity_package::claim;
+use chaincity_types::wire::{ClaimProof, Event, Outcome, Version};
+use chaincity_types::{Digest, Str, Value, cbor};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
+use zeroize::Zeroizing;
 
 use crate::client::Client;
 use crate::error::ClientError;
@@ -25,6 +30,9 @@ const DISCLOSURE: &str = "disclosure";
 const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
 const VERSIONS: usize = 16;
+
+/// Older versions of a signer's record that go with a claim: he may have changed his post since.
+const SIGNER_VERSIONS: usize = 16;
 
 /// Most records of one access.
 pub const BATCH_MAX: usize = 200;
@@ -40,7 +48,7 @@ pub enum Basis {
     Subject,
 }
 
-/// What is to be read: groups of one record.
+/// What is to be read: groups of one record, or claims that follow from them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading {
     /// The member that keeps the data.
@@ -53,10 +61,17 @@ pub struct Reading {
     pub record: String,
     /// Names of the groups.
     pub groups: Vec<String>,
+    /// Full names of the claims, `group.claim`.
+    pub claims: Vec<String>,
+    /// What is said with the claims, as texts by name. What their package does not let stand in
+    /// clear is sealed in the steward's vault.
+    pub parameters: BTreeMap<String, String>,
     /// Purpose, the same as that of the grant or consent.
     pub purpose: String,
     /// Number of the case.
     pub case: Option<String>,
+    /// The case of the ledger by which the records are asked for.
+    pub of_case: Option<String>,
     /// Grant, consent, or being the subject.
     pub basis: Basis,
 }
@@ -72,6 +87,8 @@ pub enum Read {
         version: u64,
         /// Each group by name, with its fields.
         groups: Vec<(String, BTreeMap<Str, Value>)>,
+        /// Each claim by its full name, signed.
+        claims: Vec<(String, SignedClaim)>,
     },
     /// Refused, by the rules or by the steward.
     Refused {
@@ -111,7 +128,7 @@ impl Client {
     ) -> Result<Read, ClientError> {
         let key = one_time_key()?;
         let records = std::slice::from_ref(&reading.record);
-        let access = match self.ask(reading, records, &key)? {
+        let access = match self.ask(reading, records, &key, steward)? {
             Ok(accesses) => accesses.into_iter().next(),
             Err(code) => return Ok(Read::Rejected { code }),
         };
@@ -137,7 +154,7 @@ impl Client {
         let batch = self.batch_max(&reading.basis)?;
         for records in records.chunks(batch) {
             let key = one_time_key()?;
-            let accesses = match self.ask(reading, records, &key)? {
+            let accesses = match self.ask(reading, records, &key, steward)? {
                 Ok(accesses) => accesses,
                 Err(code) => {
                     for record in records {
@@ -202,9 +219,8 @@ impl Client {
             None => info.insert(self.register_info(&reading.package, &reading.register)?),
         };
         let expected = self.expected(reading, info, &access, number)?;
-        let opened = open_envelope(key, &sealed, &expected)?;
-        let names = expected.into_iter().map(|context| context.group);
-        Ok(Read::Opened { access, version: number, groups: names.zip(opened).collect() })
+        let (groups, claims) = open_envelope(key, &sealed, &expected)?;
+        Ok(Read::Opened { access, version: number, groups, claims })
     }
 
     /// Puts the access on the ledger and gives the number for each record, in order, or the code with
@@ -214,6 +230,7 @@ impl Client {
         reading: &Reading,
         records: &[String],
         key: &ReaderKey,
+        steward: &Self,
     ) -> Result<Result<Vec<String>, String>, ClientError> {
         let texts = |texts: &[String]| {
             Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
@@ -224,12 +241,16 @@ impl Client {
             ("register".into(), Value::from(reading.register.as_str())),
             ("items".into(), texts(records)),
             ("groups".into(), texts(&reading.groups)),
-            ("claims".into(), Value::List(Vec::new())),
+            ("claims".into(), texts(&reading.claims)),
             ("purpose".into(), Value::from(reading.purpose.as_str())),
             ("key".into(), Value::Bytes(key.public_key().to_vec())),
         ]);
+        input.extend(self.parameters(reading, key, steward)?);
         if let Some(case) = &reading.case {
             input.insert("case_number".into(), Value::from(case.as_str()));
+        }
+        if let Some(case) = &reading.of_case {
+            input.insert("case".into(), Value::from(case.as_str()));
         }
         match &reading.basis {
             Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
@@ -247,6 +268,67 @@ impl Client {
             |event: &&Event| event.kind == "access-asked" || event.kind == "access-refused";
         let accesses = entry.events.iter().filter(of_access);
         Ok(Ok(accesses.map(|event| event.key.to_string()).collect()))
+    }
+
+    /// What the access says with its claims: in clear what each claim lets stand so, the rest sealed
+    /// in the steward's vault for this one access.
+    fn parameters(
+        &self,
+        reading: &Reading,
+        key: &ReaderKey,
+        steward: &Self,
+    ) -> Result<BTreeMap<Str, Value>, ClientError> {
+        if reading.parameters.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let package = self.package(&reading.package)?;
+        let claim = |name: &String| {
+            let (group, claim) = claim::parts(name)?;
+            package.as_ref()?.groups.get(group)?.claims.get(claim)
+        };
+        let claims: Vec<_> = reading.claims.iter().filter_map(claim).collect();
+        let is_clear = |name: &String| {
+            let has = |claim: &&&ClaimInfo| claim.parameters.contains_key(name);
+            let mut of = claims.iter().filter(has).peekable();
+            of.peek().is_some() && of.all(|claim| claim.clear.contains(name))
+        };
+        let (clear, hidden): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            reading.parameters.clone().into_iter().partition(|(name, _)| is_clear(name));
+        let mut input = BTreeMap::new();
+        if !clear.is_empty() {
+            let text = |(name, text): (String, String)| (Str::from(name), Value::from(text));
+            input.insert("parameters".into(), Value::Map(clear.into_iter().map(text).collect()));
+        }
+        if !hidden.is_empty() {
+            let values = json!({"key": hex::encode(key.public_key()), "values": hidden});
+            let Json::Object(values) = values else { return Ok(input) };
+            let commitment = steward.seal_group(&SealRequest {
+                request: hex::encode(*random()?),
+                package: DISCLOSURE.to_owned(),
+                register: "access".to_owned(),
+                group: "parameters".to_owned(),
+                values,
+            })?;
+            let commitment = Value::Bytes(commitment.as_bytes().to_vec());
+            input.insert("sealed_parameters".into(), commitment);
+        }
+        Ok(input)
+    }
+
+    /// The file that shows a claim to others: its signed statement, with the proof of whose key that
+    /// is; checked here.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn claim_proof(&self, claim: &SignedClaim) -> Result<Vec<u8>, ClientError> {
+        let signer = claim.key.to_string();
+        let signer = self.record_proof("governance", "operator", &signer, SIGNER_VERSIONS)?;
+        let signer = cbor::decode(&signer, FILE_BYTES_MAX)
+            .map_err(|_form| answer("a proof of an operator that is none"))?;
+        let (format, statement) = (ClaimProof::FORMAT.to_owned(), claim.bytes.clone());
+        let proof = ClaimProof { format, statement, signer };
+        self.check(|trust| trust.claim(&proof))?;
+        Ok(cbor::encode(&proof))
     }
 
     /// The access, if it is answered.
@@ -273,18 +355,15 @@ impl Client {
         access: &str,
         number: u64,
     ) -> Result<Vec<ReleaseContext>, ClientError> {
-        let Reading { package, register, record, groups, .. } = reading;
+        let Reading { package, register, record, groups, claims, .. } = reading;
         let proved = self.record_proved(package, register, record, VERSIONS)?;
         let version = proved.versions.iter().find(|version| version.version == number);
         let version = version.ok_or_else(|| answer("a release of a version that is not there"))?;
         let mut expected = Vec::new();
         for (name, field) in &info.fields {
             let FieldKind::Sealed { group } = &field.kind else { continue };
-            let Some(commitment) = commitment(version, name).filter(|_| groups.contains(group))
-            else {
-                continue;
-            };
-            expected.push(ReleaseContext {
+            let Some(commitment) = commitment(version, name) else { continue };
+            let context = ReleaseContext {
                 ledger: self.ledger,
                 access: access.to_owned(),
                 package: package.clone(),
@@ -293,7 +372,14 @@ impl Client {
                 version: number,
                 group: group.clone(),
                 commitment,
-            });
+                claim: None,
+            };
+            let of_group = claims.iter().filter_map(|name| claim::parts(name));
+            let of_group = of_group.filter(|(of, _)| of == group);
+            let named = of_group.map(|(_, claim)| Some(claim.to_owned()));
+            let whole = groups.contains(group).then_some(None);
+            let parts = whole.into_iter().chain(named);
+            expected.extend(parts.map(|claim| ReleaseContext { claim, ..context.clone() }));
         }
         Ok(expected)
     }
@@ -309,8 +395,12 @@ fn answer(text: &str) -> ClientError {
 }
 
 fn one_time_key() -> Result<ReaderKey, ClientError> {
-    let mut seed = zeroize::Zeroizing::new([0; 32]);
+    Ok(ReaderKey::from_seed(&Secret::from_bytes(*random()?)))
+}
+
+fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
+    let mut bytes = Zeroizing::new([0; 32]);
     let failed = |_| ClientError::Setup("no random bytes from the operating system".to_owned());
-    SysRng.try_fill_bytes(&mut *seed).map_err(failed)?;
-    Ok(ReaderKey::from_seed(&Secret::from_bytes(*seed)))
+    SysRng.try_fill_bytes(&mut *bytes).map_err(failed)?;
+    Ok(bytes)
 }

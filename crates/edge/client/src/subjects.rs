@@ -1,4 +1,4 @@
-//! Which records are about a person, by the clear part of the ledger.
+//! Which records are about a person, by the clear part of the ledger, or which a case is about.
 
 use std::collections::BTreeSet;
 
@@ -57,6 +57,24 @@ impl Client {
             }
         }
         Ok(found.into_iter().collect())
+    }
+
+    /// The keys of the records of a register that a case of the ledger is about; none when there is no
+    /// such case.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn records_of_case(
+        &self,
+        package: &str,
+        register: &str,
+        case: &str,
+    ) -> Result<Vec<String>, ClientError> {
+        let case = self.record("case", "case", case)?;
+        let about = case.as_ref().and_then(|case| case.fields.get("subjects")?.as_array());
+        let place = format!("{package}/{register}/");
+        let of_register = |name: &Json| Some(name.as_str()?.strip_prefix(&place)?.to_owned());
+        Ok(about.into_iter().flatten().filter_map(of_register).collect())
     }
 }
 

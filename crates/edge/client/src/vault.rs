@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chaincity_api::vault::{SealRequest, SealedInfo};
 use chaincity_api::{Endpoint, Problem};
+use chaincity_crypto::claim::{self, SignedClaim};
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_crypto::groups::GROUP_BYTES_MAX;
 use chaincity_types::{Digest, Str, Value, cbor};
@@ -71,28 +72,41 @@ pub(crate) fn until<T>(
     }
 }
 
-/// Opens the groups of an envelope. `expected` is what the reader knows of each from its access and
-/// from the ledger.
+/// Groups by name, with their fields; claims by their full names.
+type Parts = (Vec<(String, BTreeMap<Str, Value>)>, Vec<(String, SignedClaim)>);
+
+/// Opens the groups and claims of an envelope. `expected` is what the reader knows of each from its
+/// access and from the ledger.
 ///
 /// # Errors
-/// When the envelope holds other groups than those, or one does not open or does not fit its
-/// commitment.
+/// When the envelope holds other parts than those, or one does not open, a group does not fit its
+/// commitment, or a claim is not signed or says something of another group.
 pub fn open_envelope(
     key: &ReaderKey,
     sealed: &Envelope,
     expected: &[ReleaseContext],
-) -> Result<Vec<BTreeMap<Str, Value>>, ClientError> {
+) -> Result<Parts, ClientError> {
     let wrong = |text: &str| ClientError::answer("vault", text);
     if sealed.groups.len() != expected.len() {
         return Err(wrong("an envelope with other groups than those asked for"));
     }
-    let mut opened = Vec::with_capacity(expected.len());
+    let (mut groups, mut claims) = Parts::default();
     for (sealed, expected) in sealed.groups.iter().zip(expected) {
-        let group = envelope::open(key, sealed, expected)
-            .map_err(|error| wrong(&format!("a group that does not open: {error}")))?;
+        let unopened = |error| wrong(&format!("a group or claim that does not open: {error}"));
+        if let Some(name) = &expected.claim {
+            let signed = envelope::open_claim(key, sealed, expected).map_err(unopened)?;
+            let signed = claim::open(&signed)
+                .map_err(|error| wrong(&format!("a claim that is not signed: {error}")))?;
+            if signed.statement.context != *expected {
+                return Err(wrong("a claim about another record"));
+            }
+            claims.push((format!("{}.{name}", expected.group), signed));
+            continue;
+        }
+        let group = envelope::open(key, sealed, expected).map_err(unopened)?;
         let value = cbor::decode(group.bytes(), GROUP_BYTES_MAX);
         let Ok(Value::Map(fields)) = value else { return Err(wrong("a group that is no record")) };
-        opened.push(fields);
+        groups.push((expected.group.clone(), fields));
     }
-    Ok(opened)
+    Ok((groups, claims))
 }

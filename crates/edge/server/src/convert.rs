@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary};
 use chaincity_api::package::{
-    ActionInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo, PackageSummary,
-    ParameterInfo, RegisterInfo, TextInfo,
+    ActionInfo, ClaimInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo,
+    PackageSummary, ParameterInfo, RegisterInfo, TextInfo,
 };
 use chaincity_api::record::Record;
 use chaincity_api::transaction::{ReceiptInfo, WriteInfo};
@@ -107,6 +107,11 @@ fn group(group: &Group) -> GroupInfo {
         title: text(&group.title),
         steward: group.steward.to_string(),
         fields: map(&group.fields, field),
+        claims: map(&group.claims, |claim| ClaimInfo {
+            field: field(&claim.field),
+            parameters: map(&claim.parameters, field),
+            clear: claim.clear.iter().map(ToString::to_string).collect(),
+        }),
     }
 }
 

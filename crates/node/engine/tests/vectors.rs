@@ -20,11 +20,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bytes::Bytes;
+use chaincity_crypto::claim::{self, ClaimStatement};
+use chaincity_crypto::envelope::ReleaseContext;
 use chaincity_crypto::finality::NAMESPACE;
 use chaincity_crypto::verify::{AsOf, Trust, first_committee};
 use chaincity_crypto::{SecretKey, cose, hash, tree};
 use chaincity_types::wire::{
-    Call, Committee, Entry, Event, FinalityProof, Genesis, GenesisMember, GenesisNode,
+    Call, ClaimProof, Committee, Entry, Event, FinalityProof, Genesis, GenesisMember, GenesisNode,
     GenesisOperator, Head, Header, LogicalKey, Mode, Outcome, PROTOCOL, Provenance, Receipt,
     ReceiptProof, RecordProof, Status, Transaction, TrustBundle, Validator, Version, Write,
 };
@@ -169,6 +171,62 @@ fn transaction(ledger: Digest, height: u64) -> Transaction {
     }
 }
 
+/// The operator's record, by which others know whose signature a claim bears.
+fn signer() -> Version {
+    let fields = [
+        ("key", Value::Bytes(operator().public_key().as_bytes().to_vec())),
+        ("member", Value::from("registry")),
+        ("roles", Value::List(vec!["registry.registrar".into(), "steward.agent".into()])),
+        ("active", Value::Bool(true)),
+    ];
+    Version {
+        key: claim::signer_key(&operator().public_key()),
+        version: 1,
+        previous: Digest::ZERO,
+        schema: 1,
+        status: Status::Live,
+        fields: fields.map(|(name, value)| (name.into(), value)).into(),
+        by: Provenance {
+            transaction: Digest::ZERO,
+            call: 0,
+            operator: [].as_slice().into(),
+            member: "registry".into(),
+            package: "governance".into(),
+            package_version: 1,
+            action: "genesis".into(),
+            height: Height(1),
+            time: time(1),
+            case: None,
+            mandates: None,
+        },
+        reason: None,
+        corrects: None,
+    }
+}
+
+/// What the registry says of a field group of the record, as of block 7.
+fn statement(ledger: Digest) -> Vec<u8> {
+    let context = ReleaseContext {
+        ledger,
+        access: "bank-a:real-estate:right:00000001".into(),
+        package: "real-estate".into(),
+        register: "right".into(),
+        record: "right-0001".into(),
+        version: 2,
+        group: "deal".into(),
+        commitment: hash::plain(b"a commitment"),
+        claim: Some("price-at-least".into()),
+    };
+    let statement = ClaimStatement {
+        context,
+        package_version: 1,
+        parameters: Value::Map([("amount".into(), Value::Int(100_000_000))].into()),
+        value: Value::Bool(true),
+        at: time(7),
+    };
+    statement.sign(&operator())
+}
+
 /// What one block writes to the record, and the transaction behind it.
 struct Written {
     transaction: Vec<u8>,
@@ -265,6 +323,7 @@ struct Made {
     written: BTreeMap<u64, Written>,
     present: Vec<u8>,
     absent: Vec<u8>,
+    signer: Vec<u8>,
 }
 
 fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
@@ -285,6 +344,12 @@ fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
                 transactions.push(written.transaction.clone());
                 leaves.clone_from(&written.leaves);
                 made.written.insert(height, written);
+            }
+            if height == 1 {
+                let version = signer();
+                let body = hash::version_digest(&version);
+                let head = Head { body, version: 1, began: time(1) };
+                heads.insert(hash::state_key(&version.key), head);
             }
             // Other records, of which the vectors show nothing but that they change: the proofs
             // go through complete chunks and inactive mountains.
@@ -330,6 +395,8 @@ fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
             } else if height == LAST {
                 let proof = db.exclusion_proof(&key("right-9999")).await.unwrap();
                 made.absent = proof.encode().to_vec();
+                let key = sha256::Digest::from(hash::state_key(&signer().key).0);
+                made.signer = db.key_value_proof(key).await.unwrap().encode().to_vec();
             }
         }
         made
@@ -351,9 +418,9 @@ fn vectors() -> BTreeMap<&'static str, Vec<u8>> {
             hash::block_digest(&made.headers[to as usize]),
         ),
     };
-    let record = |key: &str, versions: Vec<Vec<u8>>, state: &[u8], from: u64| RecordProof {
+    let record = |key: &LogicalKey, versions: Vec<Vec<u8>>, state: &[u8], from: u64| RecordProof {
         format: RecordProof::FORMAT.into(),
-        key: cbor::encode(&record_key(key)),
+        key: cbor::encode(key),
         versions: versions.into_iter().map(Into::into).collect(),
         state: state.to_vec(),
         finality: finality(from, LAST, &committees[1], &[5, 2, 4]),
@@ -369,14 +436,22 @@ fn vectors() -> BTreeMap<&'static str, Vec<u8>> {
         genesis: genesis.clone(),
         epochs: vec![(committees[1].clone(), finality(9, 9, &committees[0], &[1, 2, 3]))],
     };
-    let present = record("right-0001", newest_first.collect(), &made.present, LAST - 1);
+    let [here, gone] = ["right-0001", "right-9999"].map(record_key);
+    let present = record(&here, newest_first.collect(), &made.present, LAST - 1);
+    let ledger = hash::ledger_id(&genesis);
+    let claim = ClaimProof {
+        format: ClaimProof::FORMAT.into(),
+        statement: statement(ledger),
+        signer: record(&signer().key, vec![cbor::encode(&signer())], &made.signer, LAST),
+    };
     BTreeMap::from([
-        ("ledger.txt", format!("{}\n", hash::ledger_id(&genesis)).into_bytes()),
+        ("ledger.txt", format!("{ledger}\n").into_bytes()),
         ("trust.cbor", cbor::encode(&trust)),
         ("record.cbor", cbor::encode(&present)),
-        ("absent.cbor", cbor::encode(&record("right-9999", vec![], &made.absent, LAST))),
+        ("absent.cbor", cbor::encode(&record(&gone, vec![], &made.absent, LAST))),
         ("receipt.cbor", cbor::encode(&receipt)),
         ("transaction.cbor", written.transaction.clone()),
+        ("claim.cbor", cbor::encode(&claim)),
     ])
 }
 
@@ -407,6 +482,8 @@ fn the_vectors_verify() {
     assert!(absent.versions.is_empty());
     let receipt = trust.receipt_bytes(&vectors["receipt.cbor"]).unwrap();
     assert_eq!(receipt.height(), Height(5));
+    let claim = trust.claim_bytes(&vectors["claim.cbor"]).unwrap();
+    assert_eq!((&*claim.steward, &claim.signed.statement.value), ("registry", &Value::Bool(true)));
     let signed = cose::decode_transaction(&vectors["transaction.cbor"]).unwrap();
     assert_eq!((signed.verify(), signed.id), (Ok(()), receipt.receipt.transaction));
 }

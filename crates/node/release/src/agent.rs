@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite::SecretKey;
+use chaincity_package::model::Package;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
 use chaincity_types::wire::{LogicalKey, Outcome, Receipt, Version};
@@ -18,8 +19,9 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
+use crate::cases::Parts;
 use crate::noting::Noting;
-use crate::opening::{self, Asked};
+use crate::opening::{self, Answering, Asked};
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
@@ -153,13 +155,14 @@ impl Agent {
     pub fn round(&self) -> Result<usize, AgentError> {
         let mut answers = Vec::new();
         let mut fault = None;
+        let mut parts = Parts::new();
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
             let Some(asked) = Asked::read(key, &version) else { continue };
             if !self.answered.is_due(&asked.key, self.node.status().height) {
                 continue;
             }
-            match self.answer(asked) {
+            match self.answer(asked, &mut parts) {
                 Ok(answer) => answers.push(answer),
                 // What is at fault for one access keeps no other from its answer.
                 Err(error) => {
@@ -213,7 +216,7 @@ impl Agent {
     }
 
     /// What answers an access: a release whose envelope is kept, or a refusal.
-    fn answer(&self, asked: Asked) -> Result<(Submitted, Vec<u8>), AgentError> {
+    fn answer(&self, asked: Asked, parts: &mut Parts) -> Result<(Submitted, Vec<u8>), AgentError> {
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
         let found = match block_on(self.node.record(asked.record_key()))? {
             Some((head, version)) => package.map(|package| (package, head, version)),
@@ -223,8 +226,8 @@ impl Agent {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
         let subjects = opening::subjects_of(&package, &asked, &version);
-        if asked.claims {
-            return Ok(self.refusal(asked, Refusal::ClaimUnknown, subjects));
+        if let Err(refusal) = self.check_case(&asked, parts)? {
+            return Ok(self.refusal(asked, refusal, subjects));
         }
         let commitments = opening::commitments(&package, &asked, &version);
         let kept = self.vault.envelope(&asked.key)?;
@@ -236,7 +239,7 @@ impl Agent {
             let number = kept.groups.first().map_or(head.version, |group| group.context.version);
             (number, kept.digest())
         } else {
-            match self.seal(&asked, head.version, commitments)? {
+            match self.seal(&package, &asked, head.version, commitments)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
                 Ok(digest) => (head.version, digest),
             }
@@ -249,15 +252,15 @@ impl Agent {
     /// Seals what is asked for and keeps the envelope; gives its digest.
     fn seal(
         &self,
+        package: &Package,
         asked: &Asked,
-        number: u64,
+        version: u64,
         commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
-        if commitments.is_empty() {
-            return Ok(Err(Refusal::GroupAbsent));
-        }
         let status = self.node.status();
-        match opening::seal(&self.vault, status.ledger, asked, number, commitments)? {
+        let (vault, key) = (&*self.vault, &self.key);
+        let answering = Answering { vault, key, package, status: &status, asked, version };
+        match answering.seal(commitments)? {
             Err(refusal) => Ok(Err(refusal)),
             Ok(envelope) => {
                 self.vault.keep_envelope(&asked.key, &envelope, status.time)?;

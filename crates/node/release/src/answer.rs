@@ -13,8 +13,26 @@ pub(crate) enum Refusal {
     GroupErased,
     /// The one-time key is no X25519 key.
     KeyInvalid,
-    /// Derived claims are asked for, which no person has worked out.
+    /// The package declares no such claim.
     ClaimUnknown,
+    /// A claim's rule gives no value for this group, such as by an overflow.
+    ClaimWithoutValue,
+    /// A parameter is missing, not of its type or of no claim; or what was sealed is another's.
+    ParameterInvalid,
+    /// A parameter stands in clear that may not.
+    ParameterInClear,
+    /// More groups and claims than one envelope holds.
+    TooMuch,
+    /// There is no such case.
+    CaseUnknown,
+    /// The case has ended, or is suspended.
+    CaseNotRunning,
+    /// The officer has, and did, no task of the case.
+    NotInCase,
+    /// The case is not about the record.
+    RecordNotOfCase,
+    /// No task of the officer discloses the group.
+    GroupNotDisclosed,
 }
 
 impl Refusal {
@@ -33,8 +51,41 @@ impl Refusal {
             Self::GroupErased => ("group-erased", "该字段组已依法销毁", "the group was erased"),
             Self::KeyInvalid => ("key-invalid", "一次性公钥无效", "the one-time key is not valid"),
             Self::ClaimUnknown => {
-                ("claim-unknown", "本单位尚不提供派生结论", "this steward works out no claims")
+                ("claim-unknown", "应用包没有这项派生结论", "the package has no such claim")
             }
+            Self::ClaimWithoutValue => (
+                "claim-without-value",
+                "该记录得不出这项派生结论",
+                "the claim has no value for this record",
+            ),
+            Self::ParameterInvalid => (
+                "parameter-invalid",
+                "派生结论的参数缺失、有误或非本次调用所封存",
+                "a parameter is missing, does not fit, or was not sealed for this access",
+            ),
+            Self::ParameterInClear => {
+                ("parameter-in-clear", "该参数须加密提交", "this parameter must not stand in clear")
+            }
+            Self::CaseUnknown => ("case-unknown", "没有这个办件", "there is no such case"),
+            Self::CaseNotRunning => {
+                ("case-not-running", "办件已办结或已中止", "the case has ended or is suspended")
+            }
+            Self::NotInCase => {
+                ("not-in-case", "调用人不承办该办件", "who asks has no part in the case")
+            }
+            Self::RecordNotOfCase => {
+                ("record-not-of-case", "该办件不涉及此记录", "the case is not about the record")
+            }
+            Self::GroupNotDisclosed => (
+                "group-not-disclosed",
+                "调用人的任务不披露该字段组",
+                "no task of who asks discloses the group",
+            ),
+            Self::TooMuch => (
+                "too-much-at-once",
+                "一次所请求的字段组和派生结论过多",
+                "more groups and claims than one envelope holds",
+            ),
         }
     }
 }

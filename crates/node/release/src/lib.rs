@@ -16,6 +16,8 @@
 mod agent;
 mod answer;
 mod call;
+mod cases;
+mod claims;
 mod erasing;
 mod noting;
 mod opening;
@@ -27,3 +29,5 @@ pub use agent::{Agent, AgentError};
 pub const PACKAGE: &str = "disclosure";
 /// Its register of accesses.
 pub const ACCESS: &str = "access";
+/// The group of that register in which readers seal what they do not say in clear with a claim.
+pub use claims::PARAMETERS;

@@ -2,14 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_crypto::envelope::{self, Envelope, ReleaseContext};
+use chaincity_crypto::envelope::{self, Envelope, GROUPS_MAX, ReleaseContext};
+use chaincity_crypto::groups::Group;
+use chaincity_crypto::suite::SecretKey;
+use chaincity_package::claim;
 use chaincity_package::model::{Field, FieldType, Package};
+use chaincity_pipeline::NodeStatus;
 use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Str, Value};
 use chaincity_vault::{Vault, VaultError};
 
 use crate::agent::{AgentError, secret};
 use crate::answer::Refusal;
+use crate::claims;
 
 /// Most subjects that a release names.
 const SUBJECTS_MAX: usize = 50;
@@ -22,8 +27,17 @@ pub(crate) struct Asked {
     pub(crate) register: String,
     pub(crate) record: String,
     pub(crate) groups: Vec<String>,
-    pub(crate) claims: bool,
+    /// Claims by their full names.
+    pub(crate) claims: Vec<String>,
+    /// What was said with them in clear.
+    pub(crate) parameters: BTreeMap<Str, Str>,
+    /// The commitment to what was said with them besides.
+    pub(crate) sealed_parameters: Option<Digest>,
     pub(crate) reader_key: [u8; 32],
+    /// The case of the ledger by which it is asked.
+    pub(crate) case: Option<String>,
+    /// Who asks.
+    pub(crate) officer: String,
 }
 
 impl Asked {
@@ -38,88 +52,161 @@ impl Asked {
 
     /// Reads the record of an access; `None` when it is not of the form that the package gives it.
     pub(crate) fn read(key: &str, version: &Version) -> Option<Self> {
-        let text = |name: &str| version.fields.get(name)?.as_text().map(str::to_owned);
-        let list = |name: &str| version.fields.get(name).and_then(Value::as_list);
-        let groups = list("groups")?.iter().map(|group| group.as_text().map(str::to_owned));
-        let Some(Value::Bytes(reader_key)) = version.fields.get("key") else { return None };
+        let fields = &version.fields;
+        let text = |name: &str| fields.get(name)?.as_text().map(str::to_owned);
+        let texts = |name: &str| {
+            let list = fields.get(name)?.as_list()?.iter();
+            list.map(|text| text.as_text().map(str::to_owned)).collect::<Option<Vec<_>>>()
+        };
         Some(Self {
             key: key.to_owned(),
             package: text("in_package")?,
             register: text("register")?,
             record: text("record")?,
-            groups: groups.collect::<Option<_>>()?,
-            claims: !list("claims")?.is_empty(),
-            reader_key: reader_key.as_slice().try_into().ok()?,
+            groups: texts("groups")?,
+            claims: texts("claims")?,
+            parameters: fields.get("parameters").map_or(Some(BTreeMap::new()), claims::texts)?,
+            sealed_parameters: fields.get("sealed_parameters").and_then(commitment),
+            reader_key: commitment(fields.get("key")?)?.0,
+            case: text("case"),
+            officer: text("officer")?,
         })
+    }
+
+    /// The claims asked for of a group, by their names in it.
+    pub(crate) fn claims_of<'a>(&'a self, group: &'a str) -> impl Iterator<Item = &'a str> {
+        let parts = self.claims.iter().filter_map(|name| claim::parts(name));
+        parts.filter(move |(of, _)| *of == group).map(|(_, claim)| claim)
     }
 }
 
-/// The commitments of the groups asked for, as the record's version holds them: group, commitment.
+fn commitment(value: &Value) -> Option<Digest> {
+    let Value::Bytes(bytes) = value else { return None };
+    <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
+}
+
+/// The commitments of the groups of which something is asked, as the record's version holds them:
+/// group, commitment.
 pub(crate) fn commitments(
     package: &Package,
     asked: &Asked,
     version: &Version,
 ) -> Vec<(String, Digest)> {
     let Some(register) = package.registers.get(asked.register.as_str()) else { return Vec::new() };
-    let wanted: BTreeSet<&str> = asked.groups.iter().map(String::as_str).collect();
     let mut found = Vec::new();
     for (name, field) in &register.fields {
         let FieldType::Sealed(group) = &field.kind else { continue };
-        if !wanted.contains(group.as_str()) {
-            continue;
-        }
-        if let Some(Value::Bytes(bytes)) = version.fields.get(name)
-            && let Ok(commitment) = <[u8; 32]>::try_from(bytes.as_slice())
-        {
-            found.push((group.to_string(), Digest(commitment)));
+        let wanted = asked.groups.iter().any(|asked| asked == group.as_str())
+            || asked.claims_of(group).next().is_some();
+        if let Some(commitment) = version.fields.get(name).and_then(commitment).filter(|_| wanted) {
+            found.push((group.to_string(), commitment));
         }
     }
     found
 }
 
-/// Opens the groups and seals them for the reader.
-///
-/// # Errors
-/// The refusal to record, or a fault after which the access is asked again later.
-pub(crate) fn seal(
-    vault: &Vault,
-    ledger: Digest,
-    asked: &Asked,
-    version: u64,
-    commitments: Vec<(String, Digest)>,
-) -> Result<Result<Envelope, Refusal>, AgentError> {
-    let mut groups = Vec::with_capacity(commitments.len());
-    for (group, commitment) in commitments {
-        let opened = match vault.open_group(&commitment) {
+/// Who answers an access, out of what.
+pub(crate) struct Answering<'a> {
+    pub(crate) vault: &'a Vault,
+    pub(crate) key: &'a SecretKey,
+    pub(crate) package: &'a Package,
+    pub(crate) status: &'a NodeStatus,
+    pub(crate) asked: &'a Asked,
+    /// Number of the record's version.
+    pub(crate) version: u64,
+}
+
+impl Answering<'_> {
+    /// Opens the groups and seals for the reader what is asked of them: the groups, and what follows
+    /// from them.
+    ///
+    /// # Errors
+    /// The refusal to record, or a fault after which the access is asked again later.
+    pub(crate) fn seal(
+        &self,
+        commitments: Vec<(String, Digest)>,
+    ) -> Result<Result<Envelope, Refusal>, AgentError> {
+        let said = match claims::said(self)? {
+            Ok(said) => said,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        if commitments.is_empty() {
+            return Ok(Err(Refusal::GroupAbsent));
+        }
+        let mut groups = Vec::with_capacity(commitments.len());
+        for (group, commitment) in commitments {
+            let place = (&*self.asked.package, &*self.asked.register, &*group);
+            let opened = match self.open(place, &commitment)? {
+                Ok(opened) => opened,
+                Err(refusal) => return Ok(Err(refusal)),
+            };
+            let context = self.context(&group, commitment);
+            let mut sealed = Vec::new();
+            if self.asked.groups.contains(&group) {
+                sealed.push(envelope::seal(
+                    &self.asked.reader_key,
+                    context.clone(),
+                    &opened,
+                    &secret()?,
+                ));
+            }
+            for name in self.asked.claims_of(&group) {
+                let context = ReleaseContext { claim: Some(name.to_owned()), ..context.clone() };
+                let statement = match claims::statement(self, context.clone(), &opened, &said) {
+                    Ok(statement) => statement.sign(self.key),
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                let reader = &self.asked.reader_key;
+                sealed.push(envelope::seal_claim(reader, context, &statement, &secret()?));
+            }
+            for sealed in sealed {
+                match sealed {
+                    Ok(sealed) => groups.push(sealed),
+                    // Thirty-two bytes that are no point of the curve.
+                    Err(_) => return Ok(Err(Refusal::KeyInvalid)),
+                }
+            }
+        }
+        if groups.len() > GROUPS_MAX {
+            return Ok(Err(Refusal::TooMuch));
+        }
+        Ok(Ok(Envelope { groups }))
+    }
+
+    /// Opens a group. What was sealed for another register is not handed out under this one's grant.
+    pub(crate) fn open(
+        &self,
+        place: (&str, &str, &str),
+        commitment: &Digest,
+    ) -> Result<Result<Group, Refusal>, AgentError> {
+        let opened = match self.vault.open_group(commitment) {
             Ok(opened) => opened,
             Err(VaultError::Unknown(_)) => return Ok(Err(Refusal::GroupUnknown)),
             Err(VaultError::Erased(_)) => return Ok(Err(Refusal::GroupErased)),
             Err(error) => return Err(error.into()),
         };
-        // What was sealed for another register is not handed out under this one's grant.
-        let place = &opened.context;
-        if (place.ledger, &place.package, &place.register, &place.group)
-            != (ledger, &asked.package, &asked.register, &group)
-        {
-            return Ok(Err(Refusal::GroupUnknown));
-        }
-        let context = ReleaseContext {
-            ledger,
-            access: asked.key.clone(),
-            package: asked.package.clone(),
-            register: asked.register.clone(),
-            record: asked.record.clone(),
-            version,
-            group,
-            commitment,
-        };
-        match envelope::seal(&asked.reader_key, context, &opened.group, &secret()?) {
-            Ok(sealed) => groups.push(sealed),
-            // Thirty-two bytes that are no point of the curve.
-            Err(_) => return Ok(Err(Refusal::KeyInvalid)),
+        let of = &opened.context;
+        let is_of = (&*of.package, &*of.register, &*of.group) == place;
+        if of.ledger == self.status.ledger && is_of {
+            Ok(Ok(opened.group))
+        } else {
+            Ok(Err(Refusal::GroupUnknown))
         }
     }
-    Ok(Ok(Envelope { groups }))
+
+    fn context(&self, group: &str, commitment: Digest) -> ReleaseContext {
+        ReleaseContext {
+            ledger: self.status.ledger,
+            access: self.asked.key.clone(),
+            package: self.asked.package.clone(),
+            register: self.asked.register.clone(),
+            record: self.asked.record.clone(),
+            version: self.version,
+            group: group.to_owned(),
+            commitment,
+            claim: None,
+        }
+    }
 }
 
 /// The subjects that the record asked for names in the clear: whose read logs the access belongs to.

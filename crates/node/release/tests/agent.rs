@@ -11,6 +11,8 @@
     reason = "tests"
 )]
 
+mod cases;
+mod claims;
 mod common;
 
 use std::io;
@@ -37,6 +39,7 @@ fn context(city: &City, access: &str, commitment: Digest, version: u64) -> Relea
         version,
         group: GROUP.to_owned(),
         commitment,
+        claim: None,
     }
 }
 
@@ -336,19 +339,6 @@ fn a_record_without_the_group_is_refused() {
     assert_eq!(city.round(&city.agent()), 2);
     assert_refused(&city, &empty, ABSENT);
     assert_refused(&city, &strange, ABSENT);
-}
-
-#[test]
-fn claims_are_refused_even_beside_a_group() {
-    let (city, _, grant) = City::with_file();
-    let access = city.ask(&Ask { claims: &["adult"], ..Ask::of("f-1", &grant) });
-    assert_eq!(city.round(&city.agent()), 1);
-    assert_refused(
-        &city,
-        &access,
-        ("claim-unknown", "本单位尚不提供派生结论", "this steward works out no claims"),
-    );
-    assert_eq!(city.vault.envelope(&access).unwrap(), None);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn context() -> ReleaseContext {
         version: 3,
         group: "holder".into(),
         commitment: group().commitment(),
+        claim: None,
     }
 }
 
@@ -184,4 +185,23 @@ fn two_entropies_give_two_envelopes_and_no_key_is_printed() {
     assert_ne!(other.encapsulated, sealed().encapsulated);
     assert_ne!(other.ciphertext, sealed().ciphertext);
     assert_eq!(format!("{:?}", key()), "ReaderKey(redacted)");
+}
+
+#[test]
+fn a_claim_and_a_group_never_pass_for_each_other() {
+    let entropy = Secret::from_bytes([3; 32]);
+    let of_claim = ReleaseContext { claim: Some("masked".into()), ..context() };
+    let claim = seal_claim(&key().public_key(), of_claim.clone(), b"signed", &entropy).unwrap();
+    assert_eq!(**open_claim(&key(), &claim, &of_claim).unwrap(), *b"signed");
+    assert_eq!(open(&key(), &claim, &of_claim), Err(GroupError::ContextDiffers));
+    let differs = |opened: Result<Zeroizing<Vec<u8>>, GroupError>| {
+        assert_eq!(opened.unwrap_err(), GroupError::ContextDiffers);
+    };
+    differs(open_claim(&key(), &sealed(), &context()));
+    let another = ReleaseContext { claim: Some("adult".into()), ..context() };
+    differs(open_claim(&key(), &claim, &another));
+    let sealed = seal(&key().public_key(), of_claim, &group(), &entropy);
+    assert_eq!(sealed, Err(GroupError::ContextDiffers));
+    let sealed = seal_claim(&key().public_key(), context(), b"signed", &entropy);
+    assert_eq!(sealed, Err(GroupError::ContextDiffers));
 }

@@ -3,6 +3,7 @@
 //! everything is bounded: the document's size, the counts below, the size of each rule.
 
 mod action;
+mod claim;
 mod effect;
 mod register;
 mod timer;
@@ -297,6 +298,7 @@ impl Compiler {
                 name: name.as_str().into(),
                 title: text(&group.title),
                 steward: steward.into(),
+                claims: self.claims(&place, &group.claims, &fields, package),
                 fields,
             };
             package.groups.insert(name.into(), compiled);

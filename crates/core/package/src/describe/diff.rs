@@ -162,6 +162,7 @@ impl Changes {
         self.value(&place, ("名称", "title"), &old.title, &new.title);
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
         self.fields(&place, &old.fields, &new.fields);
+        self.value(&place, ("派生结论", "its claims"), &old.claims, &new.claims);
     }
 
     fn register(&mut self, old: &RegisterDoc, new: &RegisterDoc) {

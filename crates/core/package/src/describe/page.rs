@@ -4,7 +4,9 @@
 use std::fmt::Write;
 
 use super::escape;
-use crate::doc::{ActionDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc};
+use crate::doc::{
+    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc,
+};
 use crate::touches::{read_registers, written_registers};
 
 const STYLE: &str = "body{font-family:'Noto Sans CJK SC',sans-serif;max-width:60rem;margin:2rem \
@@ -154,6 +156,8 @@ impl Page {
             self.row("名称", "Name", &code(&group.name));
             self.row("主责", "Steward", &role(doc, &group.steward));
             self.row("字段", "Fields", &fields(&group.fields));
+            let claims: Vec<String> = group.claims.iter().map(claim).collect();
+            self.row("派生结论", "Claims", &list(&claims));
             self.put("</table>\n");
         }
     }
@@ -235,6 +239,13 @@ fn list(items: &[String]) -> String {
         let _infallible = write!(out, "<li>{item}</li>");
     }
     out + "</ol>"
+}
+
+fn claim(claim: &ClaimDoc) -> String {
+    let head = fields(std::slice::from_ref(&claim.field));
+    let said = fields(&claim.parameters);
+    let said = if said.is_empty() { said } else { format!("<br>{said}") };
+    format!("{head}<br>{}{said}", code(&claim.rule))
 }
 
 fn fields(fields: &[FieldDoc]) -> String {

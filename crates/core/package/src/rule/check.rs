@@ -307,6 +307,7 @@ impl Checker<'_> {
             ("date_of", false, [Type::Time]) => Some(Type::Date),
             ("start_of", false, [Type::Date]) => Some(Type::Time),
             ("add_hours", false, [Type::Time, Type::Int]) => Some(Type::Time),
+            ("mask" | "mask_id", false, [Type::String]) => Some(Type::String),
             (
                 "string",
                 false,

@@ -465,6 +465,14 @@ impl<'a> Machine<'a, '_> {
             }
             Function::Calendar(function) => self.calendar(function, &a, &b)?,
             Function::Successive => self.successive(&a, &b, &c)?,
+            Function::Mask | Function::MaskId => {
+                // Reading it, then writing what stands in its place.
+                self.fuel.draw_value(&a)?;
+                self.fuel.draw_value(&a)?;
+                let text = text_of(&a)?;
+                let of_number = function == Function::MaskId;
+                Value::from(if of_number { literal::mask_id(text) } else { literal::mask(text) })
+            }
             Function::With => self.changed(a, &b, Some(c))?,
             Function::Without => self.changed(a, &b, None)?,
             Function::ToText => return self.text(a),

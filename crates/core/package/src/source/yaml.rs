@@ -93,6 +93,25 @@ pub(super) struct GroupFile {
     pub(super) title: Title,
     pub(super) steward: Spanned<String>,
     pub(super) fields: Ordered<Spanned<FieldText>>,
+    #[serde(default)]
+    pub(super) claims: Ordered<Spanned<ClaimText>>,
+}
+
+/// A claim.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ClaimText {
+    #[serde(rename = "type")]
+    pub(super) ty: String,
+    pub(super) rule: Spanned<String>,
+    #[serde(default)]
+    pub(super) parameters: Ordered<Spanned<FieldText>>,
+    #[serde(default)]
+    pub(super) clear: Vec<String>,
+    #[serde(default)]
+    pub(super) zh: String,
+    #[serde(default)]
+    pub(super) en: String,
 }
 
 /// `registers/*.yaml`.

@@ -48,7 +48,7 @@ pub use invoice::{EInvoiceNumber, FiscalBillNumber};
 pub use licence_id::LicenceId;
 pub use resident_id::{ResidentId, Sex};
 pub use service_item::ServiceItemCode;
-pub use text::INPUT_CHARS_MAX;
+pub use text::{INPUT_CHARS_MAX, masked};
 pub use unit_number::UnitNumber;
 pub use uscc::SocialCreditCode;
 

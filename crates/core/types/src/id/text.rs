@@ -90,7 +90,8 @@ pub(super) fn grouped(text: &str, sizes: &[usize]) -> String {
 }
 
 /// The text with all but `head` leading and `tail` trailing characters hidden.
-pub(super) fn masked(text: &str, head: usize, tail: usize) -> String {
+#[must_use]
+pub fn masked(text: &str, head: usize, tail: usize) -> String {
     let shown_from = text.chars().count().saturating_sub(tail);
     let hide = |(i, c)| if i < head || i >= shown_from { c } else { '*' };
     text.chars().enumerate().map(hide).collect()

@@ -11,8 +11,8 @@ mod transaction;
 pub use block::{BLOCK_BYTES_MAX, Block, Committee, Header, Validator};
 pub use genesis::{Genesis, GenesisMember, GenesisNode, GenesisOperator};
 pub use proof::{
-    FinalityProof, InclusionProof, ReadLogProof, ReceiptProof, RecordProof, SeriesProof,
-    TrustBundle,
+    ClaimProof, FinalityProof, InclusionProof, ReadLogProof, ReceiptProof, RecordProof,
+    SeriesProof, TrustBundle,
 };
 pub use receipt::{Entry, Event, Outcome, Receipt, Write};
 pub use state::{BODY_BYTES_MAX, Correction, Head, LogicalKey, Provenance, Status, Version};

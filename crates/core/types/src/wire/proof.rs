@@ -115,6 +115,27 @@ pub struct SeriesProof {
     pub entries: Vec<RecordProof>,
 }
 
+/// A claim that a steward signed, with what proves whose key that is.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ClaimProof {
+    /// Name and version of the format.
+    #[n(1)]
+    pub format: String,
+    /// The signed statement.
+    #[n(2)]
+    #[cbor(with = "minicbor::bytes")]
+    pub statement: Vec<u8>,
+    /// Proof of the record of the operator who signed it, at the statement's time or later.
+    #[n(3)]
+    pub signer: RecordProof,
+}
+
+impl ClaimProof {
+    /// The one format of protocol 1.
+    pub const FORMAT: &str = "chaincity/claim/1";
+}
+
 /// What a verifier must trust to begin with, and how trust passed on since.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]

@@ -33,6 +33,7 @@ fn context(group: &Group, ledger: Digest) -> ReleaseContext {
         version: 1,
         group: "deal".into(),
         commitment: group.commitment(),
+        claim: None,
     }
 }
 
@@ -88,8 +89,9 @@ fn a_released_envelope_is_handed_to_its_reader_byte_for_byte_and_opens() {
     let handed = city.client().envelope(ACCESS).unwrap().unwrap();
     assert_eq!(handed.to_bytes(), envelope.to_bytes());
     let expected = [context(&group(7), city.node.ledger())];
-    let opened = open_envelope(&reader_key(), &handed, &expected).unwrap();
-    assert_eq!(opened[0]["price"], Value::Int(7));
+    let (opened, claims) = open_envelope(&reader_key(), &handed, &expected).unwrap();
+    assert_eq!((&*opened[0].0, claims), ("deal", Vec::new()));
+    assert_eq!(opened[0].1["price"], Value::Int(7));
     // A release is fetched again when the first answer was lost.
     assert_eq!(city.client().envelope(ACCESS).unwrap(), Some(envelope));
 }

@@ -90,6 +90,28 @@ fn only_officers_of_the_nodes_member_with_the_stewards_role_seal() {
 }
 
 #[test]
+fn a_reader_of_any_member_seals_what_it_says_with_a_claim_and_nothing_else() {
+    let keeping = Keeping::open();
+    let city = &keeping.city;
+    let said = |values: Json| SealRequest {
+        package: "disclosure".into(),
+        register: "access".into(),
+        group: "parameters".into(),
+        request: hex::encode([1; 32]),
+        values: values.as_object().unwrap().clone(),
+    };
+    let said = said(json!({"key": "11".repeat(32), "values": {"number": "测试号码"}}));
+    let reader = client_of(city, officer(city, 21, "bank", "reader.officer"));
+    let commitment = reader.seal_group(&said).unwrap();
+    let place = keeping.vault.open_group(&commitment).unwrap().context;
+    assert_eq!((&*place.package, &*place.group), ("disclosure", "parameters"));
+    assert_eq!(refusal(reader.seal_group(&deal(2))), is(403, "not-steward"));
+    let without_role = client_of(city, officer(city, 22, "bank", "registry.withdrawn"));
+    assert_eq!(refusal(without_role.seal_group(&said)), is(403, "not-steward"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 1);
+}
+
+#[test]
 fn a_node_that_keeps_no_vault_seals_nothing() {
     let city = City::open();
     assert_eq!(refusal(city.client().seal_group(&deal(1))), is(404, "no-vault"));

@@ -15,8 +15,8 @@ use chaincity_query::{Filter, Op, ReadModel, Select, StatusFilter};
 use chaincity_release::Agent;
 use chaincity_testing::desk::{BEGIN, Desk};
 use chaincity_types::wire::{
-    Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome, PROTOCOL,
-    Receipt, Validator, Version,
+    Call, Event, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Outcome,
+    PROTOCOL, Receipt, Validator, Version,
 };
 use chaincity_types::{Digest, Str, Value, cbor};
 use chaincity_vault::{Cost, Passphrase, Place, Sealing, Vault};
@@ -38,13 +38,14 @@ const PURPOSE: &str = "贷款审查";
 const DAYS: i32 = 100;
 
 /// Name, member, roles, subject.
-const PEOPLE: [(&str, &str, &[&str], Option<&str>); 7] = [
+const PEOPLE: [(&str, &str, &[&str], Option<&str>); 8] = [
     ("keeper", STEWARD, &["files.clerk", "steward.clerk"], None),
     ("agent", STEWARD, &["steward.agent"], None),
     ("other-keeper", OTHER_STEWARD, &["steward.clerk"], None),
     ("other-agent", OTHER_STEWARD, &["steward.agent"], None),
     ("editor", "data-bureau", &["catalogue.editor"], None),
-    ("reader", READER, &["reader.officer"], None),
+    ("reader", READER, &["reader.officer", "files.reader"], None),
+    ("colleague", READER, &["reader.officer", "files.reader"], None),
     ("subject", "citizens", &["subject.self"], Some(SUBJECT)),
 ];
 
@@ -56,6 +57,11 @@ pub fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
 
 pub fn texts(texts: &[&str]) -> Value {
     Value::List(texts.iter().map(|text| Value::from(*text)).collect())
+}
+
+pub fn map(entries: &[(&str, &str)]) -> Value {
+    let entry = |(name, text): &(&str, &str)| (Str::from(*name), Value::from(*text));
+    Value::Map(entries.iter().map(entry).collect())
 }
 
 pub fn key(name: &str) -> SecretKey {
@@ -112,8 +118,13 @@ pub struct Ask<'a> {
     pub record: &'a str,
     pub groups: &'a [&'a str],
     pub claims: &'a [&'a str],
+    /// What is said with the claims: in clear, and sealed.
+    pub parameters: &'a [(&'a str, &'a str)],
+    pub sealed: Option<Digest>,
     pub key: [u8; 32],
     pub basis: (&'a str, &'a str),
+    /// The case by which is asked.
+    pub case: Option<&'a str>,
 }
 
 impl<'a> Ask<'a> {
@@ -124,8 +135,11 @@ impl<'a> Ask<'a> {
             record,
             groups: &[GROUP],
             claims: &[],
+            parameters: &[],
+            sealed: None,
             key: reader_key().public_key(),
             basis: ("grant", grant),
+            case: None,
         }
     }
 }
@@ -301,6 +315,54 @@ impl City {
         self.vault.seal(&sealing).unwrap()
     }
 
+    /// Seals what a reader says with its claims, for the access with this one-time key.
+    pub fn seal_parameters(&self, key: [u8; 32], parameters: &[(&str, &str)]) -> Digest {
+        let place = Place {
+            ledger: self.ledger(),
+            package: "disclosure".into(),
+            register: "access".into(),
+            group: "parameters".into(),
+        };
+        let said = fields([("key", Value::Bytes(key.to_vec())), ("values", map(parameters))]);
+        let bytes = cbor::encode(&Value::Map(said));
+        let request = Digest(hash::plain(&bytes).0);
+        let sealing =
+            Sealing { request, place: &place, bytes: &bytes, terms: &[], permanent: false };
+        self.vault.seal(&sealing).unwrap()
+    }
+
+    /// The keeper begins a case about these files.
+    pub fn begin_case(&self, files: &[&str]) -> String {
+        let about = |file: &&str| Value::from(format!("{PACKAGE}/{REGISTER}/{file}").as_str());
+        let input = fields([
+            ("package", PACKAGE.into()),
+            ("process", "loan".into()),
+            ("subjects", Value::List(files.iter().map(about).collect())),
+        ]);
+        let begun = self.apply("keeper", "case", "start", input);
+        let events = &begun.entries[0].events;
+        let is_case = |event: &&Event| event.kind == "inserted" && event.register == "case";
+        events.iter().find(is_case).unwrap().key.to_string()
+    }
+
+    /// Somebody does something with the task at this place of a case's process.
+    pub fn act(&self, by: &str, action: &str, (case, node): (&str, &str)) {
+        self.follow();
+        let select = Select {
+            package: "case".into(),
+            register: "task".into(),
+            filters: vec![Filter { field: "case".into(), op: Op::Eq, value: case.into() }],
+            status: StatusFilter::Live,
+            sort: vec![],
+            limit: 10,
+            cursor: None,
+        };
+        let tasks = self.model.select(&select).unwrap().items;
+        let task = tasks.iter().find(|task| task.fields["node"] == node.into()).unwrap();
+        let task = fields([("task", task.fields["id"].clone())]);
+        self.apply(by, "case", action, task);
+    }
+
     /// Opens a file about the subject.
     pub fn open_file(&self, number: &str, commitment: Option<Digest>) {
         let commitment = commitment.map_or(Value::Null, |digest| Value::Bytes(digest.0.to_vec()));
@@ -319,8 +381,11 @@ impl City {
     }
 
     fn resource(&self, keeper: &str, code: &str) {
-        let claim =
-            fields([("name", "adult".into()), ("zh", "成年".into()), ("en", "Adult".into())]);
+        let claim = fields([
+            ("name", "person.masked".into()),
+            ("zh", "掩码".into()),
+            ("en", "Masked".into()),
+        ]);
         let input = fields([
             ("code", code.into()),
             ("in_package", PACKAGE.into()),
@@ -355,7 +420,7 @@ impl City {
         let input = fields([
             ("resource", code.into()),
             ("groups", texts(&[GROUP, "deal"])),
-            ("claims", texts(&["adult"])),
+            ("claims", texts(&["person.masked"])),
             ("purpose", PURPOSE.into()),
             ("item", "1143130000TEXT021M3430715001000".into()),
             ("basis", "商业银行法 36".into()),
@@ -428,6 +493,15 @@ impl City {
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
         input.insert(ask.basis.0.into(), ask.basis.1.into());
+        if let Some(case) = ask.case {
+            input.insert("case".into(), case.into());
+        }
+        if !ask.parameters.is_empty() {
+            input.insert("parameters".into(), map(ask.parameters));
+        }
+        if let Some(sealed) = ask.sealed {
+            input.insert("sealed_parameters".into(), Value::Bytes(sealed.0.to_vec()));
+        }
         self.disclose("reader", "access", input)
     }
 

@@ -8,7 +8,25 @@ pub const PACKAGE: &str = "test-files";
 pub const REGISTER: &str = "file";
 pub const GROUP: &str = "person";
 
-const FILES: [(&str, &str); 5] = [
+/// A case about files: one task looks at the person, the other does not.
+const PROCESS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="urn:test">
+  <process id="loan" name="贷款审查" isExecutable="true" chaincity:role="files.clerk" chaincity:keeper="files.clerk">
+    <startEvent id="asked"/>
+    <userTask id="look" name="查看身份" chaincity:role="files.reader" chaincity:discloses="file.person"/>
+    <userTask id="count" name="计算" chaincity:role="files.reader"/>
+    <endEvent id="looked"/>
+    <endEvent id="counted"/>
+    <sequenceFlow id="f1" sourceRef="asked" targetRef="look"/>
+    <sequenceFlow id="f2" sourceRef="asked" targetRef="count"/>
+    <sequenceFlow id="f3" sourceRef="look" targetRef="looked"/>
+    <sequenceFlow id="f4" sourceRef="count" targetRef="counted"/>
+  </process>
+</definitions>
+"#;
+
+const FILES: [(&str, &str); 6] = [
+    ("processes/loan.bpmn", PROCESS),
     (
         "package.yaml",
         "package: test-files
@@ -16,6 +34,7 @@ version: 1
 title: {zh: 测试档案, en: Test files}
 roles:
   files.clerk: {zh: 档案员, en: Clerk of the files}
+  files.reader: {zh: 阅档人, en: Reader of the files}
 ",
     ),
     (
@@ -26,6 +45,11 @@ steward: files.clerk
 fields:
   name: {type: text(100), zh: 姓名, en: Name}
   id_number: {type: text(40), zh: 证件号码, en: Number of the identity document}
+claims:
+  masked: {type: text(100), rule: mask(this.name), zh: 姓名（掩码）, en: Masked name}
+  is: {type: bool, rule: this.id_number == input.number, parameters: {number: {type: text(40), zh: 证件号码, en: Number}}, zh: 是否此人, en: Whether it is he}
+  longer: {type: bool, rule: size(this.name) > input.than, parameters: {than: {type: int, zh: 字数, en: Characters}}, clear: [than], zh: 姓名是否较长, en: Whether the name is longer}
+  broken: {type: bool, rule: size(this.name) / 0 == 1, zh: 无, en: Broken}
 ",
     ),
     (

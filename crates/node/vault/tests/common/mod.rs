@@ -65,6 +65,7 @@ pub fn envelope_of(opened: &Opened, access: &str, reader: &ReaderKey, entropy: u
         version: 1,
         group: opened.context.group.clone(),
         commitment: opened.context.commitment,
+        claim: None,
     };
     let entropy = Secret::from_bytes([entropy; 32]);
     let sealed = envelope::seal(&reader.public_key(), context, &opened.group, &entropy).unwrap();
