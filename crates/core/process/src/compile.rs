@@ -12,8 +12,8 @@ use chaincity_types::{Str, Value};
 
 use crate::decision::Decisions;
 use crate::graph::{
-    BodyDef, BodyIx, CodeIx, Condition, Facts, FlowDef, FlowIx, Graph, Handler, Label, MultiDef,
-    NodeDef, NodeIx, Op, ProcessDef, Say, VariableDef, Wait,
+    APPLICANT, BodyDef, BodyIx, CodeIx, Condition, Facts, FlowDef, FlowIx, Graph, HOLDER, Handler,
+    Label, MultiDef, NodeDef, NodeIx, Op, PARTIES_MAX, ProcessDef, Role, Say, VariableDef, Wait,
 };
 use crate::model::{
     Body, Definition, Expression, GatewayKind, Model, Multi, Node, NodeKind, Process, TaskKind,
@@ -49,7 +49,7 @@ pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Probl
             id: process.id.clone(),
             name: process.name.clone(),
             roles: texts(&process.roles),
-            keepers: texts(&process.keepers),
+            keepers: roles(&process.keepers),
             workdays: process.workdays,
             body,
             executable: process.executable,
@@ -58,6 +58,7 @@ pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Probl
     }
     for (place, process) in model.processes.iter().enumerate() {
         compiler.variables(place, process);
+        compiler.parties((process.line, &process.id), place, &roles(&process.keepers));
         let body = compiler.graph.processes.get(place).map_or(BodyIx(0), |process| process.body);
         compiler.body(&process.body, body);
     }
@@ -176,6 +177,10 @@ impl<'m> Compiler<'m> {
                     continue;
                 }
             };
+            if [APPLICANT, HOLDER].contains(&at.1) {
+                self.report("variable", at, wrong("a reserved name".to_owned()), ("", ""));
+                continue;
+            }
             if self.names.insert(variable.name.clone(), ty.clone()).is_some() {
                 self.report("variable", at, wrong("declared twice".to_owned()), ("", ""));
                 continue;
@@ -184,6 +189,41 @@ impl<'m> Compiler<'m> {
         }
         if let Some(process) = self.graph.processes.get_mut(place) {
             process.variables = variables;
+        }
+    }
+
+    /// Each variable that a role names must be there and able to hold the ids of parties.
+    fn parties(&mut self, (line, place): (u64, &str), process: usize, roles: &[Role]) {
+        for name in roles.iter().filter_map(Role::variable) {
+            let declared = self.graph.processes.get(process).map(|process| &process.variables);
+            let known = declared.into_iter().flatten().find(|known| *name == *known.name);
+            let Some(known) = known else {
+                let cause = (
+                    format!("`{place}`的角色所指变量`{name}`未声明"),
+                    format!(
+                        "a role of `{place}` names the variable `{name}`, which is not declared"
+                    ),
+                );
+                let mend = (
+                    "请以`chaincity:variable`声明，或写`@applicant`、`@holder`",
+                    "declare it by `chaincity:variable`, or write `@applicant` or `@holder`",
+                );
+                self.report("unknown-variable", (line, place), cause, mend);
+                continue;
+            };
+            if !holds_parties(&known.kind) {
+                let cause = (
+                    format!("`{place}`的角色所指变量`{name}`不能存放当事方标识"),
+                    format!(
+                        "a role of `{place}` names the variable `{name}`, which holds no party"
+                    ),
+                );
+                let mend = (
+                    "类型应为text、subject，或至多32项的此类列表",
+                    "its type is text, subject, or a list of at most 32 of these",
+                );
+                self.report("not-a-party", (line, place), cause, mend);
+            }
         }
     }
 
@@ -288,6 +328,13 @@ impl<'m> Compiler<'m> {
             },
             NodeKind::Unsupported => Op::Pass,
         };
+        let process = self.graph.body(self.graph.node(ix).body).process;
+        let facts = self.graph.facts(ix);
+        // Others have their lane's role only to hand it on.
+        if facts.task.is_some() || facts.message.is_some() {
+            let named = facts.roles.clone();
+            self.parties((node.line, &node.id), process, &named);
+        }
         let multi = node.multi.as_ref().map(|multi| self.multi(node, multi));
         let default = node.default.as_deref().and_then(|id| self.default_flow(node, ix, id));
         let decision = node.binding.decision.as_deref();
@@ -605,14 +652,27 @@ fn texts(texts: &[String]) -> Vec<Str> {
     texts.iter().map(Into::into).collect()
 }
 
+fn roles(texts: &[String]) -> Vec<Role> {
+    texts.iter().map(|text| Role::read(text)).collect()
+}
+
+/// Whether a variable of this type can name parties: members or subjects.
+fn holds_parties(kind: &FieldType) -> bool {
+    let one = |kind: &FieldType| matches!(kind, FieldType::Text(_) | FieldType::Subject);
+    match kind {
+        FieldType::List(items, max) => one(items) && *max <= PARTIES_MAX,
+        kind => one(kind),
+    }
+}
+
 /// What people must know of a node, in the lane of this role.
 fn facts(node: &Node, lane: Option<&str>) -> Facts {
     let binding = &node.binding;
     let task = if let NodeKind::Task(kind) = node.kind { Some(kind) } else { None };
     let is_activity = node.definition().is_none();
-    let mut roles = texts(&binding.roles);
     let lane = lane.filter(|role| is_activity && !binding.roles.iter().any(|own| own == role));
-    roles.extend(lane.map(Str::from));
+    let mut roles = roles(&binding.roles);
+    roles.extend(lane.map(Role::read));
     let own = || matches!(task, Some(TaskKind::Receive | TaskKind::Send)).then_some(&node.id);
     let message = match node.definition() {
         Some(Definition::Message(message)) => message.as_ref().or(Some(&node.id)),

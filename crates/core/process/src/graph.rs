@@ -1,6 +1,6 @@
 //! What a file compiles to: bodies, nodes and flows by number, with no text on the way of a token.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use chaincity_package::model::FieldType;
 use chaincity_package::rule::{Program, Type};
@@ -70,13 +70,63 @@ pub struct Label {
     pub line: u64,
 }
 
+/// The party that began a case, where a role names for whom it is held.
+pub const APPLICANT: &str = "applicant";
+/// The member through which a case was begun, likewise.
+pub const HOLDER: &str = "holder";
+/// Most parties that one variable names.
+pub const PARTIES_MAX: u32 = 32;
+
+/// A role that somebody must hold: for anybody, or, written `role@variable`, for a party whose id
+/// stands in a variable of the process, for its applicant or for its holder.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Role {
+    /// The role.
+    pub name: Str,
+    /// What names the party: a variable, [`APPLICANT`] or [`HOLDER`].
+    pub of: Option<Str>,
+}
+
+impl Role {
+    /// Reads it as it is written.
+    #[must_use]
+    pub fn read(text: &str) -> Self {
+        match text.split_once('@') {
+            Some((name, of)) => Self { name: name.into(), of: Some(of.into()) },
+            None => Self { name: text.into(), of: None },
+        }
+    }
+
+    /// The variable that names the party.
+    #[must_use]
+    pub fn variable(&self) -> Option<&Str> {
+        self.of.as_ref().filter(|of| ![APPLICANT, HOLDER].contains(&of.as_str()))
+    }
+
+    /// The parties that these variables name for it, if one is to.
+    pub fn named<'v>(&self, variables: &'v BTreeMap<Str, Value>) -> impl Iterator<Item = &'v Str> {
+        let value = self.variable().and_then(|name| variables.get(name));
+        let list = value.map_or(&[][..], |value| match value {
+            Value::List(items) => items,
+            one => std::slice::from_ref(one),
+        });
+        list.iter().filter_map(Value::as_str).filter(|id| !id.is_empty())
+    }
+
+    /// Whether nobody can hold it: no party is named.
+    #[must_use]
+    pub fn is_vacant(&self, variables: &BTreeMap<Str, Value>) -> bool {
+        self.variable().is_some() && self.named(variables).next().is_none()
+    }
+}
+
 /// What people must know of a node: who does it, with what, until when. Tokens do not ask.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// The kind, if it is a task.
     pub task: Option<TaskKind>,
     /// Roles any of which may do it, those of its lane included.
-    pub roles: Vec<Str>,
+    pub roles: Vec<Role>,
     /// Actions that completing it carries, as `package.action`.
     pub actions: Vec<Str>,
     /// Kinds of evidence that must be attached.
@@ -128,7 +178,7 @@ pub struct ProcessDef {
     /// Roles that may begin it.
     pub roles: Vec<Str>,
     /// Roles that may suspend, resume and terminate it.
-    pub keepers: Vec<Str>,
+    pub keepers: Vec<Role>,
     /// Working days for the whole.
     pub workdays: Option<u32>,
     /// What it consists of.
@@ -308,12 +358,14 @@ impl Graph {
         nodes.filter(move |(node, _)| self.body(node.body).process == process).map(|(_, f)| f)
     }
 
-    /// Every role that a node of this process names, or of a process that others of the file call.
-    #[must_use]
-    pub fn roles_within(&self, process: &str) -> BTreeSet<&Str> {
-        let counts = |def: &ProcessDef| def.called || def.id == process;
-        let within = self.processes.iter().enumerate().filter(|(_, def)| counts(def));
-        within.flat_map(|(place, _)| self.facts_of(place)).flat_map(|facts| &facts.roles).collect()
+    /// Every role that a node of this process names, or of a process that others of the file call,
+    /// with the place of that process.
+    pub fn roles_within(&self, process: &str) -> impl Iterator<Item = (usize, &Role)> {
+        let counts = move |def: &ProcessDef| def.called || def.id == process;
+        let within = self.processes.iter().enumerate().filter(move |(_, def)| counts(def));
+        within.flat_map(|(place, _)| {
+            self.facts_of(place).flat_map(move |facts| facts.roles.iter().map(move |r| (place, r)))
+        })
     }
 
     /// Every node with its number.

@@ -52,7 +52,7 @@ pub struct Process {
     pub workdays: Option<u32>,
     /// Roles that may begin it.
     pub roles: Vec<String>,
-    /// Roles that may suspend, resume and terminate it.
+    /// Roles that may suspend, resume and terminate it, as written: `role` or `role@variable`.
     pub keepers: Vec<String>,
     /// Declared variables.
     pub variables: Vec<Variable>,
@@ -275,7 +275,7 @@ pub struct Multi {
 /// What `chaincity:` attributes say of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Binding {
-    /// Roles that may do it.
+    /// Roles that may do it, as written: `role` or `role@variable`.
     pub roles: Vec<String>,
     /// Actions that completing it carries, as `package.action`.
     pub actions: Vec<String>,

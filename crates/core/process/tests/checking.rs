@@ -434,13 +434,57 @@ fn a_ledger_is_told_who_begins_keeps_sends_and_does() {
     let (graph, problems) = chaincity_process::compile(&model(&text));
     assert!(problems.is_empty(), "{problems:?}");
     let process = &graph.processes()[0];
-    assert_eq!((process.roles[0].as_str(), process.keepers[0].as_str()), ("a.b", "c.d"));
+    assert_eq!((process.roles[0].as_str(), process.keepers[0].name.as_str()), ("a.b", "c.d"));
     assert_eq!((process.name.as_str(), process.workdays), ("甲", Some(9)));
     let facts = |id: &str| graph.facts(graph.find(id).unwrap());
-    let roles: Vec<&str> = facts("t").roles.iter().map(|role| role.as_str()).collect();
+    let roles: Vec<&str> = facts("t").roles.iter().map(|role| role.name.as_str()).collect();
     assert_eq!(roles, ["e.f", "office.clerk"]);
     assert_eq!((facts("t").workdays, facts("t").evidence.len()), (Some(2), 1));
     assert!(facts("u").sends_itself() && facts("u").message.as_deref() == Some("u"));
     assert_eq!(facts("v").message.as_deref(), Some("m"));
     assert!(facts("t").has_doer());
+}
+
+#[test]
+fn a_role_names_a_variable_that_can_hold_a_party() {
+    let role = |role: &str, ty: &str| {
+        found(&file(&format!(
+            "<process id='p' isExecutable='true'><extensionElements><chaincity:variable name='bank' \
+             type='{ty}'/></extensionElements>{START}<userTask id='t' chaincity:role='{role}'/>{END}\
+             {}</process>",
+            flows("s>t;t>e")
+        )))
+    };
+    for ty in ["text(40)?", "subject?", "list(text(40), max 32)?", "list(subject, max 2)?"] {
+        assert!(role("bank.officer@bank", ty).is_empty(), "{ty}");
+    }
+    for own in ["a.b@applicant", "a.b@holder", "a.b"] {
+        assert!(role(own, "text(40)?").is_empty(), "{own}");
+    }
+    for ty in ["int?", "bool?", "list(text(40), max 33)?", "list(int, max 2)?", "digest?"] {
+        assert_eq!(role("bank.officer@bank", ty), ["not-a-party"], "{ty}");
+    }
+    for none in ["a.b@none", "a.b@", "a.b@bank@bank"] {
+        assert_eq!(role(none, "text(40)?"), ["unknown-variable"], "{none}");
+    }
+    assert_eq!(role("@bank", "text(40)?"), ["bad-name"]);
+}
+
+#[test]
+fn a_keeper_may_be_a_partys_and_who_begins_may_not() {
+    let attributes = |attributes: &str, variable: &str| {
+        found(&file(&format!(
+            "<process id='p' isExecutable='true' {attributes}><extensionElements>\
+             <chaincity:variable name='{variable}' type='text(40)?'/></extensionElements>{START}{}\
+             {END}{}</process>",
+            task("t"),
+            flows("s>t;t>e")
+        )))
+    };
+    assert!(attributes("chaincity:keeper='a.b@bank'", "bank").is_empty());
+    assert_eq!(attributes("chaincity:keeper='a.b@none'", "bank"), ["unknown-variable"]);
+    assert_eq!(attributes("chaincity:role='a.b@bank'", "bank"), ["bad-name"]);
+    for reserved in ["applicant", "holder"] {
+        assert_eq!(attributes("", reserved), ["variable"]);
+    }
 }

@@ -124,6 +124,10 @@ catalogue! {
     TaskCancelled = "task-cancelled", "任务已取消", "the task is no longer open";
     /// Another has claimed the task, or nobody has.
     TaskClaimed = "task-claimed", "任务由他人承办", "the task is another's";
+    /// The caller holds the role, but for another party than the one whose it is.
+    OtherParty = "other-party", "该事项属于其他当事方", "it is another party's";
+    /// Whose a task or message would be, no variable of the case says.
+    PartyMissing = "party-missing", "未指明由哪一方办理", "nobody is named whose it would be";
     /// Who did a task that this one checks may not do this one.
     FourEyes = "four-eyes", "复核人与经办人不得为同一人", "whoever did the task that this one checks may not do this one";
     /// Evidence that the task demands is not attached.

@@ -1,6 +1,6 @@
 //! A case at work: read, moved by one event, and written with the tasks and waits that came and went.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chaincity_package::rule::Fuel;
@@ -12,8 +12,8 @@ use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Digest, Reject, Str, Value, cbor};
 
 use super::{
-    CASE, Fields, Graph, MODEL, Model, STATE_BYTES_MAX, SUBJECT, TASK, WAIT, clock, key, record,
-    word, words,
+    CASE, Fields, Graph, MODEL, Model, STATE_BYTES_MAX, SUBJECT, TASK, WAIT, caller, clock, key,
+    record, text_list, word, words,
 };
 use crate::call::CallRun;
 use crate::fuel;
@@ -199,7 +199,9 @@ impl Flow {
             return rejected(Reject::OutOfFuel, "the step costs too much");
         }
         let at = match stop {
-            Stop::NoWay(node) | Stop::NoRule(node) => format!(" at `{}`", self.graph.id(*node)),
+            Stop::NoWay(node) | Stop::NoRule(node) | Stop::NoParty(node) => {
+                format!(" at `{}`", self.graph.id(*node))
+            }
             Stop::NotNow
             | Stop::NoProcess
             | Stop::NoWork
@@ -207,7 +209,9 @@ impl Flow {
             | Stop::Rule(_)
             | Stop::Bound { .. } => String::new(),
         };
-        rejected(Reject::StepRefused, format!("{stop}{at}"))
+        let nobody = matches!(stop, Stop::NoParty(_));
+        let code = if nobody { Reject::PartyMissing } else { Reject::StepRefused };
+        rejected(code, format!("{stop}{at}"))
     }
 
     /// Writes what moved. The caller has ended the task `done` itself.
@@ -361,14 +365,21 @@ impl Flow {
                 ("overdue", Value::Bool(false)),
                 ("attached", Value::List(Vec::new())),
             ]));
-            let roles = ["role", "other_role"].into_iter().zip(&facts.roles);
-            fields.extend(roles.map(|(name, role)| (name.into(), Value::Text(role.clone()))));
             fields.extend(clock::deadline(facts.workdays, now));
         } else if let Some(timing) = &facts.timing {
             fields.extend(clock::awaited(timing, now));
         } else {
             let message = facts.message.clone().unwrap_or_default();
             fields.insert("message".into(), Value::Text(message));
+        }
+        if !facts.roles.is_empty() {
+            // For good: what becomes of a variable later does not move what is open.
+            let variables = self.state.variables_of(work);
+            let may = caller::holders(&facts.roles, &self.fields, variables);
+            if register == TASK {
+                fields.extend(listed(&may));
+            }
+            fields.insert(caller::MAY.into(), text_list(&may));
         }
         run.insert(&super::package(), register, fields).map(drop)
     }
@@ -434,6 +445,17 @@ pub(super) fn is_task(facts: &Facts) -> bool {
 
 fn works(state: &State) -> BTreeMap<WorkId, NodeIx> {
     state.open().map(|open| (open.work, open.node)).collect()
+}
+
+/// The first two who may do a task, as lists find it: by role and party.
+fn listed(may: &BTreeSet<Str>) -> Fields {
+    let mut fields = Fields::new();
+    for ((role, party), one) in [("role", "party"), ("other_role", "other_party")].iter().zip(may) {
+        let (name, of) = one.split_once('@').map_or((&**one, None), |(name, of)| (name, Some(of)));
+        fields.insert((*role).into(), name.into());
+        fields.extend(of.map(|of| ((*party).into(), of.into())));
+    }
+    fields
 }
 
 /// The key of what a case is about.

@@ -10,8 +10,8 @@ use chaincity_types::{Reject, Str, Value, cbor};
 use super::flow::{Flow, Moved, seen};
 use super::schema::BY_ABOUT;
 use super::{
-    CASE, Fields, HEARERS_MAX, HEARING, ID, STATE_BYTES_MAX, SUBJECT, actions, caller, case_of,
-    record, text, word,
+    CASE, Fields, HEARERS_MAX, HEARING, ID, STATE_BYTES_MAX, SUBJECT, WAIT, actions, caller,
+    case_of, record, text, word,
 };
 use crate::call::CallRun;
 use crate::halt::{Halt, reject};
@@ -52,10 +52,11 @@ pub(super) fn deliver(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), H
     let Some(wait) = wait else {
         return reject(Reject::StepRefused, "the case does not wait for this message");
     };
-    let senders = flow.state.node(wait).map(|node| flow.graph.facts(node).roles.clone());
-    match senders.filter(|roles| !roles.is_empty()) {
-        Some(roles) => run.frame.caller.check_roles(&roles)?,
-        None => caller::check_involved(run, &flow)?,
+    let (awaited, _) = seen(run, WAIT, &flow.work_key(wait))?;
+    if awaited.contains_key(caller::MAY) {
+        caller::check_may(run.frame.caller, &awaited)?;
+    } else {
+        caller::check_involved(run, &flow)?;
     }
     let declared = flow.state.variables_at(&flow.graph, wait);
     let set = Flow::variables(declared, input, run.session.context.time.china_day())?;

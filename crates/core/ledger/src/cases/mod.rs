@@ -175,7 +175,7 @@ fn word<'f>(fields: &'f Fields, name: &str) -> &'f str {
 }
 
 /// A list of texts; absent is empty.
-fn words<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = &'f Str> {
+fn words<'f>(fields: &'f Fields, name: &str) -> impl Iterator<Item = &'f Str> + Clone {
     let list = fields.get(name).and_then(Value::as_list).unwrap_or_default();
     list.iter().filter_map(Value::as_str)
 }

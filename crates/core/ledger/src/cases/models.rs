@@ -21,7 +21,8 @@ use crate::session::{by_kilobyte, draw};
 
 /// Domain of a file's digest.
 const DIGEST: &str = "chaincity/process/1";
-/// Most roles of a task: its record has a field for each, so that lists find it by either.
+/// Most roles of a task, an event, the keepers: a task's record has a field for each, so that lists
+/// find it by either.
 const ROLES_MAX: usize = 2;
 
 /// Longest id of a process: with its package's it makes a key.
@@ -189,7 +190,7 @@ fn check_bounds(graph: &Graph) -> Result<(), String> {
         if !facts.has_doer() {
             return Err(format!("nobody may do the task `{id}`"));
         }
-        if facts.task.is_some() && facts.roles.len() > ROLES_MAX {
+        if facts.roles.len() > ROLES_MAX {
             return Err(format!("`{id}` has more than {ROLES_MAX} roles"));
         }
         if facts.workdays.is_some_and(|days| days > WORKDAYS_MAX) {
@@ -208,6 +209,9 @@ fn check_bounds(graph: &Graph) -> Result<(), String> {
             || process.name.chars().count() > 200
             || process.workdays.is_some_and(|days| days > WORKDAYS_MAX)
     };
+    if let Some(process) = graph.processes().iter().find(|p| p.keepers.len() > ROLES_MAX) {
+        return Err(format!("`{}` has more than {ROLES_MAX} keepers", process.id));
+    }
     match graph.processes().iter().find(long) {
         Some(process) => Err(format!("the id, name or deadline of `{}` is too long", process.id)),
         None => Ok(()),

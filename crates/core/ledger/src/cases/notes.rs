@@ -46,7 +46,11 @@ fn noted(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     if !flow.is_open() {
         return reject(Reject::CaseState, format!("it is {}", word(&flow.fields, "status")));
     }
-    caller::check_involved(run, &flow)
+    let task = input.get(TASK).and_then(Value::as_str).map(|task| seen(run, TASK, task));
+    match task.transpose()? {
+        Some((task, _)) if caller::is_doer(run.frame.caller, &task) => Ok(()),
+        _ => caller::check_involved(run, &flow),
+    }
 }
 
 fn insert(run: &mut CallRun<'_, '_>, register: &str, input: &Fields) -> Result<(), Halt> {

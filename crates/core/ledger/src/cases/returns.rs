@@ -17,8 +17,8 @@ pub(super) fn ask(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt>
     check_holder(run, &task)?;
     let work = Flow::work(&name)?;
     let who = run.frame.caller;
+    caller::check_may(who, &task)?;
     if let Some(node) = flow.state.node(work) {
-        caller::check_roles(who, flow.graph.facts(node))?;
         caller::check_four_eyes(who, flow.graph.facts(node), &flow.fields)?;
     }
     let now = run.session.context.time;

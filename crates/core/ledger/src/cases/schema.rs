@@ -79,6 +79,11 @@ fn texts(chars: u32, max: u32) -> FieldType {
     FieldType::List(Box::new(text(chars)), max)
 }
 
+/// Who holds some roles, and for which party: of two roles, each for as many as a variable names.
+fn holders() -> FieldType {
+    texts(190, 64)
+}
+
 /// Subjects of a case, as its record and its beginning name them.
 pub(super) fn subjects() -> FieldType {
     texts(ABOUT_CHARS, u32::try_from(SUBJECTS_MAX).unwrap_or(u32::MAX))
@@ -151,7 +156,10 @@ fn case() -> Register {
             ("title", optional(text(200), "事由", "What it is about, without personal data")),
             ("applicant", field(text(128), "申请方", "Party that began it: a subject or a member")),
             ("holder", field(text(40), "承办单位", "Member through which it was begun")),
-            ("keepers", field(texts(60, 64), "主管角色", "Roles that suspend and terminate it")),
+            (
+                "keepers",
+                field(holders(), "主管者", "Who suspends and ends it: `role` or `role@party`"),
+            ),
             ("subjects", field(subjects(), "涉及的记录", "Records it is about")),
             ("opened", field(FieldType::Time, "立案时间", "Begun at")),
             ("ended", optional(FieldType::Time, "办结时间", "Ended at")),
@@ -200,7 +208,10 @@ fn task() -> Register {
             ("node", field(text(128), "环节", "Its place in the process")),
             ("name", field(text(200), "名称", "Name")),
             ("role", optional(text(60), "角色", "Role that may do it")),
+            ("party", optional(text(128), "当事方", "Party for which it must be held")),
             ("other_role", optional(text(60), "另一角色", "Another role that may do it")),
+            ("other_party", optional(text(128), "另一当事方", "Party for which that must be held")),
+            ("may", optional(holders(), "可办理者", "Who may do it: `role` or `role@party`")),
             ("status", field(status, "状态", "Status")),
             ("operator", optional(text(64), "承办人", "Operator who has it, or did it")),
             ("member", optional(text(40), "承办单位", "That operator's member")),
@@ -222,6 +233,8 @@ fn task() -> Register {
             ("by_case", &["case", "status"]),
             ("by_role", &["role", "status"]),
             ("by_other_role", &["other_role", "status"]),
+            ("by_party", &["party", "role", "status"]),
+            ("by_other_party", &["other_party", "other_role", "status"]),
             ("by_operator", &["operator", "status"]),
             ("by_member", &["member", "status"]),
             ("by_overdue", &["overdue", "role"]),
@@ -245,6 +258,7 @@ fn wait() -> Register {
             ("node", field(text(128), "环节", "Its place in the process")),
             ("name", field(text(200), "名称", "Name")),
             ("message", optional(text(128), "消息", "Message that is awaited")),
+            ("may", optional(holders(), "可送达者", "Who may send it: `role` or `role@party`")),
             ("at", optional(FieldType::Time, "时间", "Time at which it goes off")),
             ("fixed", optional(FieldType::Bool, "固定时间", "Whether that time never moves")),
             ("left", optional(FieldType::Int, "剩余次数", "How often it still goes off")),

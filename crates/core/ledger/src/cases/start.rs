@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chaincity_process::graph::ProcessDef;
+use chaincity_process::graph::{Facts, HOLDER, ProcessDef, Role};
 use chaincity_process::run::{Event, State};
 use chaincity_types::{Reject, Str, Value, cbor};
 
@@ -12,7 +12,7 @@ use super::{
     CASE, Fields, PROCESS, SUBJECT, caller, clock, key, record, text, text_list, word, words,
 };
 use crate::call::CallRun;
-use crate::halt::{Halt, reject};
+use crate::halt::{Halt, reject, rejected};
 use crate::session::draw;
 use crate::{digests, fuel};
 
@@ -35,12 +35,10 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Hal
     let graph = std::sync::Arc::clone(&graph);
     let mut flow = Flow { key: name, fields, graph, state: State::default(), set: Fields::new() };
     let moved = flow.advance(run, &Event::Start { process, set })?;
-    let roles = beginners(&flow, process, &moved);
-    run.frame.caller.check_roles(&roles)?;
-    let def = flow.graph.processes().get(process);
-    let keepers = def.map(|def| &def.keepers).filter(|keepers| !keepers.is_empty());
-    let keepers = text_list(keepers.unwrap_or(&roles));
-    flow.fields.insert("keepers".into(), keepers);
+    let beginners = beginners(&flow, process, &moved);
+    caller::check_one(run.frame.caller, beginners.iter())?;
+    let keepers = keepers(&flow, process, &beginners)?;
+    flow.fields.insert("keepers".into(), text_list(&keepers));
     insert(run, flow, &moved, &subjects)
 }
 
@@ -101,19 +99,29 @@ fn fields(
 }
 
 /// Who may begin a case by this process.
-fn beginners(flow: &Flow, process: usize, moved: &Moved) -> Vec<Str> {
-    let named = flow.graph.processes().get(process).map(|process| process.roles.clone());
-    if let Some(named) = named.filter(|named| !named.is_empty()) {
-        return named;
+fn beginners(flow: &Flow, process: usize, moved: &Moved) -> BTreeSet<Str> {
+    let named = flow.graph.processes().get(process).map_or(&[][..], |process| &process.roles);
+    if !named.is_empty() {
+        return named.iter().cloned().collect();
     }
+    let variables = flow.state.variables();
+    let holders = |facts: &Facts| caller::holders(&facts.roles, &flow.fields, variables);
     let opened = moved.opened.iter().map(|(_, node)| flow.graph.facts(*node));
-    let first: BTreeSet<Str> = opened.flat_map(|facts| facts.roles.iter().cloned()).collect();
-    if !first.is_empty() {
-        return first.into_iter().collect();
+    let first: BTreeSet<Str> = opened.flat_map(holders).collect();
+    if first.is_empty() { flow.graph.facts_of(process).flat_map(holders).collect() } else { first }
+}
+
+/// Who keeps it: whom the process names, else the roles that may begin, at the member that began.
+fn keepers(flow: &Flow, process: usize, beginners: &BTreeSet<Str>) -> Result<BTreeSet<Str>, Halt> {
+    let named = flow.graph.processes().get(process).map_or(&[][..], |process| &process.keepers);
+    if !named.is_empty() {
+        let keepers = caller::holders(named, &flow.fields, flow.state.variables());
+        let nobody = || rejected(Reject::PartyMissing, "nobody is named who keeps it");
+        return if keepers.is_empty() { Err(nobody()) } else { Ok(keepers) };
     }
-    let any: BTreeSet<Str> =
-        flow.graph.facts_of(process).flat_map(|facts| facts.roles.iter().cloned()).collect();
-    any.into_iter().collect()
+    let bare = |one: &Str| Role { of: Some(HOLDER.into()), ..Role::read(one) };
+    let roles: Vec<Role> = beginners.iter().map(bare).collect();
+    Ok(caller::holders(&roles, &flow.fields, None))
 }
 
 fn insert(

@@ -57,7 +57,7 @@ impl Turn {
             return reject(Reject::TaskCancelled, "the process does not wait for it");
         };
         check_holder(run, &task)?;
-        caller::check_roles(run.frame.caller, &facts)?;
+        caller::check_may(run.frame.caller, &task)?;
         caller::check_four_eyes(run.frame.caller, &facts, &flow.fields)?;
         Ok(Self { task, name, work, flow, facts })
     }

@@ -10,12 +10,12 @@ use crate::call::CallRun;
 use crate::halt::{Halt, reject};
 
 /// Whether an operator may do a task of the case.
-fn check_may(who: &Caller, flow: &Flow, name: &str) -> Result<(), Halt> {
+fn check_may(who: &Caller, (task, flow): (&Fields, &Flow), name: &str) -> Result<(), Halt> {
     let node = flow.state.node(Flow::work(name)?);
     let Some(facts) = node.map(|node| flow.graph.facts(node)) else {
         return reject(Reject::TaskCancelled, "the process does not wait for it");
     };
-    caller::check_roles(who, facts)?;
+    caller::check_may(who, task)?;
     caller::check_four_eyes(who, facts, &flow.fields)
 }
 
@@ -30,7 +30,7 @@ pub(super) fn claim(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Hal
         return reject(Reject::TaskClaimed, holder);
     }
     let who = run.frame.caller;
-    check_may(who, &flow, &name)?;
+    check_may(who, (&task, &flow), &name)?;
     give(run, &name, who)
 }
 
@@ -49,9 +49,9 @@ fn give(run: &mut CallRun<'_, '_>, name: &Str, to: &Caller) -> Result<(), Halt> 
 /// member who may do it: nothing hangs on one person.
 pub(super) fn release(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     let name = text(input, TASK)?;
-    let flow = check_held(run, &name)?;
+    let (task, flow) = check_held(run, &name)?;
     let who = run.frame.caller;
-    check_may(who, &flow, &name)?;
+    check_may(who, (&task, &flow), &name)?;
     let nobody = ["operator", "member", "delegate"].map(|field| (field, Value::Null));
     let mut set = record(nobody);
     set.insert("status".into(), "open".into());
@@ -61,24 +61,24 @@ pub(super) fn release(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), H
 /// A claimed task becomes another operator's, who may do it.
 pub(super) fn hand_over(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     let name = text(input, TASK)?;
-    let flow = check_held(run, &name)?;
+    let (task, flow) = check_held(run, &name)?;
     let to = operator(run, input)?;
-    check_may(&to, &flow, &name)?;
+    check_may(&to, (&task, &flow), &name)?;
     give(run, &name, &to)
 }
 
 /// Another operator, who may do it, does it for its holder.
 pub(super) fn delegate(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     let name = text(input, TASK)?;
-    let flow = check_held(run, &name)?;
+    let (task, flow) = check_held(run, &name)?;
     let to = operator(run, input)?;
-    check_may(&to, &flow, &name)?;
+    check_may(&to, (&task, &flow), &name)?;
     let set = record([("delegate", Value::Text(to.name))]);
     run.update(&super::package(), TASK, &name, set, None)
 }
 
 /// A claimed task, whose holder's member the caller acts for.
-fn check_held(run: &mut CallRun<'_, '_>, name: &str) -> Result<Flow, Halt> {
+fn check_held(run: &mut CallRun<'_, '_>, name: &str) -> Result<(Fields, Flow), Halt> {
     let (task, flow) = open_task(run, name)?;
     flow.check_status("running")?;
     if word(&task, "status") != "claimed" {
@@ -89,7 +89,7 @@ fn check_held(run: &mut CallRun<'_, '_>, name: &str) -> Result<Flow, Halt> {
         let holder = format!("by operator {} of {member}", word(&task, "operator"));
         return reject(Reject::TaskClaimed, holder);
     }
-    Ok(flow)
+    Ok((task, flow))
 }
 
 /// The active operator that the input names.

@@ -16,6 +16,7 @@
 mod city;
 mod deadlines;
 mod hearing;
+mod parties;
 mod publishing;
 mod steps;
 mod tasks;

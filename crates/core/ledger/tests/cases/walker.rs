@@ -12,7 +12,7 @@ use chaincity_ledger::governance;
 use chaincity_ledger::{BlockRun, SignedCall, Step};
 use chaincity_package::model::FieldType;
 use chaincity_package::source;
-use chaincity_process::graph::TaskKind;
+use chaincity_process::graph::{Role, TaskKind};
 use chaincity_process::run::{State, WorkId};
 use chaincity_types::wire::{Call, Mode, PROTOCOL, Receipt, Status, Transaction};
 use chaincity_types::{Timestamp, Value, cbor};
@@ -99,6 +99,11 @@ fn stand_ins(package: &str, file: &str, graph: &Graph) -> Vec<Vec<u8>> {
     documents
 }
 
+/// Who holds a role for nobody that takes part.
+fn rival(role: &str) -> String {
+    format!("{role}-rival")
+}
+
 fn graph_of(text: &str) -> Graph {
     let fields = [("text".into(), text.into()), ("decisions".into(), Value::List(Vec::new()))];
     compile(&Model(&fields.into())).expect("a process that runs")
@@ -109,8 +114,9 @@ impl Walk {
         let graph = Arc::new(graph_of(file));
         let mut roles: BTreeSet<String> = BTreeSet::new();
         for process in graph.processes() {
-            roles.extend(graph.roles_within(&process.id).into_iter().map(ToString::to_string));
-            roles.extend(process.roles.iter().chain(&process.keepers).map(ToString::to_string));
+            let within = graph.roles_within(&process.id).map(|(_, role)| role);
+            roles.extend(within.chain(&process.keepers).map(|role| role.name.to_string()));
+            roles.extend(process.roles.iter().map(ToString::to_string));
         }
         let mut people: People = Vec::new();
         let mut named: BTreeMap<String, Vec<String>> = BTreeMap::new();
@@ -121,6 +127,9 @@ impl Walk {
                 people.push((name, "hall", vec![role.clone(), "all.hands".to_owned()], None));
                 named.entry(role.clone()).or_default().push(name.to_owned());
             }
+            // Whoever holds it elsewhere has no part in what is a party's.
+            let rival: &str = Box::leak(rival(role).into_boxed_str());
+            people.push((rival, "elsewhere", vec![role.clone(), "all.hands".to_owned()], None));
         }
         let city = City::with(&people, stand_ins(package, file, &graph));
         let (blocks, ends) = (Vec::new(), BTreeMap::new());
@@ -166,10 +175,31 @@ impl Walk {
     }
 
     /// Who may do a task, anybody if it names no role.
-    fn doers(&self, roles: &[chaincity_types::Str]) -> Vec<String> {
-        let of = |role: &chaincity_types::Str| self.people.get(role.as_str()).cloned();
+    fn doers(&self, roles: &[Role]) -> Vec<String> {
+        let of = |role: &Role| self.people.get(role.name.as_str()).cloned();
         let found: Vec<String> = roles.iter().filter_map(of).flatten().collect();
         if found.is_empty() { self.people.values().flatten().cloned().collect() } else { found }
+    }
+
+    /// Whoever holds the role of a party's task for another party is refused.
+    fn try_rival(&mut self, task: &str, roles: &[Role]) {
+        let bound = roles.iter().all(|role| role.of.is_some());
+        let Some(role) = roles.first().filter(|_| bound && self.dice.roll(4) == 0) else { return };
+        let action = ["claim", "complete", "release-claim"][self.dice.roll(3) as usize];
+        let found = outcome(&self.submit(&rival(&role.name), vec![on_task(action, task)]));
+        assert!(["other-party", "task-claimed"].contains(&found.as_str()), "{found}");
+    }
+
+    /// Who is there, for every variable that names a party.
+    fn parties(&self, process: usize) -> Value {
+        let def = &self.graph.processes()[process];
+        let roles = self.graph.roles_within(&def.id).map(|(_, role)| role).chain(&def.keepers);
+        let named: BTreeSet<_> = roles.filter_map(Role::variable).collect();
+        let declared = def.variables.iter().filter(|v| named.iter().any(|n| ***n == *v.name));
+        let text = |kind: &FieldType| {
+            if matches!(kind, FieldType::List(..)) { "[\"hall\"]" } else { "hall" }
+        };
+        Value::Map(declared.map(|v| (v.name.as_str().into(), text(&v.kind).into())).collect())
     }
 
     /// Random values for some of the variables.
@@ -210,6 +240,7 @@ impl Walk {
         let task = format!("{case}-{}", work.0);
         let mut values = self.values(state, work);
         let mut tried = Vec::new();
+        self.try_rival(&task, &facts.roles);
         let holder = self.city.field("task", &task, "operator");
         let mut doers = self.doers(&facts.roles);
         doers.sort_by_key(|name| Value::from(hex_key(name)) != holder);
@@ -264,7 +295,8 @@ impl Walk {
         let (corrected, ready): (Vec<WorkId>, Vec<WorkId>) =
             tasks.iter().partition(|work| returned(self, work));
         let keeper = self.city.field("case", case, "keepers").as_list().unwrap()[0].clone();
-        let keeper = self.people[keeper.as_text().unwrap()][0].clone();
+        let keeper = Role::read(keeper.as_text().unwrap());
+        let keeper = self.people[keeper.name.as_str()][0].clone();
         match self.dice.roll(20) {
             0 => self.pass_days(40),
             1 => self.deliver(case, &state, &waits),
@@ -353,14 +385,16 @@ impl Walk {
     /// One case from its beginning to its end.
     fn walk(&mut self, process: &str) {
         let graph = Arc::clone(&self.graph);
-        let def = graph.processes().iter().find(|def| def.id == process).unwrap();
-        let mut candidates: Vec<String> = self.doers(&def.roles);
+        let place = graph.processes().iter().position(|def| def.id == process).unwrap();
+        let def = &graph.processes()[place];
+        let roles: Vec<Role> = def.roles.iter().map(|role| Role::read(role)).collect();
+        let mut candidates: Vec<String> = self.doers(&roles);
         if def.roles.is_empty() {
             candidates = self.people.values().map(|names| names[0].clone()).collect();
         }
         let mut begun = None;
         for by in candidates {
-            let call = start(&self.package, process, &[]);
+            let call = start(&self.package, process, &[("set", self.parties(place))]);
             let receipt = self.submit(&by, vec![call]);
             if outcome(&receipt) == "applied" {
                 begun = Some((by, case_of(&receipt)));

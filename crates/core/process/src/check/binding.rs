@@ -23,6 +23,10 @@ pub(super) fn is_bound(model: &Model) -> bool {
 }
 
 pub(super) fn check(process: &Process, bound: bool, findings: &mut Findings<'_>) {
+    // Who begins a case does so before any variable has a value.
+    let begin = process.roles.iter().map(|name| (name.as_str(), "role"));
+    let keep = process.keepers.iter().map(|name| (bare(name), "keeper"));
+    check_names((process.line, &process.id), begin.chain(keep), findings);
     let mut people = BTreeSet::new();
     process.body.walk(&mut |body| {
         let tasks = body.nodes.iter().filter(|n| matches!(n.kind, NodeKind::Task(_)));
@@ -56,6 +60,8 @@ fn check_body(
 
 /// Who may send a message can be said of messages alone.
 fn check_sender(node: &Node, on: &Definition, findings: &mut Findings<'_>) {
+    let names = node.binding.roles.iter().map(|name| (bare(name), "role"));
+    check_names((node.line, &node.id), names, findings);
     if !node.binding.roles.is_empty() && !matches!(on, Definition::Message(_)) {
         let cause = (
             format!("`{}`不等消息，不能有`chaincity:role`", node.id),
@@ -96,24 +102,11 @@ fn check_task(
             findings.warn("nobody", at, cause, mend);
         }
     }
-    let names = roles.iter().map(|name| (name, "role"));
-    let names = names.chain(actions.iter().map(|name| (name, "actions")));
-    let names = names.chain(evidence.iter().map(|name| (name, "evidence")));
-    let names = names.chain(discloses.iter().map(|name| (name, "discloses")));
-    for (name, attribute) in names.filter(|(name, _)| !is_name(name)) {
-        findings.add(
-            "bad-name",
-            (node.line, &node.id),
-            (
-                format!("`chaincity:{attribute}`中的`{name}`不是名称"),
-                format!("`{name}` in `chaincity:{attribute}` is no name"),
-            ),
-            (
-                "名称由小写字母、数字、“-”“_”“.”组成",
-                "a name is made of small letters, digits, `-`, `_` and `.`",
-            ),
-        );
-    }
+    let names = roles.iter().map(String::as_str).chain(lane).map(|name| (bare(name), "role"));
+    let names = names.chain(actions.iter().map(|name| (name.as_str(), "actions")));
+    let names = names.chain(evidence.iter().map(|name| (name.as_str(), "evidence")));
+    let names = names.chain(discloses.iter().map(|name| (name.as_str(), "discloses")));
+    check_names((node.line, &node.id), names, findings);
     for other in not_by.iter().filter(|other| **other == node.id || !tasks.contains(*other)) {
         findings.add(
             "bad-reference",
@@ -123,6 +116,33 @@ fn check_task(
                 format!("`{other}` in `chaincity:not-by` is no other task of this process"),
             ),
             ("", ""),
+        );
+    }
+}
+
+/// The role itself, without for whom it is held.
+fn bare(role: &str) -> &str {
+    role.split_once('@').map_or(role, |(name, _)| name)
+}
+
+/// What an attribute names is a name.
+fn check_names<'n>(
+    at: (u64, &str),
+    names: impl Iterator<Item = (&'n str, &'n str)>,
+    findings: &mut Findings<'_>,
+) {
+    for (name, attribute) in names.filter(|(name, _)| !is_name(name)) {
+        findings.add(
+            "bad-name",
+            at,
+            (
+                format!("`chaincity:{attribute}`中的`{name}`不是名称"),
+                format!("`{name}` in `chaincity:{attribute}` is no name"),
+            ),
+            (
+                "名称由小写字母、数字、“-”“_”“.”组成",
+                "a name is made of small letters, digits, `-`, `_` and `.`",
+            ),
         );
     }
 }

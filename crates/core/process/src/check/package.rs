@@ -4,8 +4,10 @@
 
 use chaincity_package::Problem;
 use chaincity_package::model::{FieldType, Package};
+use chaincity_types::Str;
 
 use super::Findings;
+use crate::graph::Role;
 use crate::model::{Model, Node};
 
 /// What a file names of `package` and is not there, or not so. To be asked besides [`super::check`].
@@ -25,7 +27,8 @@ pub fn check_within(model: &Model, package: &Package) -> Vec<Problem> {
 }
 
 fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Findings<'_>) {
-    let roles: Vec<&str> = node.binding.roles.iter().map(String::as_str).chain(lane).collect();
+    let written = node.binding.roles.iter().map(String::as_str).chain(lane);
+    let roles: Vec<Str> = written.map(|role| Role::read(role).name).collect();
     let at = (node.line, node.id.as_str());
     for name in &node.binding.actions {
         let Some((of, action)) = name.rsplit_once('.') else { continue };
@@ -37,7 +40,7 @@ fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Fi
             findings.add("unknown-action", at, cause, ("", ""));
             continue;
         };
-        let may = |role: &&str| action.by.iter().any(|by| &**by == *role);
+        let may = |role: &Str| action.by.contains(role);
         if !roles.is_empty() && !roles.iter().any(may) {
             let held = roles.join("`, `");
             findings.add(

@@ -90,7 +90,7 @@ impl Machine<'_, '_> {
     fn handed_over(&self, scope: ScopeId, body: BodyIx) -> BTreeMap<Str, Value> {
         let process = self.graph.processes.get(self.graph.body(body).process);
         let mut variables = process.map(first_values).unwrap_or_default();
-        let caller = self.state.scopes.get(&self.process_scope(scope));
+        let caller = self.state.scopes.get(&self.state.process_scope(scope));
         let known = caller.and_then(|scope| scope.variables.as_ref());
         for variable in process.map_or(&[][..], |process| &process.variables) {
             if let Some(value) = known.and_then(|known| known.0.get(variable.name.as_str()))

@@ -8,7 +8,7 @@ use chaincity_types::{Str, Value};
 use super::state::{Kind, Outcome, ScopeId, State, Work, WorkId};
 use super::{Effect, Event, MOVES_MAX, Stop, WORKS_MAX};
 use crate::compile::fits;
-use crate::graph::{FlowIx, Graph, NodeIx, Op, ProcessDef, Say, Wait};
+use crate::graph::{FlowIx, Graph, NodeIx, Op, ProcessDef, Role, Say, Wait};
 
 /// Whether conditions are decided by data, or without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,7 +233,7 @@ impl<'g, 's> Machine<'g, 's> {
         if set.is_empty() {
             return Ok(());
         }
-        let scope = self.process_scope(scope);
+        let scope = self.state.process_scope(scope);
         let Some(at) = self.state.scopes.get_mut(&scope) else { return Err(Stop::NoWork) };
         let process = self.graph.body(at.body).process;
         let declared = self.graph.processes.get(process).map_or(&[][..], |p| &p.variables);
@@ -248,18 +248,17 @@ impl<'g, 's> Machine<'g, 's> {
         Ok(())
     }
 
-    /// The scope of the process that a scope lies in.
-    pub(super) fn process_scope(&self, scope: ScopeId) -> ScopeId {
-        let mut at = scope;
-        while let Some(found) = self.state.scopes.get(&at) {
-            if found.variables.is_some() {
-                break;
+    /// What opened since `before` is somebody's: never a task that nobody can do.
+    pub(super) fn check_parties(&self, before: u64) -> Result<(), Stop> {
+        for open in self.state.open().filter(|open| open.work.0 > before) {
+            let roles = &self.graph.facts(open.node).roles;
+            let variables = self.state.variables_of(open.work);
+            let vacant = |role: &Role| variables.is_some_and(|known| role.is_vacant(known));
+            if !roles.is_empty() && roles.iter().all(vacant) {
+                return Err(Stop::NoParty(open.node));
             }
-            let owner = found.owner.and_then(|owner| self.state.works.get(&owner));
-            let Some(owner) = owner else { break };
-            at = owner.scope;
         }
-        at
+        Ok(())
     }
 
     /// What a rule gives in a scope; it sees `extra` names as well.
@@ -269,7 +268,7 @@ impl<'g, 's> Machine<'g, 's> {
         rule: &Program,
         extra: &[(&str, u32)],
     ) -> Result<Value, Stop> {
-        let scope = self.process_scope(scope);
+        let scope = self.state.process_scope(scope);
         let none = &mut Environment::new();
         let variables = self.state.scopes.get_mut(&scope).and_then(|at| at.variables.as_mut());
         // In place: variables may be large, and a step evaluates many rules.

@@ -147,6 +147,9 @@ pub enum Stop {
     /// No flow's condition holds and there is no default flow.
     #[error("no way leads on")]
     NoWay(NodeIx),
+    /// All who could do what opens are parties that no variable names.
+    #[error("nobody is named whose it would be")]
+    NoParty(NodeIx),
     /// No rule of a decision table matches.
     #[error("no rule of the decision matches")]
     NoRule(NodeIx),
@@ -189,7 +192,7 @@ pub fn step_within(
     let mut next = state.clone();
     let mut machine = Machine::new(graph, &mut next, Mode::Data, moves);
     machine.fuel = *fuel;
-    let result = machine.carry_out(event);
+    let result = machine.carry_out(event).and_then(|()| machine.check_parties(state.last));
     let moved = u64::from(moves.saturating_sub(machine.left));
     let (effects, left) = (machine.effects, machine.fuel.left);
     fuel.left = left.saturating_sub(moved.saturating_mul(u64::from(MOVE_FUEL)));

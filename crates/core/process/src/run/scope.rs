@@ -93,7 +93,7 @@ impl Machine<'_, '_> {
 
     /// What a called process leaves in variables that its caller has too.
     fn give_back(&mut self, outer: ScopeId, variables: BTreeMap<Str, Value>) {
-        let caller = self.process_scope(outer);
+        let caller = self.state.process_scope(outer);
         let Some(at) = self.state.scopes.get_mut(&caller) else { return };
         let process = self.graph.body(at.body).process;
         let declared = self.graph.processes.get(process).map_or(&[][..], |p| &p.variables);

@@ -223,6 +223,37 @@ impl State {
         self.works.get(&work).map(|work| work.node)
     }
 
+    /// The scope of the process that a scope lies in.
+    pub(crate) fn process_scope(&self, scope: ScopeId) -> ScopeId {
+        let mut at = scope;
+        while let Some(found) = self.scopes.get(&at) {
+            if found.variables.is_some() {
+                break;
+            }
+            let Some(owner) = found.owner.and_then(|owner| self.works.get(&owner)) else { break };
+            at = owner.scope;
+        }
+        at
+    }
+
+    /// The variables of the process, called or not, that an open work belongs to.
+    #[must_use]
+    pub fn variables_of(&self, work: WorkId) -> Option<&BTreeMap<Str, Value>> {
+        let scope = self.process_scope(self.works.get(&work)?.scope);
+        self.scopes.get(&scope)?.variables.as_ref().map(|variables| &variables.0)
+    }
+
+    /// The variables of each instance of a process that is under way: itself, or called.
+    pub fn variables_in<'s>(
+        &'s self,
+        graph: &Graph,
+        process: usize,
+    ) -> impl Iterator<Item = &'s BTreeMap<Str, Value>> {
+        let of = move |scope: &&Scope| graph.body(scope.body).process == process;
+        let scopes = self.scopes.values().filter(of);
+        scopes.filter_map(|scope| scope.variables.as_ref()).map(|variables| &variables.0)
+    }
+
     /// The variables that whoever completes a work may set: those of its process.
     #[must_use]
     pub fn variables_at<'g>(&self, graph: &'g Graph, work: WorkId) -> &'g [VariableDef] {
