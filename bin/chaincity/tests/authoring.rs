@@ -129,7 +129,8 @@ fn an_upgrade_and_the_exports_are_checked_too() {
 
 #[test]
 fn the_processes_of_a_package_are_checked_against_it() {
-    for package in ["real-estate", "settlement", "utilities", "engineering-funds", "service-items"]
+    for package in
+        ["real-estate", "settlement", "utilities", "engineering-funds", "service-items", "notices"]
     {
         let ran = chaincity(&["package", "check", "--shipped", package, "--strict", "--json"]);
         assert_eq!((ran.code, ran.json()), (0, vec![]), "{package}");
