@@ -129,7 +129,8 @@ fn an_upgrade_and_the_exports_are_checked_too() {
 
 #[test]
 fn the_processes_of_a_package_are_checked_against_it() {
-    for package in ["real-estate", "settlement", "utilities", "engineering-funds", "service-items"]
+    for package in
+        ["real-estate", "settlement", "utilities", "engineering-funds", "service-items", "notices"]
     {
         let ran = chaincity(&["package", "check", "--shipped", package, "--strict", "--json"]);
         assert_eq!((ran.code, ran.json()), (0, vec![]), "{package}");
@@ -162,6 +163,36 @@ fn the_processes_of_a_package_are_checked_against_it() {
         let (exit, codes) = found(part, other);
         assert_eq!((exit, codes.contains(&code.to_owned())), (1, true), "{code}: {codes:?}");
     }
+}
+
+#[test]
+fn the_forms_of_a_package_are_checked_against_its_processes_and_other_packages() {
+    let from = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/real-estate");
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("real-estate");
+    copy(Path::new(from), &folder);
+    let check = || {
+        let ran = chaincity(&["package", "check", folder.to_str().unwrap(), "--json"]);
+        let code = |line: &serde_json::Value| line["code"].as_str().unwrap().to_owned();
+        (ran.code, ran.json().iter().map(code).collect::<Vec<_>>())
+    };
+    assert_eq!(check(), (0, vec![]));
+    let file = folder.join("forms/dispute.yaml");
+    let whole = fs::read_to_string(&file).unwrap();
+    // `settlement` does not lie beside it: the one that is shipped is asked.
+    for (part, other, wanted) in [
+        ("receipt.reason", "receipt.cause", "unknown-name"),
+        ("receipt.payment", "receipts.payment", "form-elsewhere"),
+        ("form: dispute", "form: quarrel", "unknown-form"),
+    ] {
+        assert!(whole.contains(part), "{part}");
+        fs::write(&file, whole.replacen(part, other, 1)).unwrap();
+        let (exit, codes) = check();
+        assert_eq!((exit, codes.contains(&wanted.to_owned())), (1, true), "{part}: {codes:?}");
+    }
+    fs::write(&file, whole).unwrap();
+    fs::write(folder.join("forms/more.yaml"), "form: more\ntitle: {zh: 多, en: More}\n").unwrap();
+    assert_eq!(check(), (0, vec!["idle-form".to_owned()]));
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -5,6 +5,7 @@ mod describe;
 mod new;
 mod publish;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -12,9 +13,9 @@ use chaincity_ledger::cases::Unfit;
 use chaincity_ledger::scenario::{self, Rehearsal};
 use chaincity_package::describe::{graph, page};
 use chaincity_package::doc::PackageDoc;
-use chaincity_package::model::Package;
+use chaincity_package::model::{Fill, Package};
 use chaincity_package::source::Source;
-use chaincity_package::{Problem, Severity, check, check_against, export, has_errors};
+use chaincity_package::{Problem, Severity, check, check_against, check_forms, export, has_errors};
 use chaincity_process::decision::parse_decisions;
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -136,7 +137,22 @@ impl Which {
         })
     }
 
-    /// What is wrong with the package's exports, ports and processes, once it compiles itself.
+    /// The packages whose inputs the forms of this one fill, as far as they are at hand.
+    fn named_in_forms(&self, package: &Package) -> BTreeMap<String, Package> {
+        let fields = package.forms.values().flat_map(|form| &form.fields);
+        let named = fields.flat_map(|field| &field.fills).filter_map(|fill| match fill {
+            Fill::Input { package, .. } => Some(package.to_string()),
+            Fill::Variable(_) => None,
+        });
+        let others: BTreeSet<String> = named.filter(|name| *name != *package.id).collect();
+        let compiled = |name: String| {
+            let doc = self.required(&name).ok()?;
+            Some((name, chaincity_package::compile(&doc).ok()?))
+        };
+        others.into_iter().filter_map(compiled).collect()
+    }
+
+    /// What is wrong with the package's exports, ports, processes and forms, once it compiles itself.
     fn check_beside(&self, source: &Source) -> Result<Vec<Problem>, Fault> {
         let Ok(package) = source.compile() else { return Ok(Vec::new()) };
         let (exports, processes, ports) = match (&self.dir, &self.shipped) {
@@ -154,6 +170,8 @@ impl Which {
         let wrong = |(path, text): &(String, String)| mapping::compile(path, text, &package).err();
         problems.extend(ports.iter().filter_map(wrong).flatten());
         problems.extend(check_processes(&processes, &package));
+        problems.extend(idle_forms(&processes, &package).map(|problem| source.locate(problem)));
+        problems.extend(check_forms(source, &package, &self.named_in_forms(&package)));
         if !has_errors(&problems) {
             problems.extend(chaincity_ledger::cases::check(&package).err().map(unfit));
         }
@@ -204,6 +222,22 @@ fn check_processes(files: &[(String, String)], package: &Package) -> Vec<Problem
         }
     }
     problems
+}
+
+/// Forms that no task of the package's processes names.
+fn idle_forms(files: &[(String, String)], package: &Package) -> impl Iterator<Item = Problem> {
+    let models = files
+        .iter()
+        .filter_map(|(path, text)| chaincity_process::parse(path, text.as_bytes()).ok());
+    let named: BTreeSet<String> =
+        models.flat_map(|model| chaincity_process::forms_of(&model)).collect();
+    let idle = package.forms.keys().filter(move |name| !named.contains(name.as_str()));
+    idle.map(|name| {
+        let cause = ("没有任务使用此表单", "no task names this form");
+        let mend =
+            ("在任务的 chaincity:form 中指明，或删除", "name it in `chaincity:form`, or remove it");
+        Problem::error("idle-form", format!("forms.{name}"), cause, mend).warning()
+    })
 }
 
 #[derive(Debug, Serialize)]

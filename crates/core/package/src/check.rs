@@ -5,6 +5,7 @@
 //! warnings.
 
 mod claims;
+mod forms;
 mod lifted;
 mod policy;
 
@@ -18,6 +19,8 @@ use crate::read::ReadKind;
 use crate::rule::{Expr, parse};
 use crate::scenario::{LEDGER, Scenario, Step};
 use crate::source::Source;
+
+pub use forms::check_forms;
 
 /// Everything found in a package as authored, errors first.
 #[must_use]
@@ -136,6 +139,17 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
         }
         for field in &action.input {
             text(format!("{place}.input.{}", field.name), &field.title);
+        }
+    }
+    for form in &doc.forms {
+        let place = format!("forms.{}", form.name);
+        form.help.iter().chain([&form.title]).for_each(|title| text(place.clone(), title));
+        for (i, field) in form.fields.iter().enumerate() {
+            let own = field.title.iter().chain(&field.help);
+            own.for_each(|title| text(format!("{place}.fields[{i}]"), title));
+        }
+        for (i, kind) in form.evidence.iter().enumerate() {
+            text(format!("{place}.evidence[{i}]"), &kind.title);
         }
     }
 }

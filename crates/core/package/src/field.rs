@@ -39,6 +39,13 @@ impl FieldType {
     pub fn of_declaration(text: &str) -> Result<(Self, bool), RuleError> {
         parse(text)
     }
+
+    /// Whether what is filled in for the one may be filled in for the other: the same type, or both
+    /// texts.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        self == other || matches!((self, other), (Self::Text(_), Self::Text(_)))
+    }
 }
 
 fn field(p: &mut Parser, depth: u32) -> Result<(FieldType, bool), RuleError> {

@@ -23,7 +23,7 @@ pub mod source;
 mod touches;
 pub mod value;
 
-pub use check::{check, check_against, has_errors};
+pub use check::{check, check_against, check_forms, has_errors};
 pub use claim::INPUT;
 pub use compile::{
     ACTIONS_MAX, EFFECTS_MAX, FIELDS_MAX, GUARDS_MAX, INDEXES_MAX, MANDATES_MAX, PROCESSES_MAX,

@@ -4,10 +4,11 @@
 //! only meets faults of data (an overflow, a missing record), never of the package.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use chaincity_types::{Digest, Str, Value};
 
-use crate::rule::Program;
+use crate::rule::{Program, is_name};
 
 /// A text in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,6 +48,84 @@ pub struct Package {
     pub actions: BTreeMap<Str, Action>,
     /// Processes and decision tables by the name of the file: texts, which the ledger compiles.
     pub processes: BTreeMap<Str, Str>,
+    /// Forms by name.
+    pub forms: BTreeMap<Str, Form>,
+}
+
+/// A form: what a person fills in for a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// Title.
+    pub title: Text,
+    /// What helps with the whole.
+    pub help: Option<Text>,
+    /// Fields, in the order in which they are filled in.
+    pub fields: Vec<FormField>,
+    /// Kinds of evidence that go with it.
+    pub evidence: Vec<(Str, Text)>,
+}
+
+/// A field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FormField {
+    /// What it fills: all of one type.
+    pub fills: Vec<Fill>,
+    /// Title; that of the input when absent.
+    pub title: Option<Text>,
+    /// What helps to fill it in.
+    pub help: Option<Text>,
+}
+
+/// What a field of a form fills.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// An input of an action.
+    Input {
+        /// The action's package.
+        package: Str,
+        /// The action.
+        action: Str,
+        /// The input.
+        input: Str,
+    },
+    /// A variable of the process.
+    Variable(Str),
+}
+
+impl Fill {
+    /// Reads `package.action.input`, or the name of a variable.
+    #[must_use]
+    pub fn of(text: &str) -> Option<Self> {
+        let parts: Vec<&str> = text.split('.').collect();
+        match parts.as_slice() {
+            [name] if is_name(name) => Some(Self::Variable((*name).into())),
+            [package, action, input] if is_name(input) && !package.is_empty() => {
+                Some(Self::Input {
+                    package: (*package).into(),
+                    action: (*action).into(),
+                    input: (*input).into(),
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// The type of an input of `package`; `None` when it is no input of it.
+    #[must_use]
+    pub fn kind_in<'p>(&self, package: &'p Package) -> Option<&'p FieldType> {
+        let Self::Input { package: of, action, input } = self else { return None };
+        let action = package.actions.get(action).filter(|_| *of == package.id)?;
+        Some(&action.input.get(input)?.kind)
+    }
+}
+
+impl fmt::Display for Fill {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Input { package, action, input } => write!(f, "{package}.{action}.{input}"),
+            Self::Variable(name) => write!(f, "{name}"),
+        }
+    }
 }
 
 /// A constant of the package: what a city may decide otherwise, in one place.

@@ -1,7 +1,7 @@
 //! The authored form: a folder of YAML files, given as (path, text) pairs.
 //!
-//! `package.yaml`, `groups/*.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml` and
-//! `scenarios/*.yaml` are read, `processes/*.bpmn` and `*.dmn` are kept as they stand; other files
+//! `package.yaml`, `groups/*.yaml`, `registers/*.yaml`, `guards/*.yaml`, `actions/*.yaml`,
+//! `forms/*.yaml` and `scenarios/*.yaml` are read, `processes/*.bpmn` and `*.dmn` are kept as they stand; other files
 //! belong to other tools. YAML is read with budgets, without aliases, and every part remembers its
 //! line.
 
@@ -12,10 +12,10 @@ use std::collections::BTreeMap;
 use serde_saphyr::Spanned;
 
 use crate::doc::{
-    ActionDoc, ClaimDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, FieldDoc, FileDoc,
-    GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc, LetDoc, LimitDoc, MandateDoc,
-    NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc, RoleDoc, SequenceDoc, SetDoc,
-    TextDoc, TimerDoc,
+    ActionDoc, ClaimDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, EvidenceDoc, FieldDoc,
+    FileDoc, FormDoc, FormFieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc,
+    LetDoc, LimitDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc,
+    RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -23,7 +23,7 @@ use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile
 pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
-pub const FOLDERS: [&str; 5] = ["groups", "registers", "guards", "actions", "scenarios"];
+pub const FOLDERS: [&str; 6] = ["groups", "registers", "guards", "actions", "forms", "scenarios"];
 
 /// The folder of a package that holds its processes (`.bpmn`) and decision tables (`.dmn`).
 pub const PROCESSES: &str = "processes";
@@ -71,6 +71,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
             Some(("registers", _)) => reader.register(path, text),
             Some(("guards", _)) => reader.guard_set(path, text),
             Some(("actions", _)) => reader.action(path, text),
+            Some(("forms", _)) => reader.form(path, text),
             Some(("scenarios", _)) => {
                 scenario_files.extend(reader.read::<ScenarioFile>(path, text).map(|f| (path, f)));
             }
@@ -82,6 +83,7 @@ pub fn parse(files: &[(&str, &str)]) -> Result<Source, Vec<Problem>> {
     reader.source.doc.registers.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.guards.sort_by(|a, b| a.name.cmp(&b.name));
     reader.source.doc.actions.sort_by(|a, b| a.name.cmp(&b.name));
+    reader.source.doc.forms.sort_by(|a, b| a.name.cmp(&b.name));
     if reader.problems.is_empty() { Ok(reader.source) } else { Err(reader.problems) }
 }
 
@@ -96,7 +98,8 @@ impl Source {
     }
 
     /// Adds to `problem` the nearest place that was written in a file.
-    pub(crate) fn locate(&self, mut problem: Problem) -> Problem {
+    #[must_use]
+    pub fn locate(&self, mut problem: Problem) -> Problem {
         let mut path = problem.place.as_str();
         loop {
             if let Some(location) = self.places.get(path) {
@@ -319,6 +322,28 @@ impl Reader {
             guards,
             effects,
         });
+    }
+
+    fn form(&mut self, path: &str, text: &str) {
+        let Some(file) = self.read::<yaml::FormFile>(path, text) else { return };
+        let name = file.form.value.clone();
+        let place = format!("forms.{name}");
+        self.put(path, place.clone(), &file.form);
+        let mut fields = Vec::new();
+        for (i, field) in file.fields.into_iter().enumerate() {
+            self.put(path, format!("{place}.fields[{i}]"), &field);
+            let yaml::FormFieldText { fills, title, help } = field.value;
+            let (title, help) = (title.map(TextDoc::from), help.map(TextDoc::from));
+            fields.push(FormFieldDoc { fills: fills.0, title, help });
+        }
+        let mut evidence = Vec::new();
+        for (i, (kind, title)) in file.evidence.0.into_iter().enumerate() {
+            self.put(path, format!("{place}.evidence[{i}]"), &title);
+            evidence.push(EvidenceDoc { kind, title: title.value.into() });
+        }
+        let title = file.title.into();
+        let help = file.help.map(TextDoc::from);
+        self.source.doc.forms.push(FormDoc { name, title, fields, evidence, help });
     }
 
     fn guard_set(&mut self, path: &str, text: &str) {

@@ -20,7 +20,7 @@ pub mod run;
 pub mod timing;
 mod xml;
 
-pub use check::{STATES_MAX, check, check_with, check_within};
+pub use check::{STATES_MAX, check, check_with, check_within, forms_of};
 pub use compile::{compile, compile_with};
 pub use draw::draw;
 pub use minify::minify;

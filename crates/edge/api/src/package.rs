@@ -51,9 +51,49 @@ pub struct PackageInfo {
     /// Constants that its rules use, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, ParameterInfo>,
+    /// Forms by name, as `chaincity:form` of its processes names them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub forms: BTreeMap<String, FormInfo>,
     /// Packages whose actions it may call, with the lowest version.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requires: BTreeMap<String, u32>,
+}
+
+/// A form: what a person fills in for a task.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormInfo {
+    /// Title.
+    pub title: TextInfo,
+    /// What helps with the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<TextInfo>,
+    /// Fields, in the order in which they are filled in.
+    pub fields: Vec<FormFieldInfo>,
+    /// Kinds of evidence that go with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<EvidenceInfo>,
+}
+
+/// A field of a form. Its type is that of what it fills.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct FormFieldInfo {
+    /// What it fills: inputs as `package.action.input`, variables of the process by their names.
+    pub fills: Vec<String>,
+    /// Title; that of the input when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<TextInfo>,
+    /// What helps to fill it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<TextInfo>,
+}
+
+/// A kind of evidence.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EvidenceInfo {
+    /// Kind, as tasks name it.
+    pub kind: String,
+    /// Title.
+    pub title: TextInfo,
 }
 
 /// A constant of a package.

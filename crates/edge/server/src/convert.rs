@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chaincity_api::block::{BlockIds, BlockInfo, BlockSummary};
 use chaincity_api::package::{
-    ActionInfo, ClaimInfo, FieldInfo, FieldKind, GroupInfo, GuardInfo, IndexInfo, PackageInfo,
-    PackageSummary, ParameterInfo, RegisterInfo, TextInfo,
+    ActionInfo, ClaimInfo, EvidenceInfo, FieldInfo, FieldKind, FormFieldInfo, FormInfo, GroupInfo,
+    GuardInfo, IndexInfo, PackageInfo, PackageSummary, ParameterInfo, RegisterInfo, TextInfo,
 };
 use chaincity_api::record::Record;
 use chaincity_api::transaction::{ReceiptInfo, WriteInfo};
@@ -13,7 +13,7 @@ use chaincity_crypto::hash;
 use chaincity_history::StoredBlock;
 use chaincity_package::json;
 use chaincity_package::model::{
-    Action, Field, FieldType, Group, KeyRule, Package, Register, Retention, Text,
+    Action, Field, FieldType, Form, FormField, Group, KeyRule, Package, Register, Retention, Text,
 };
 use chaincity_types::wire::Version;
 use chaincity_types::{Str, Timestamp};
@@ -90,7 +90,24 @@ pub(crate) fn package_info(package: &Package) -> PackageInfo {
             field: field(&parameter.field),
             value: json::from_value(&parameter.value),
         }),
+        forms: map(&package.forms, form),
         requires: map(&package.requires, |version| *version),
+    }
+}
+
+fn form(form: &Form) -> FormInfo {
+    let field = |field: &FormField| FormFieldInfo {
+        fills: field.fills.iter().map(ToString::to_string).collect(),
+        title: field.title.as_ref().map(text),
+        help: field.help.as_ref().map(text),
+    };
+    let evidence =
+        |(kind, title): &(Str, Text)| EvidenceInfo { kind: kind.to_string(), title: text(title) };
+    FormInfo {
+        title: text(&form.title),
+        help: form.help.as_ref().map(text),
+        fields: form.fields.iter().map(field).collect(),
+        evidence: form.evidence.iter().map(evidence).collect(),
     }
 }
 

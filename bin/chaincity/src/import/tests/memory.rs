@@ -104,6 +104,11 @@ impl Memory {
 
     /// The ledger of a package after genesis; the first of the people runs its node.
     pub(super) fn founded(source: &Source, people: &[Person]) -> Self {
+        Self::founded_with(source, &[], people)
+    }
+
+    /// The same, with packages that it requires.
+    pub(super) fn founded_with(source: &Source, required: &[&Source], people: &[Person]) -> Self {
         let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for person in people {
             roles.entry(person.member).or_default().extend(person.roles.iter().copied());
@@ -134,7 +139,11 @@ impl Memory {
             members: roles.into_iter().map(member).collect(),
             operators: people.iter().map(operator).collect(),
             nodes: vec![GenesisNode { node: validator, validator: true }],
-            packages: vec![source.doc.to_bytes().into()],
+            packages: required
+                .iter()
+                .chain([&source])
+                .map(|source| source.doc.to_bytes().into())
+                .collect(),
         };
         let mut memory = Self {
             ledger: MemoryLedger::new(),

@@ -21,6 +21,7 @@ const OPTIONS: Options = Options { seed: 1, limit: None };
 const ITEMS: usize = 2_000;
 const CITIZEN: [u8; 32] = [8; 32];
 const ACCEPTOR: [u8; 32] = [9; 32];
+const EDITOR: [u8; 32] = [10; 32];
 /// Long after the import.
 const LATER: Timestamp = Timestamp(1_767_660_000_000);
 
@@ -43,9 +44,11 @@ fn city(source: &Source) -> Memory {
     let people = [
         person(IMPORTER, "items-office", &["items.importer"], None),
         person(CITIZEN, "citizens", &["subject.self"], citizen),
-        person(ACCEPTOR, "bureau-04", &["department.acceptor"], None),
+        person(ACCEPTOR, "bureau-04", &["department.acceptor", "notices.sender"], None),
+        person(EDITOR, "items-office", &["notices.editor"], None),
     ];
-    Memory::founded(source, &people)
+    let notices = crate::folder::read(&root().join("packages/notices")).unwrap().unwrap();
+    Memory::founded_with(source, &[&notices], &people)
 }
 
 fn mapping(package: &Package, name: &str) -> Mapping {
@@ -239,6 +242,23 @@ fn an_application_runs_by_the_items_own_process_or_by_the_standard_one() {
     one_time_notice(&mut memory, &package, &format!("{year}0000002号"));
 }
 
+/// The words of the notice that something is to be corrected.
+fn words() -> Call {
+    let place = |number: i64, kind: &str| {
+        Value::Map([("number".into(), Value::Int(number)), ("kind".into(), kind.into())].into())
+    };
+    let input = [
+        ("text", "service-items.correction".into()),
+        ("version", Value::Int(1)),
+        ("kind", "document".into()),
+        ("zh", "您的办件{1}须补正，请于{2}前提交。".into()),
+        ("en", "Your application {1} is to be corrected by {2}.".into()),
+        ("places", Value::List(vec![place(1, "case-number"), place(2, "date")])),
+        ("channels", Value::List(vec!["app".into()])),
+    ];
+    Call { package: "notices".into(), ..call("publish-text", input) }
+}
+
 /// The acceptor tells what is missing, and the page says so.
 fn one_time_notice(memory: &mut Memory, package: &Package, number: &str) {
     let ask = |missing: &[i64]| {
@@ -252,6 +272,9 @@ fn one_time_notice(memory: &mut Memory, package: &Package, number: &str) {
     };
     assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[]))), "missing-not-all");
     assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[2, 3]))), "material-not-asked");
+    // Nothing is asked for in words that nobody published.
+    assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[3]))), "not-found");
+    assert_eq!(memory.execute_by(&EDITOR, 0, vec![words()]), [CallOutcome::Applied]);
     assert_eq!(memory.execute_by(&ACCEPTOR, 0, ask(&[3])), [CallOutcome::Applied]);
 
     let text = fs::read_to_string(root().join("packages/service-items/exports/pages.yaml"));

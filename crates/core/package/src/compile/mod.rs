@@ -5,10 +5,12 @@
 mod action;
 mod claim;
 mod effect;
+mod form;
 mod register;
 mod timer;
 
 pub(crate) use action::record_type;
+pub(crate) use form::type_differs;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -202,6 +204,7 @@ impl Compiler {
             || !self.bounded("sequences", doc.sequences.len(), CONSTANTS_MAX)
             || !self.bounded("counters", doc.counters.len(), CONSTANTS_MAX)
             || !self.bounded("processes", doc.processes.len(), PROCESSES_MAX)
+            || !self.bounded("forms", doc.forms.len(), form::FORMS_MAX)
         {
             return package;
         }
@@ -237,6 +240,7 @@ impl Compiler {
                 register.timers = timers;
             }
         }
+        self.forms(doc, &mut package);
         package
     }
 

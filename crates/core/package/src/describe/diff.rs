@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::doc::{
-    ActionDoc, CounterDoc, FieldDoc, FileDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc,
+    ActionDoc, CounterDoc, FieldDoc, FileDoc, FormDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc,
     PackageDoc, ParameterDoc, RegisterDoc, RoleDoc, SequenceDoc,
 };
 use crate::model::Text;
@@ -42,7 +42,8 @@ named!(
     ParameterDoc,
     SequenceDoc,
     CounterDoc,
-    FileDoc
+    FileDoc,
+    FormDoc
 );
 
 /// Every change from `old` to `new`, in the order of the document.
@@ -93,6 +94,11 @@ pub fn diff(old: &PackageDoc, new: &PackageDoc) -> Vec<Change> {
     for (before, after) in pairs(&old.processes, &new.processes) {
         let place = format!("{place}.{}", after.name);
         changes.value(&place, ("内容", "its content"), &before.text, &after.text);
+    }
+    changes.parts("forms", ("表单", "form"), &old.forms, &new.forms, false);
+    for (before, after) in pairs(&old.forms, &new.forms) {
+        let place = format!("forms.{}", after.name);
+        changes.value(&place, ("内容", "its content"), before, after);
     }
     changes.0
 }

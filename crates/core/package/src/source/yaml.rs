@@ -208,6 +208,31 @@ pub(super) struct ActionFile {
     pub(super) effects: Vec<Spanned<EffectText>>,
 }
 
+/// `forms/*.yaml`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormFile {
+    pub(super) form: Spanned<String>,
+    pub(super) title: Title,
+    #[serde(default)]
+    pub(super) help: Option<Title>,
+    #[serde(default)]
+    pub(super) fields: Vec<Spanned<FormFieldText>>,
+    #[serde(default)]
+    pub(super) evidence: Ordered<Spanned<Title>>,
+}
+
+/// A field of a form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FormFieldText {
+    pub(super) fills: OneOrMany,
+    #[serde(default)]
+    pub(super) title: Option<Title>,
+    #[serde(default)]
+    pub(super) help: Option<Title>,
+}
+
 /// `guards/*.yaml`: guards that several actions share.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -15,7 +15,7 @@ use crate::decision::Decisions;
 use crate::model::Model;
 
 pub use net::STATES_MAX;
-pub use package::check_within;
+pub use package::{check_within, forms_of};
 
 /// Checks a file; findings in order of lines. None, or warnings alone, and it may be published.
 #[must_use]

@@ -2,13 +2,15 @@
 //!
 //! What it names of other packages is not checked here: they are not known.
 
+use std::collections::BTreeSet;
+
 use chaincity_package::Problem;
-use chaincity_package::model::{FieldType, Package};
+use chaincity_package::model::{FieldType, Fill, Form, Package};
 use chaincity_types::Str;
 
 use super::Findings;
 use crate::graph::Role;
-use crate::model::{Model, Node};
+use crate::model::{Model, Node, Process};
 
 /// What a file names of `package` and is not there, or not so. To be asked besides [`super::check`].
 #[must_use]
@@ -20,10 +22,23 @@ pub fn check_within(model: &Model, package: &Package) -> Vec<Problem> {
                 let lane = body.lanes.get(&node.id).and_then(|lane| lane.role.as_deref());
                 actions(node, lane, package, &mut findings);
                 groups(node, package, &mut findings);
+                form(node, process, package, &mut findings);
             }
         });
     }
     findings.list
+}
+
+/// The forms that tasks of a file name.
+#[must_use]
+pub fn forms_of(model: &Model) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for process in &model.processes {
+        process.body.walk(&mut |body| {
+            named.extend(body.nodes.iter().filter_map(|node| node.binding.form.clone()));
+        });
+    }
+    named
 }
 
 fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Findings<'_>) {
@@ -75,5 +90,172 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
                 ("写作`登记簿.字段组`", "write `register.group`"),
             );
         }
+    }
+}
+
+/// A package that has forms has all that its processes name; each fits the tasks that name it.
+fn form(node: &Node, process: &Process, package: &Package, findings: &mut Findings<'_>) {
+    let Some(name) = node.binding.form.as_deref().filter(|_| !package.forms.is_empty()) else {
+        return;
+    };
+    let at = (node.line, node.id.as_str());
+    let Some(form) = package.forms.get(name) else {
+        let cause = (format!("没有表单`{name}`"), format!("there is no form `{name}`"));
+        findings.add(
+            "unknown-form",
+            at,
+            cause,
+            ("在 forms 中新建", "write it in the folder `forms`"),
+        );
+        return;
+    };
+    for field in &form.fields {
+        let kind = field.fills.iter().find_map(|fill| fill.kind_in(package));
+        for fill in &field.fills {
+            match fill {
+                Fill::Input { package: of, action, .. } => {
+                    let action = format!("{of}.{action}");
+                    if !node.binding.actions.is_empty() && !node.binding.actions.contains(&action) {
+                        let cause = (
+                            format!("表单`{name}`填写`{fill}`，此任务不办理该业务动作"),
+                            format!(
+                                "the form `{name}` fills `{fill}`, which the task does not carry"
+                            ),
+                        );
+                        findings.add("form-elsewhere", at, cause, ("", ""));
+                    }
+                }
+                Fill::Variable(variable) => variable_fits(variable, kind, at, process, findings),
+            }
+        }
+    }
+    evidence(node, (name, form), findings);
+}
+
+fn variable_fits(
+    name: &str,
+    wanted: Option<&FieldType>,
+    at: (u64, &str),
+    process: &Process,
+    findings: &mut Findings<'_>,
+) {
+    let Some(variable) = process.variables.iter().find(|variable| variable.name == name) else {
+        let cause =
+            (format!("流程没有变量`{name}`"), format!("the process has no variable `{name}`"));
+        findings.add(
+            "unknown-variable",
+            at,
+            cause,
+            ("改正表单，或声明变量", "correct the form, or declare it"),
+        );
+        return;
+    };
+    // A type that does not parse is found by itself.
+    let Ok((kind, _)) = FieldType::of_declaration(&variable.ty) else { return };
+    if wanted.is_some_and(|wanted| !wanted.is_like(&kind)) {
+        let cause = (
+            format!("变量`{name}`与表单同一项所填的输入类型不同"),
+            format!(
+                "the variable `{name}` has another type than the input that the same field fills"
+            ),
+        );
+        findings.add("type-differs", at, cause, ("分为两项", "make it a field of its own"));
+    }
+}
+
+fn evidence(node: &Node, (name, form): (&str, &Form), findings: &mut Findings<'_>) {
+    for kind in &node.binding.evidence {
+        if !form.evidence.iter().any(|(known, _)| &**known == kind.as_str()) {
+            findings.add(
+                "form-evidence",
+                (node.line, &node.id),
+                (
+                    format!("表单`{name}`未列出此任务须附的材料`{kind}`"),
+                    format!("the form `{name}` does not list the evidence `{kind}` of the task"),
+                ),
+                ("在表单的 evidence 中列出", "list it under the form's `evidence`"),
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::check_within;
+    use chaincity_package::source::parse;
+
+    const FILES: [(&str, &str); 3] = [
+        (
+            "package.yaml",
+            "package: test\nversion: 1\ntitle: {zh: 测试, en: Test}\nroles:\n  \
+             a.b: {zh: 甲, en: A}\n",
+        ),
+        (
+            "registers/item.yaml",
+            "register: item\ntitle: {zh: 物, en: Item}\nsteward: a.b\nkey: auto\n\
+             fields:\n  n: {type: int, zh: 数, en: Number}\n",
+        ),
+        (
+            "actions/put.yaml",
+            "action: put\ntitle: {zh: 放, en: Put}\nby: a.b\n\
+             input:\n  n: {type: int, zh: 数, en: Number}\n\
+             do:\n  - insert: {register: item, fields: {n: input.n}}\n",
+        ),
+    ];
+
+    /// Codes found in a process whose only task has these attributes, with this form, if any.
+    fn found(task: &str, form: Option<&str>) -> Vec<&'static str> {
+        let form = form.map(|form| format!("form: put-it\ntitle: {{zh: 放, en: Put}}\n{form}"));
+        let mut files = FILES.to_vec();
+        files.extend(form.as_deref().map(|form| ("forms/put-it.yaml", form)));
+        let package = parse(&files).unwrap().compile().unwrap();
+        let text = format!(
+            r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+              xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="x">
+              <process id="p" isExecutable="true">
+                <extensionElements>
+                  <chaincity:variable name="count" type="int" value="1"/>
+                  <chaincity:variable name="why" type="text(9)?"/>
+                </extensionElements>
+                <startEvent id="s"/>
+                <userTask id="t" chaincity:role="a.b" {task}/>
+                <endEvent id="e"/>
+                <sequenceFlow id="st" sourceRef="s" targetRef="t"/>
+                <sequenceFlow id="te" sourceRef="t" targetRef="e"/>
+              </process>
+            </definitions>"#
+        );
+        let model = crate::parse("p.bpmn", text.as_bytes()).unwrap();
+        check_within(&model, &package).into_iter().map(|problem| problem.code).collect()
+    }
+
+    #[test]
+    fn a_package_that_has_forms_has_those_that_its_tasks_name() {
+        let form = Some("fields: [{fills: test.put.n}]\n");
+        assert_eq!(found(r#"chaincity:form="other""#, None), [""; 0]);
+        assert_eq!(found(r#"chaincity:form="other""#, form), ["unknown-form"]);
+        assert_eq!(found(r#"chaincity:form="put-it""#, form), [""; 0]);
+        assert_eq!(found("", form), [""; 0]);
+    }
+
+    #[test]
+    fn a_form_fits_the_task_its_variables_and_its_evidence() {
+        let task = r#"chaincity:form="put-it" chaincity:actions="test.put""#;
+        let fields = |fills: &str| format!("fields: [{{fills: {fills}}}]\n");
+        for (fills, codes) in [
+            ("[test.put.n, count]", &[][..]),
+            ("[test.put.n, why]", &["type-differs"][..]),
+            ("nothing", &["unknown-variable"][..]),
+            ("other.act.x", &["form-elsewhere"][..]),
+        ] {
+            assert_eq!(found(task, Some(&fields(fills))), codes, "{fills}");
+        }
+        // A task that carries no action may still show what belongs to one.
+        assert_eq!(found(r#"chaincity:form="put-it""#, Some(&fields("other.act.x"))), [""; 0]);
+        let asked = r#"chaincity:form="put-it" chaincity:evidence="deed""#;
+        assert_eq!(found(asked, Some("fields: []\n")), ["form-evidence"]);
+        let listed = "fields: []\nevidence: {deed: {zh: 契, en: Deed}, more: {zh: 更, en: More}}\n";
+        assert_eq!(found(asked, Some(listed)), [""; 0]);
     }
 }

@@ -151,6 +151,21 @@ fn blocks_are_listed_newest_first_without_end_or_gap() {
 }
 
 #[test]
+fn packages_tell_a_console_which_forms_to_draw() {
+    let package = City::open().client().package("real-estate").unwrap().unwrap();
+    let form = &package.forms["one-signature"];
+    let shared = form.fields.iter().find(|field| field.fills.len() == 2).unwrap();
+    assert_eq!(
+        shared.fills,
+        ["utilities.request-transfer.transferee", "disclosure.give-consent.subject"]
+    );
+    assert!(shared.title.as_ref().is_some_and(|title| !title.zh.is_empty()));
+    let evidence: Vec<_> = package.forms["withdrawal"].evidence.iter().map(|e| &*e.kind).collect();
+    assert_eq!(evidence, ["withdrawal"]);
+    assert!(package.forms["suspension"].fields.is_empty());
+}
+
+#[test]
 fn packages_tell_a_client_how_to_write_a_call() {
     let city = City::open();
     let client = city.client();
