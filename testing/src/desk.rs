@@ -236,7 +236,12 @@ impl Desk {
     /// Opens the ledger: the block with the genesis records is final.
     #[must_use]
     pub fn open() -> Self {
-        let document = city::package("real-estate").expect("the package").doc.to_bytes();
+        Self::of(city::package("real-estate").expect("the package").doc.to_bytes())
+    }
+
+    /// The same with this package alone.
+    #[must_use]
+    pub fn of(document: Vec<u8>) -> Self {
         let node = Validator {
             key: public("node"),
             member: Actor::Registrar.member().into(),

@@ -52,9 +52,11 @@ impl<C> minicbor::Encode<C> for Arguments<'_> {
     }
 }
 
-/// 24 hexadecimal digits that no other record has: from transaction, call and ordinal.
+/// The key that the ledger gives a record whose register has none of its own, a case among them: 24
+/// hexadecimal digits that no other record has, from the transaction's id, the place of the call in
+/// it, and how many such keys that call made before.
 #[must_use]
-pub(crate) fn record_key(transaction: Digest, call: u32, ordinal: u32) -> Str {
+pub fn record_key(transaction: Digest, call: u32, ordinal: u32) -> Str {
     let mut bytes = transaction.as_bytes().to_vec();
     bytes.extend(call.to_be_bytes());
     bytes.extend(ordinal.to_be_bytes());

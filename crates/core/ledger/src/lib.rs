@@ -40,7 +40,7 @@ mod view;
 
 pub use block::{Attempt, BlockRun, Executed, effects_leaves, effects_root};
 pub use built_in::{built_in, is_built_in};
-pub use digests::mandate as mandate_digest;
+pub use digests::{mandate as mandate_digest, record_key};
 pub use mandates::MANDATES_MAX;
 pub use precheck::{Admissible, Hopeless, precheck};
 pub use session::WrittenVersion;

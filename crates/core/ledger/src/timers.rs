@@ -34,10 +34,13 @@ use crate::{digests, fuel};
 pub(crate) use queue::Due;
 use queue::{Place, SECOND_MS, due, hour_of, move_cursor, place, queue, second_of};
 
-/// Most timers that a block runs.
-pub const TIMERS_MAX: usize = 256;
-/// Fuel after which a block runs no further timer: sixteen of the dearest calls.
+/// Most entries of the queue that a block takes, whether or not anything comes of them: of usual
+/// ones, such as a case's, as many as four validators on two cores execute well within a leader's
+/// turn. Fewer would leave more of the time to what a block costs whatever it holds.
+pub const TIMERS_MAX: usize = 1_024;
+/// Fuel after which a block runs no further timer, whatever they do: sixteen of the dearest calls.
 const FUEL_MAX: u64 = 16_u64.saturating_mul(fuel::CALL_MAX);
+
 /// What a block's timers did.
 #[derive(Debug, Default)]
 pub(crate) struct Ran {

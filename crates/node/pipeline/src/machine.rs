@@ -54,12 +54,13 @@ fn gathering_ms(parent: &Header, now: Timestamp) -> u64 {
 
 impl Pipeline {
     /// Waits until there is something to propose that `skip` does not name, or a heartbeat is due.
+    /// Timers that are due and had no place in `parent` are work too.
     async fn wait_for<C: Clock>(&self, parent: &Header, clock: &C, skip: &BTreeSet<Digest>) {
         // The first block writes genesis, and a ledger that stood still catches up: no waiting.
         if parent.height == Height(0) || clock.now().since_ms(parent.time) > STEP_MS_MAX {
             return;
         }
-        if self.inner.shared().pool.has_work(skip) {
+        if self.leaves_timers(parent) || self.inner.shared().pool.has_work(skip) {
             return;
         }
         let mut due = clock.sleep_ms(HEARTBEAT_MS);
@@ -80,7 +81,7 @@ impl Pipeline {
     /// Lets transactions gather: what a block costs whatever it holds (votes, flushes, messages) is
     /// then shared by more of them.
     async fn gather<C: Clock>(&self, parent: &Header, clock: &C) {
-        let full = {
+        let full = self.leaves_timers(parent) || {
             let shared = self.inner.shared();
             shared.pool.bytes() >= shared.pace.bytes(TRANSACTIONS_BYTES_MAX)
         };

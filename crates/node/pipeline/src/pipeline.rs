@@ -399,6 +399,15 @@ impl Pipeline {
         Ancestors { ids, whole }
     }
 
+    /// Whether timers were due at this block, the final tip or one above it, that it did not run: the
+    /// next has work then.
+    pub(crate) fn leaves_timers(&self, block: &Header) -> bool {
+        let shared = self.inner.shared();
+        let pending = shared.pending.get(&ExecutionKey::of(block));
+        let waiting = pending.map(|pending| pending.executed.timers_waiting_since);
+        waiting.unwrap_or(shared.timers_waiting_since).is_some()
+    }
+
     /// Whether the replay window is whole for blocks above `height`, which history reaches.
     ///
     /// The newest block held may not be settled yet; whether it has a gap below shows by the one

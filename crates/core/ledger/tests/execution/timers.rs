@@ -144,23 +144,32 @@ fn a_guard_may_refuse_a_timer_and_the_refusal_has_a_receipt() {
     assert!(pass(&mut desk, 60_000).receipts.is_empty(), "it is not tried again");
 }
 
-#[test]
-fn many_timers_of_one_instant_run_in_order_over_several_blocks() {
-    let mut desk = desk();
+/// Opens so many tasks that lapse at one instant, which the next block may reach.
+fn opened_for_one_instant(desk: &mut Desk, count: usize) -> (Vec<String>, Timestamp) {
     let until = desk.time.plus_ms(1_000_000);
-    let count = 2 * TIMERS_MAX + 88;
     let codes: Vec<String> = (0..count).map(|i| format!("t{i:04}")).collect();
-    for some in codes.chunks(100) {
+    for some in codes.chunks(200) {
         let calls = some.iter().map(|code| open(code, until)).collect();
         let signed = desk.sign("clerk", chaincity_types::wire::Mode::Independent, calls);
         let executed = desk.block(&[signed]);
         assert!(executed.receipts[0].entries.iter().all(|e| e.outcome == Outcome::Applied));
     }
+    desk.parent_time = Timestamp(until.0 - 1_000);
+    desk.time = until;
+    (codes, until)
+}
+
+#[test]
+fn many_timers_of_one_instant_run_in_order_over_several_blocks() {
+    let mut desk = desk();
+    let count = 2 * TIMERS_MAX + 88;
+    let (codes, until) = opened_for_one_instant(&mut desk, count);
     let mut done = Vec::new();
-    for (waiting, ran) in [(true, TIMERS_MAX), (true, TIMERS_MAX), (false, 88)] {
-        desk.parent_time = desk.parent_time.max(Timestamp(until.0 - 1_000));
-        let executed = pass(&mut desk, 3_000);
-        assert_eq!(executed.timers_waiting_since.is_some(), waiting);
+    for ran in [TIMERS_MAX, TIMERS_MAX, 88] {
+        // Blocks need not wait for each other: what is due runs in the next, a moment later.
+        let executed = pass(&mut desk, if done.is_empty() { 1_000 } else { 1 });
+        let waiting = (ran == TIMERS_MAX).then_some(until);
+        assert_eq!(executed.timers_waiting_since, waiting);
         let some = lapsed(&executed);
         assert_eq!(some.len(), ran);
         done.extend(some);
@@ -176,6 +185,33 @@ fn many_timers_of_one_instant_run_in_order_over_several_blocks() {
     let pages: Vec<usize> = pages.collect();
     assert_eq!(pages.iter().sum::<usize>(), count);
     assert!(pages.iter().all(|len| *len <= 32));
+}
+
+#[test]
+fn transactions_and_timers_do_not_keep_each_other_from_a_block() {
+    let mut desk = desk();
+    let (codes, _) = opened_for_one_instant(&mut desk, 3 * TIMERS_MAX);
+    // The last to lapse is put off by a transaction that comes while others are due; one more is
+    // set, and is due behind them.
+    let (last, others) = codes.split_last().unwrap();
+    let later = desk.time.plus_ms(60_000);
+    let calls = vec![put_off(last, Value::Time(later)), open("new", desk.time)];
+    let mut done = Vec::new();
+    for round in 0..3 {
+        let calls =
+            if round == 0 { calls.clone() } else { vec![open(&format!("r{round}"), later)] };
+        let signed = desk.sign("clerk", chaincity_types::wire::Mode::Independent, calls);
+        desk.time = desk.parent_time.plus_ms(if round == 0 { 1_000 } else { 1 });
+        let executed = desk.block(&[signed]);
+        let first = &executed.receipts[0];
+        assert!(first.entries.iter().all(|e| e.outcome == Outcome::Applied), "{first:?}");
+        assert!(executed.receipts.iter().skip(1).all(|receipt| receipt.operator.is_empty()));
+        done.extend(lapsed(&executed));
+    }
+    assert_eq!(done, others, "all but the one that was put off");
+    assert_eq!(lapsed(&pass(&mut desk, 2_000)), ["new"]);
+    assert_eq!(status(&desk, last), Status::Live);
+    assert_eq!(lapsed(&pass(&mut desk, 60_000)), [last.as_str(), "r1", "r2"]);
 }
 
 #[test]
