@@ -137,8 +137,11 @@ impl Desk<'_> {
             register: payments.register.clone(),
             record: record.key.clone(),
             groups,
+            claims: Vec::new(),
+            parameters: BTreeMap::new(),
             purpose: purpose.clone(),
             case: Some(case.unwrap_or_else(|| record.key.clone())),
+            of_case: None,
             basis: Basis::Grant(grant.clone()),
         };
         match self.client.read(&reading, self.client, RELEASE)? {
