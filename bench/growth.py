@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints reports of `chaincity bench --workload size --json FILE` side by side, with the growth from
-the first to the last, as a table of RESULTS.md."""
+"""Prints reports of `chaincity bench --workload size --json FILE`, or `--workload process`, side by side,
+with the growth from the first to the last, as a table of RESULTS.md."""
 
 import json
 import sys
@@ -14,13 +14,36 @@ for name in sys.argv[1:]:
 def at(*path):
     def value(report):
         for part in path:
-            report = report[part]
-        return report
+            report = report.get(part, {})
+        return report if report != {} else None
 
     return value
 
 
-ROWS = [
+CASES = [
+    ("Open cases", at("cases", "open_cases")),
+    ("Terms that end at one instant", at("cases", "deadlines")),
+    ("Beginning them, cases a second", at("cases", "load_per_s")),
+    ("Steps a second", at("steps_per_s")),
+    ("Transactions committed, tps", at("committed_tps")),
+    ("– p50, ms", at("latency_ms", "p50")),
+    ("– p99, ms", at("latency_ms", "p99")),
+    ("Steps a transaction", at("cases", "steps_per_tx")),
+    ("Processor time of a transaction, µs of all nodes", at("cpu_us_per_tx", "total")),
+    ("– executing it", at("cpu_us_per_tx", "execution")),
+    ("List of tasks at half load, p50, ms", at("cases", "task_list_ms", "p50")),
+    ("– p99, ms", at("cases", "task_list_ms", "p99")),
+    ("Steps at half load, p50, ms", at("cases", "half_load_latency_ms", "p50")),
+    ("– p99, ms", at("cases", "half_load_latency_ms", "p99")),
+    ("Terms carried out after, p50, ms", at("cases", "timer_lag_ms", "p50")),
+    ("– p99, ms", at("cases", "timer_lag_ms", "p99")),
+    ("– the last, ms", at("cases", "timer_lag_ms", "max")),
+    ("– seen by queries, ms", at("cases", "timers_queried_ms")),
+    ("Disk, bytes a version", at("disk_bytes_per_record")),
+    ("Peak memory, MB", at("rss_mb")),
+    ("Steps and cases that differ", at("cases", "cases_differing")),
+]
+SIZE = [
     ("Units with their rights", at("at_size", "units")),
     ("Import, units a second", at("at_size", "import_per_s")),
     ("Import, seconds", at("at_size", "import_seconds")),
@@ -45,8 +68,9 @@ ROWS = [
     ("– until its queries are level, ms", at("at_size", "snapshot_queries_ms")),
 ]
 
-for title, of in ROWS:
+for title, of in CASES if "cases" in reports[0] else SIZE:
     values = [of(report) for report in reports]
-    growth = f"× {values[-1] / values[0]:.2f}" if values[0] else "–"
-    cells = [f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" for value in values]
+    growth = f"× {values[-1] / values[0]:.2f}" if values[0] and values[-1] is not None else "–"
+    known = ["–" if value is None else value for value in values]
+    cells = [f"{v:,.1f}" if isinstance(v, float) else v if v == "–" else f"{v:,}" for v in known]
     print("| " + " | ".join([title, *cells, growth]) + " |")

@@ -130,6 +130,30 @@ fn a_small_import_brings_every_unit_in() {
 }
 
 #[test]
+fn small_cases_are_carried_out_to_their_ends_and_terms_end_by_themselves() {
+    let report = bench_with("process", &["--records", "100", "--deadlines", "30"]);
+    check(&report, "process");
+    let cases = &report["cases"];
+    let count = |name: &str| cases[name].as_u64().unwrap();
+    assert_eq!((count("open_cases"), count("deadlines"), count("cases_differing")), (100, 30, 0));
+    // All but those that stay open.
+    assert_eq!(count("cases_begun"), count("cases_ended") + 100, "{report}");
+    // Every case that was at work, from its first node to its last, and the terms with two more.
+    let at_work = count("cases_begun") - 130;
+    assert_eq!(count("steps"), at_work * 16 + 100 + 30 * 3, "{report}");
+    assert!(at_work >= 64 && report["steps_per_s"].as_u64().unwrap() > 0, "{report}");
+    assert_eq!((count("half_load_tps"), count("queries_per_s")), (10, 100));
+    for latency in ["task_list_ms", "half_load_latency_ms"] {
+        assert!(cases[latency]["p50"].as_f64().unwrap() > 0.0, "{latency}: {report}");
+    }
+    let lag = &cases["timer_lag_ms"];
+    let lag = ["p50", "p99", "max"].map(|rank| lag[rank].as_u64().unwrap());
+    assert!(lag.is_sorted() && count("timers_queried_ms") > 0, "{report}");
+    let refused = run(&["bench", "--workload", "register", "--deadlines", "3"], Vec::new());
+    assert!(refused.code != 0 && refused.err.contains("process"), "{}", refused.err);
+}
+
+#[test]
 fn a_small_city_is_loaded_asked_restarted_and_joined() {
     let report = bench_with("size", &["--records", "300"]);
     for zero in ["lost", "duplicated", "rejected", "unanswered"] {
@@ -158,7 +182,7 @@ fn the_packages_of_the_benchmark_pass_every_check_and_their_scenarios() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/packages");
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    assert_eq!(names.len(), 2, "{names:?}");
+    assert_eq!(names.len(), 3, "{names:?}");
     for package in names {
         let package = package.to_str().unwrap();
         let checked = run(&["package", "check", package, "--strict"], Vec::new());

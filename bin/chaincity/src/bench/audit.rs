@@ -7,7 +7,7 @@ use chaincity_client::Client;
 use chaincity_types::Digest;
 
 use super::process::disk_bytes;
-use super::workload::{Balance, Workload};
+use super::workload::{Balance, Counted, Workload};
 use crate::actor::{Actor, remote};
 use crate::city::City;
 use crate::cluster::Cluster;
@@ -42,6 +42,8 @@ pub(super) struct Found {
     pub(super) aborted: u64,
     /// What the accounts hold, where there are accounts.
     pub(super) balance: Option<Balance>,
+    /// What the blocks say of cases, where there are cases.
+    pub(super) counted: Option<Counted>,
     /// Whether the blocks' counts and the receipts add up to what was submitted.
     pub(super) totals_agree: bool,
     /// Whether all nodes have the same state root.
@@ -85,9 +87,12 @@ pub(super) fn audit(
             found.signed_bytes.saturating_add(count(block.block.transaction_bytes));
         found.records = found.records.saturating_add(count(block.writes.len()));
         for receipt in &block.receipts {
-            let id = Digest::from_hex(&receipt.id).unwrap_or_default();
-            let seen = counts.entry(id).or_default();
-            *seen = seen.saturating_add(1);
+            // What the ledger did by itself nobody submitted.
+            if !receipt.operator.is_empty() {
+                let id = Digest::from_hex(&receipt.id).unwrap_or_default();
+                let seen = counts.entry(id).or_default();
+                *seen = seen.saturating_add(1);
+            }
             let codes = receipt.entries.iter().filter(|entry| !entry.applied);
             let codes = codes.map(|entry| entry.rejection.as_ref().map_or("", |r| r.code.as_str()));
             let codes: Vec<&str> = codes.collect();
@@ -99,6 +104,7 @@ pub(super) fn audit(
         workload.on_block(&block);
     }
     found.balance = workload.balance(last, height)?;
+    found.counted = workload.counted();
     compare(&mut found, counts, transactions, submitted);
     let nodes = city.nodes.iter().map(|name| disk_bytes(&city.node_dir(name).join("data")));
     let bytes = nodes.collect::<Result<Vec<_>, Fault>>()?;

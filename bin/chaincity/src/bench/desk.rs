@@ -59,8 +59,13 @@ impl<'a> Desk<'a> {
 
     /// A transaction of one call, signed by the operator whose turn it is.
     pub(super) fn sign(&mut self, call: Call) -> Result<Signed, Fault> {
+        self.sign_all(vec![call])
+    }
+
+    /// An atomic transaction of these calls, likewise.
+    pub(super) fn sign_all(&mut self, calls: Vec<Call>) -> Result<Signed, Fault> {
         let key = self.operator()?;
-        Ok(sign(self.ledger, Mode::Atomic, vec![call], key))
+        Ok(sign(self.ledger, Mode::Atomic, calls, key))
     }
 
     /// How many calls were prepared a second so far, by `within`; `None` before any were.

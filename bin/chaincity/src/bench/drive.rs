@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chaincity_crypto::suite::SecretKey;
-use chaincity_types::Digest;
+use chaincity_types::{Digest, Timestamp};
 use indicatif::ProgressBar;
 
 use super::cost::{Cost, Nodes};
@@ -13,6 +13,7 @@ use super::follow::Follower;
 use super::lanes::{Lanes, Pace, Submitted};
 use super::process::Used;
 use super::workload::Op;
+use crate::clock;
 use crate::fault::Fault;
 
 /// How long to wait, after the last submission, for what is not final.
@@ -45,6 +46,8 @@ pub(super) struct Window {
     pub(super) unknown: Vec<Digest>,
     /// Refusals by code.
     pub(super) refused: BTreeMap<String, u64>,
+    /// When, by the clock, what is counted below as done a second began and ended.
+    pub(super) counted: (Timestamp, Timestamp),
     /// Transactions that became final a second, after the warm-up.
     pub(super) committed_rate: u64,
     /// Operations that only read, answered a second, after the warm-up.
@@ -117,12 +120,14 @@ impl<'a> Driver<'a> {
         let own = [std::process::id()];
         let before = (self.nodes.before()?, Used::by(&own)?);
         let begun = Instant::now().checked_add(HEAD_START).unwrap_or_else(Instant::now);
+        let begun_at = clock::now().plus_ms(millis(HEAD_START));
         let pace = Pace { begun, rate };
         let answers = self.lanes.carry_out(load, pace, self.progress)?;
         let length = pace.due(load.len());
         let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
         let mut window = Window { rate, submitted: load.len(), ..Window::default() };
         window.seconds = length.as_secs();
+        window.counted = (begun_at.plus_ms(millis(warm_up)), begun_at.plus_ms(millis(length)));
         let counts = |after: Duration| u64::from(after >= warm_up && after < length);
         let mut waiting = Vec::new();
         let mut read = 0_u64;
@@ -173,6 +178,10 @@ impl<'a> Driver<'a> {
         window.client_us = Used::by(&own)?.since(&before.1).each(done);
         Ok(window)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(time: Duration) -> u64 {

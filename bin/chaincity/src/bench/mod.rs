@@ -8,11 +8,13 @@
 //!
 //! Client and nodes share the machine: the client's own processor time is in the report. An import
 //! has no windows: it goes as fast as it can (see `bulk`). At size, windows follow an import, and at
-//! the end one node is restarted and a new one joins (see `size`).
+//! the end one node is restarted and a new one joins (see `size`). Cases are begun in number first, and
+//! brought to their ends afterwards (see `cases`).
 
 mod audit;
 mod bulk;
 mod calls;
+mod cases;
 mod cost;
 mod desk;
 mod draw;
@@ -33,16 +35,19 @@ use std::fs;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
+use chaincity_client::Client;
 use chaincity_crypto::hash;
+use chaincity_types::Timestamp;
 
 use crate::actor::Actor;
 use crate::cluster::Cluster;
 use crate::fault::Fault;
 
 use audit::{Submitted, audit};
+use cases::AtCases;
 use cost::Nodes;
 use desk::Desk;
-use drive::Driver;
+use drive::{Driver, Window};
 use follow::Follower;
 use limit::Limit;
 use report::Parts;
@@ -68,6 +73,8 @@ pub(crate) struct Options {
     pub(crate) rate: u64,
     /// Records that stand before, or that are imported; by default as the workload has it.
     pub(crate) records: Option<usize>,
+    /// Terms of cases that end at one instant.
+    pub(crate) deadlines: usize,
     /// A new folder to keep the city in.
     pub(crate) dir: Option<PathBuf>,
 }
@@ -117,8 +124,10 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let limit = Limit::measure()?;
     let place = Place::new(options.dir.as_deref())?;
     say("启动节点 · starting the nodes");
-    let city = town::found(&place.dir, options.validators, options.kind)?;
     let records = options.records.unwrap_or_else(|| options.kind.records());
+    let instant = cases::instant(records.saturating_add(options.deadlines));
+    let package = options.kind.document(instant)?;
+    let city = town::found(&place.dir, options.validators, (options.kind, package))?;
     if options.kind.imports() {
         bulk::give_memory(&city, records)?;
     }
@@ -133,7 +142,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let nodes = Nodes { pids: &pids, urls: &urls };
     let watched = (nodes, &follower, &progress);
     let mut session = Session {
-        workload: workload::of(options.kind, records),
+        workload: workload::of(options.kind, records, options.deadlines)?,
         driver: Driver::new(ledger, &people.operators, watched)?,
         desk: Desk::new(ledger, &people, &urls),
         submitted: Submitted::default(),
@@ -142,22 +151,13 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         windows: Vec::new(),
         searches: Vec::new(),
     };
-    let (measured, half) = if options.kind.imports() {
-        let place = bulk::Place { dir: &place.dir, nodes, follower: &follower };
-        let imported = bulk::run(&place, reader()?.client, records)?;
-        session.submitted.accepted.extend(&imported.accepted);
-        (imported, None)
-    } else {
-        session.both(options)?
-    };
-    let mut at_size = None;
-    if options.kind == Kind::Size {
-        let imported = (records, measured.seconds, measured.rate);
-        at_size = Some(AtSize::windows(&mut session, options, imported)?);
-    }
+    let within = bulk::Place { dir: &place.dir, nodes, follower: &follower };
+    let of = (records, instant);
+    let mut shown = measure(&mut session, options, of, (&within, reader()?.client))?;
     progress.finish_and_clear();
     let rss_mb = process::peak_memory_mb(&pids)?;
-    if let Some(at_size) = &mut at_size {
+    session.workload.conclude(&mut session.desk)?;
+    if let Some(at_size) = &mut shown.at_size {
         at_size.nodes(&city, &mut cluster, options.validators)?;
     }
     let call_us = calls::measure(options.kind.package())?;
@@ -165,19 +165,57 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     let mut submitted = session.submitted;
     submitted.accepted.append(&mut session.desk.preparation);
     let found = audit(&city, &cluster, ledger, READER, &submitted, &mut *session.workload)?;
+    if let (Some(cases), Some(counted)) = (&mut shown.cases, &found.counted) {
+        cases.count(counted, instant, &shown.measured);
+    }
     Ok(Report::of(Parts {
         kind: options.kind,
         validators: options.validators,
         limit,
         records,
-        measured: &measured,
-        half: half.as_ref(),
+        measured: &shown.measured,
+        half: shown.half.as_ref(),
         windows: session.windows,
         searches: session.searches,
-        at_size,
+        at_size: shown.at_size,
+        cases: shown.cases,
         transaction_bytes: session.transaction_bytes,
         found: &found,
         rss_mb,
         call_us,
     }))
+}
+
+/// What the windows showed.
+struct Shown {
+    measured: Window,
+    half: Option<Window>,
+    at_size: Option<AtSize>,
+    cases: Option<AtCases>,
+}
+
+/// Measures what the workload has to be measured; `instant` is when terms end.
+fn measure(
+    session: &mut Session<'_>,
+    options: &Options,
+    (records, instant): (usize, Timestamp),
+    (place, client): (&bulk::Place<'_>, Client),
+) -> Result<Shown, Fault> {
+    let (mut at_size, mut cases) = (None, None);
+    let (measured, half) = if options.kind.imports() {
+        let imported = bulk::run(place, client, records)?;
+        session.submitted.accepted.extend(&imported.accepted);
+        if options.kind == Kind::Size {
+            let units = (records, imported.seconds, imported.rate);
+            at_size = Some(AtSize::windows(session, options, units)?);
+        }
+        (imported, None)
+    } else if options.kind == Kind::Process {
+        let (found, measured) = AtCases::windows(session, options, (records, instant), &client)?;
+        cases = Some(found);
+        (measured, None)
+    } else {
+        session.both(options)?
+    };
+    Ok(Shown { measured, half, at_size, cases })
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::audit::Found;
+use super::cases::{AtCases, steps_per_s};
 use super::cost::{self, TOTAL};
 use super::drive::Window;
 use super::limit::Limit;
@@ -113,6 +114,12 @@ pub(crate) struct Report {
     /// What was measured after the import, at size.
     #[serde(skip_serializing_if = "Option::is_none")]
     at_size: Option<AtSize>,
+    /// Nodes of processes completed a second, of cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps_per_s: Option<u64>,
+    /// What else was measured of cases.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cases: Option<AtCases>,
     /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     /// Bytes that all nodes together sent to peers, divided by transactions.
@@ -169,6 +176,7 @@ pub(super) struct Parts<'a> {
     pub(super) windows: Vec<Step>,
     pub(super) searches: Vec<Search>,
     pub(super) at_size: Option<AtSize>,
+    pub(super) cases: Option<AtCases>,
     pub(super) transaction_bytes: u64,
     pub(super) found: &'a Found,
     pub(super) rss_mb: u64,
@@ -202,6 +210,8 @@ impl Report {
             load_curve: parts.windows,
             searches: parts.searches,
             at_size: parts.at_size,
+            steps_per_s: found.counted.as_ref().map(|counted| steps_per_s(counted, measured)),
+            cases: parts.cases,
             read_latency_ms: (!measured.read_latencies.is_empty())
                 .then(|| Latency::of(&measured.read_latencies)),
             aborted: found.aborted,
@@ -229,7 +239,8 @@ impl Report {
             duplicated: found.duplicated,
             rejected: found.rejected,
             totals_agree: found.totals_agree
-                && found.balance.is_none_or(|balance| balance.agrees()),
+                && found.balance.is_none_or(|balance| balance.agrees())
+                && found.counted.as_ref().is_none_or(|counted| counted.differing == 0),
             roots_agree: found.roots_agree,
         }
     }
@@ -243,12 +254,9 @@ impl Report {
             && self.roots_agree
     }
 
-    /// The table.
-    pub(crate) fn for_person(&self) -> Vec<String> {
+    /// What was done, how fast.
+    fn done(&self) -> Vec<String> {
         let row = |what: &str, value: String| format!("{what}: {value}");
-        let list = |map: &mut dyn Iterator<Item = (String, u64)>| {
-            map.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
-        };
         let mut lines = vec![
             row("负载 · workload", format!("{} ({} B)", self.workload, self.transaction_bytes)),
             row("共识节点 · validators", self.validators.to_string()),
@@ -260,14 +268,29 @@ impl Report {
             row("上限 · limit", format!("{} tps", self.limit_tps)),
             row("提交 · offered", format!("{} tps × {} s", self.offered_tps, self.seconds)),
             row("终局 · committed", format!("{} tps{}", self.committed_tps, self.keeping_up())),
+        ];
+        if let Some(steps) = self.steps_per_s {
+            lines.push(row("每秒流程环节 · process steps a second", steps.to_string()));
+        }
+        lines.extend([
             row("每区块交易数 · transactions a block", self.block_transactions.to_string()),
             row("占上限 · share of the limit", format!("{:.4}", self.share_of_limit)),
             row("延迟 · latency p50 / p90 / p99", self.latency_ms.for_person()),
-        ];
+        ]);
         if let Some(reads) = &self.read_latency_ms {
             let text = format!("{} ({}/s)", reads.for_person(), self.reads_per_s);
             lines.push(row("查询延迟 · latency of reads", text));
         }
+        lines
+    }
+
+    /// The table.
+    pub(crate) fn for_person(&self) -> Vec<String> {
+        let row = |what: &str, value: String| format!("{what}: {value}");
+        let list = |map: &mut dyn Iterator<Item = (String, u64)>| {
+            map.map(|(name, n)| format!("{name} {n}")).collect::<Vec<_>>().join(" · ")
+        };
+        let mut lines = self.done();
         lines.push(row(
             "查询库滞后 · until queries have what is final",
             format!("{} ms", self.queries_behind_ms),
@@ -303,6 +326,7 @@ impl Report {
         }
         lines.extend(self.searches.iter().map(Search::for_person));
         lines.extend(self.at_size.iter().flat_map(AtSize::for_person));
+        lines.extend(self.cases.iter().flat_map(AtCases::for_person));
         lines.extend(self.exceptions());
         if self.unanswered > 0 {
             lines.push(row("无应答 · without an answer", self.unanswered.to_string()));
@@ -319,7 +343,7 @@ impl Report {
     fn exceptions(&self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.aborted > 0 {
-            lines.push(format!("余额不足而驳回 · aborted by definition: {}", self.aborted));
+            lines.push(format!("依定义驳回 · aborted by definition: {}", self.aborted));
         }
         if self.reads_missed > 0 || self.reads_failed > 0 {
             let (missed, failed) = (self.reads_missed, self.reads_failed);
@@ -383,7 +407,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// A quotient of numbers that may be large, to three digits.
-fn quotient(part: u64, whole: u64) -> f64 {
+pub(super) fn quotient(part: u64, whole: u64) -> f64 {
     ratio(part.saturating_mul(1_000).checked_div(whole).unwrap_or(0), 1_000)
 }
 

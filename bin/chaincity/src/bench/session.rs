@@ -50,6 +50,11 @@ impl Session<'_> {
         Ok((measured, half))
     }
 
+    /// Waits until queries have caught up.
+    pub(super) fn settled(&self) -> Result<Duration, Fault> {
+        self.desk.settled(SETTLING)
+    }
+
     /// Has one transaction of each operator executed, a few at a time: a ledger just founded first
     /// finds its peers, and leaders that are not there yet are waited for.
     pub(super) fn warm_up(&mut self) -> Result<(), Fault> {
@@ -119,7 +124,7 @@ impl Session<'_> {
         self.transaction_bytes = u64::try_from(average).unwrap_or(u64::MAX);
         self.driver.progress.set_message(format!("{rate} tps × {seconds} s"));
         let mut window = self.driver.run(&load, rate)?;
-        window.queries_behind = self.desk.settled(SETTLING)?;
+        window.queries_behind = self.settled()?;
         self.workload.after(&window);
         self.submitted.accepted.extend(&window.accepted);
         self.submitted.unknown.extend(&window.unknown);

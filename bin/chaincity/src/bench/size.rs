@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use chaincity_client::api::status::StatusInfo;
 use serde::Serialize;
 
+use super::drive::Window;
 use super::report::{Latency, Step};
 use super::workload::{Phase, QUERIES};
 use super::{Options, Session, say};
@@ -63,13 +64,8 @@ impl AtSize {
             session.window(half.saturating_add(QUERIES), options.seconds)
         };
         let (by_key, by_index) = (asked(Phase::ByKey)?, asked(Phase::ByIndex)?);
-        let unanswered = [&by_key, &by_index].map(|window| window.missed.max(window.failed));
-        if unanswered.iter().any(|count| *count > 0) {
-            return Err(Fault::other(
-                "有查询无结果或未应答",
-                "a query found nothing or was not answered",
-            ));
-        }
+        check_answered(&by_key)?;
+        check_answered(&by_index)?;
         Ok(Self {
             units,
             import_seconds,
@@ -146,6 +142,14 @@ impl AtSize {
             row("至查询追平 · until its queries are level", seconds(self.snapshot_queries_ms)),
         ]
     }
+}
+
+/// Every query of the window found something.
+pub(super) fn check_answered(window: &Window) -> Result<(), Fault> {
+    if window.missed == 0 && window.failed == 0 {
+        return Ok(());
+    }
+    Err(Fault::other("有查询无结果或未应答", "a query found nothing or was not answered"))
 }
 
 /// Whether a node's state is that of the others.

@@ -10,7 +10,6 @@ use super::workload::Kind;
 use crate::city::{City, Founder, Operator, Plan};
 use crate::clock;
 use crate::fault::Fault;
-use crate::shipped;
 
 /// Who signs what is measured.
 pub(crate) const OPERATORS: usize = 64;
@@ -42,8 +41,12 @@ const fn citizens(kind: Kind) -> usize {
     if kind.has_citizens() { CITIZENS } else { 0 }
 }
 
-/// Founds it in `dir`.
-pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, Fault> {
+/// Founds it in `dir`, with this package.
+pub(super) fn found(
+    dir: &Path,
+    validators: usize,
+    (kind, package): (Kind, Vec<u8>),
+) -> Result<City, Fault> {
     let office = |office: usize| {
         let mine = |index: &usize| index.checked_rem(validators) == Some(office);
         let operators = (0..OPERATORS).filter(mine);
@@ -78,7 +81,7 @@ pub(super) fn found(dir: &Path, validators: usize, kind: Kind) -> Result<City, F
         members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        packages: vec![shipped::source(kind.package())?.doc.to_bytes()],
+        packages: vec![package],
     })
 }
 

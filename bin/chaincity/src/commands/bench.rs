@@ -32,6 +32,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     records: Option<u32>,
+    /// 办件中同时到期的期限数，仅用于 process · terms of cases that end at one instant, with `process` alone
+    #[arg(long, value_name = "N", default_value_t = 0,
+          value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    deadlines: u32,
     /// 保留城市于此新目录 · a new folder to keep the city in; a temporary one by default
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
@@ -50,8 +54,14 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         seconds: u64::from(arguments.seconds),
         rate: arguments.rate,
         records: arguments.records.map(|n| usize::try_from(n).unwrap_or(usize::MAX)),
+        deadlines: usize::try_from(arguments.deadlines).unwrap_or(usize::MAX),
         dir: arguments.dir.as_deref().map(std::path::absolute).transpose()?,
     };
+    if options.deadlines > 0 && options.kind != Kind::Process {
+        let fault =
+            Fault::other("--deadlines 仅用于 process", "--deadlines goes with process alone");
+        return Err(io::Error::other(fault));
+    }
     let report = bench::run(&options).map_err(io::Error::other)?;
     let file = arguments.json.as_deref().filter(|path| *path != Path::new(STANDARD));
     if let Some(path) = file {

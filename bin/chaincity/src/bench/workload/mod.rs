@@ -5,20 +5,28 @@
 //! that is drawn comes from one seed: two runs offer the same load.
 
 mod bank;
+mod cases;
+mod course;
 mod estate;
+mod phase;
 mod size;
 mod ycsb;
 
 use chaincity_client::api::block::BlockInfo;
 use chaincity_client::{Client, ClientError, Select, Signed};
+use chaincity_types::Timestamp;
 use clap::ValueEnum;
 
 pub(super) use bank::Balance;
-pub(super) use size::{Phase, QUERIES};
+pub(super) use cases::open_terms;
+pub(super) use course::Counted;
+use phase::among;
+pub(super) use phase::{Phase, QUERIES};
 
 use super::desk::Desk;
 use super::drive::Window;
 use crate::fault::Fault;
+use crate::shipped;
 
 /// Seed of all that is drawn, synthetic units among it.
 pub(super) const SEED: u64 = 20_260_101;
@@ -48,6 +56,8 @@ pub(crate) enum Kind {
     YcsbF,
     /// 批量导入 · bulk import of units with their owners
     Import,
+    /// 办件：按流程逐步办理，可先有大量在办件与同时到期的期限 · cases step by step, beside many open ones, with terms that end at one instant
+    Process,
     /// 规模：先导入，再量登记、转移、查询、重启与快照同步 · at size: an import, then registrations, transfers, queries, a restart, a snapshot
     Size,
 }
@@ -67,6 +77,7 @@ impl Kind {
             Self::YcsbE => "ycsb-e",
             Self::YcsbF => "ycsb-f",
             Self::Import => "import",
+            Self::Process => "process",
             Self::Size => "size",
         }
     }
@@ -78,10 +89,22 @@ impl Kind {
                 estate::PACKAGE
             }
             Self::Smallbank => bank::PACKAGE,
+            Self::Process => course::PACKAGE,
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 ycsb::PACKAGE
             }
         }
+    }
+
+    /// The document of that package; `instant` is when all terms end, where there are terms.
+    ///
+    /// # Errors
+    /// When the shipped package does not parse; a test keeps this from being shipped.
+    pub(super) fn document(self, instant: Timestamp) -> Result<Vec<u8>, Fault> {
+        if self == Self::Process {
+            return cases::document(instant);
+        }
+        Ok(shipped::source(self.package())?.doc.to_bytes())
     }
 
     /// The roles of who signs.
@@ -91,6 +114,7 @@ impl Kind {
             Self::Import => &["registry.importer"],
             Self::Size => &["registry.importer", "registry.registrar"],
             Self::Smallbank => &["bank.teller"],
+            Self::Process => &["permit.clerk", "permit.system"],
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 &["store.client"]
             }
@@ -118,6 +142,7 @@ impl Kind {
         match self {
             Self::Register | Self::Transfer => 0,
             Self::Mixed => 2_000,
+            Self::Process => 1_000,
             Self::Smallbank => 18_000,
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 1_000
@@ -196,6 +221,14 @@ pub(super) trait Workload {
     /// Learns what became of the operations of the last window.
     fn after(&mut self, _window: &Window) {}
 
+    /// Brings to an end what the windows left under way.
+    ///
+    /// # Errors
+    /// When it is not accepted.
+    fn conclude(&mut self, _desk: &mut Desk<'_>) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// Codes with which a call may be rejected by the benchmark's own definition.
     fn rejections(&self) -> &'static [&'static str] {
         &[]
@@ -211,12 +244,20 @@ pub(super) trait Workload {
     fn balance(&self, _client: &Client, _height: u64) -> Result<Option<Balance>, Fault> {
         Ok(None)
     }
+
+    /// What the blocks say of cases, where there are cases.
+    fn counted(&self) -> Option<Counted> {
+        None
+    }
 }
 
-/// The workload of this kind, over `records` records.
-pub(super) fn of(kind: Kind, records: usize) -> Box<dyn Workload> {
+/// The workload of this kind, over `records` records, with so many terms.
+///
+/// # Errors
+/// When what it needs is not shipped.
+pub(super) fn of(kind: Kind, records: usize, terms: usize) -> Result<Box<dyn Workload>, Fault> {
     use ycsb::{A, B, C, D, E, F, Ycsb};
-    match kind {
+    Ok(match kind {
         Kind::Register | Kind::Import => Box::new(estate::Estate::new(estate::REGISTER, records)),
         Kind::Size => Box::new(size::Size::new(records)),
         Kind::Transfer => Box::new(estate::Estate::new(estate::TRANSFER, records)),
@@ -228,5 +269,6 @@ pub(super) fn of(kind: Kind, records: usize) -> Box<dyn Workload> {
         Kind::YcsbD => Box::new(Ycsb::new(D, records)),
         Kind::YcsbE => Box::new(Ycsb::new(E, records)),
         Kind::YcsbF => Box::new(Ycsb::new(F, records)),
-    }
+        Kind::Process => Box::new(cases::Cases::new(records, terms)?),
+    })
 }
