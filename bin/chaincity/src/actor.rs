@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chaincity_client::{Client, ClientError, call};
 use chaincity_crypto::suite::SecretKey;
-use chaincity_types::wire::{Event, Outcome};
-use chaincity_types::{Digest, Str, Value};
+use chaincity_types::wire::{Call, Event, Outcome};
+use chaincity_types::{Digest, Str, Timestamp, Value};
 
 use crate::clock;
 use crate::fault::Fault;
@@ -17,15 +17,28 @@ const MANDATE_MS: u64 = 3_600_000;
 #[derive(Debug)]
 pub(crate) struct Actor {
     pub(crate) client: Client,
+    /// Its roles, by the node that it signed in at.
+    pub(crate) roles: Vec<String>,
 }
 
-/// What became of a call.
+/// What became of a call, or of an atomic transaction.
 #[derive(Debug)]
 pub(crate) enum Done {
     /// It applied, with these events.
     Applied(Vec<Event>),
     /// It was refused with this code, and the refusal is on the ledger.
     Refused(String),
+}
+
+/// What became of a transaction, and where it stands.
+#[derive(Debug)]
+pub(crate) struct Sent {
+    /// Its id.
+    pub(crate) transaction: Digest,
+    /// Time of its block.
+    pub(crate) time: Timestamp,
+    /// What became of it.
+    pub(crate) done: Done,
 }
 
 /// For `map_err` after asking a node.
@@ -48,8 +61,8 @@ impl Actor {
             builder = builder.node(url);
         }
         let client = builder.build().map_err(remote)?;
-        client.sign_in(key).map_err(remote)?;
-        Ok(Self { client })
+        let roles = client.sign_in(key).map_err(remote)?.roles;
+        Ok(Self { client, roles })
     }
 
     /// Submits one call and waits for its receipt, whose proof the client checks.
@@ -63,13 +76,21 @@ impl Actor {
         let mut call = call(package, action, input);
         call.mandates =
             (!mandates.is_empty()).then(|| mandates.into_iter().map(Into::into).collect());
-        let proved = self.client.execute(vec![call]).map_err(remote)?;
-        let entry = proved.receipt.entries.into_iter().next();
+        Ok(self.send(vec![call])?.done)
+    }
+
+    /// Submits calls of which all apply or none, and waits for the receipt, whose proof the client
+    /// checks.
+    pub(crate) fn send(&self, calls: Vec<Call>) -> Result<Sent, Fault> {
+        let receipt = self.client.execute(calls).map_err(remote)?.receipt;
+        let (transaction, time) = (receipt.transaction, receipt.time);
+        let entry = receipt.entries.into_iter().next();
         let entry = entry.ok_or_else(|| Fault::other("回执为空", "the receipt is empty"))?;
-        Ok(match entry.outcome {
+        let done = match entry.outcome {
             Outcome::Applied => Done::Applied(entry.events),
             Outcome::Rejected { code, .. } => Done::Refused(code.into()),
-        })
+        };
+        Ok(Sent { transaction, time, done })
     }
 
     /// Submits a call that should apply.
@@ -111,9 +132,18 @@ pub(crate) fn mandate_input(
     input: &BTreeMap<Str, Value>,
 ) -> BTreeMap<Str, Value> {
     let digest = chaincity_ledger::mandate_digest(input);
+    consent(("real-estate", action), (party, purpose), digest)
+}
+
+/// The input of a mandate: whose it is and for what, to which call.
+pub(crate) fn consent(
+    (package, action): (&str, &str),
+    (party, purpose): (&str, &str),
+    digest: Digest,
+) -> BTreeMap<Str, Value> {
     fields([
         ("party", party.into()),
-        ("package", "real-estate".into()),
+        ("package", package.into()),
         ("action", action.into()),
         ("purpose", purpose.into()),
         ("digest", Value::Bytes(digest.as_bytes().to_vec())),

@@ -24,43 +24,67 @@ use rand::Rng;
 use crate::fault::Fault;
 use crate::node_config::{Keeping, NodeConfig};
 
+/// What a member's node does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Runs {
+    /// It votes.
+    Validator,
+    /// It observes.
+    Observer,
+    /// There is none: the member connects through another's.
+    Nothing,
+}
+
 /// A member of the sample consortium: id, names, what it runs, who acts for it.
 struct Member {
     id: &'static str,
     name: (&'static str, &'static str),
-    /// Whether its node votes (else it observes).
-    validator: bool,
+    runs: Runs,
     /// Operators: name and roles.
     operators: &'static [(&'static str, &'static [&'static str])],
 }
 
 /// Each member has an administrator of its own: what concerns all takes the consent of most.
 const ADMIN: &[&str] = &["governance.admin"];
+/// The machine that answers out of a member's vault.
+const AGENT: &[&str] = &["steward.agent"];
 
 /// The sample consortium: a registry, a court, two banks and the housing bureau.
 const MEMBERS: &[Member] = &[
     Member {
         id: "bank-a",
         name: ("甲银行", "Bank A"),
-        validator: true,
-        operators: &[("bank-a", &["bank.officer", "reader.officer"]), ("bank-a-admin", ADMIN)],
+        runs: Runs::Validator,
+        operators: &[
+            ("bank-a", &["bank.officer", "reader.officer"]),
+            ("bank-a-agent", AGENT),
+            ("bank-a-admin", ADMIN),
+        ],
     },
     Member {
         id: "bank-b",
         name: ("乙银行", "Bank B"),
-        validator: false,
-        operators: &[("bank-b", &["bank.officer", "reader.officer"]), ("bank-b-admin", ADMIN)],
+        runs: Runs::Observer,
+        operators: &[
+            ("bank-b", &["bank.officer", "reader.officer"]),
+            // It holds the money of sales.
+            ("escrow", &["escrow.officer"]),
+            ("escrow-2", &["escrow.officer"]),
+            ("escrow-system", &["escrow.system", "reader.officer"]),
+            ("bank-b-agent", AGENT),
+            ("bank-b-admin", ADMIN),
+        ],
     },
     Member {
         id: "court",
         name: ("人民法院", "People's Court"),
-        validator: true,
+        runs: Runs::Validator,
         operators: &[("court", &["court.officer", "reader.officer"]), ("court-admin", ADMIN)],
     },
     Member {
         id: "housing",
         name: ("住房保障局", "Housing Bureau"),
-        validator: true,
+        runs: Runs::Validator,
         operators: &[
             ("housing", &["housing.clerk"]),
             ("catalogue", &["catalogue.editor"]),
@@ -72,26 +96,66 @@ const MEMBERS: &[Member] = &[
     Member {
         id: "registry",
         name: ("不动产登记中心", "Real-Estate Registry"),
-        validator: true,
+        runs: Runs::Validator,
         operators: &[
             ("registrar", &["registry.registrar"]),
+            ("acceptor", &["registry.acceptor", "window.clerk"]),
+            ("reviewer", &["registry.reviewer"]),
+            ("reviewer-2", &["registry.reviewer"]),
             ("importer", &["registry.importer"]),
             ("keeper", &["steward.clerk"]),
-            ("release-agent", &["steward.agent"]),
+            ("release-agent", AGENT),
             ("registry-admin", ADMIN),
         ],
     },
 ];
 
-/// A member at the founding, with its node.
+/// Those who join the sample consortium when houses are sold by it, each through another's node.
+const GUESTS: &[Member] = &[
+    guest("fund", ("住房公积金中心", "Provident Fund Centre"), &[("fund", &["fund.clerk"])]),
+    guest("tax", ("税务局", "Tax Bureau"), &[("tax", &["tax.officer"])]),
+    guest(
+        "water",
+        ("自来水公司", "Water Company"),
+        &[("water", &["provider.water", "reader.officer"])],
+    ),
+    guest(
+        "power",
+        ("供电公司", "Power Company"),
+        &[("power", &["provider.power", "reader.officer"])],
+    ),
+    guest("gas", ("燃气公司", "Gas Company"), &[("gas", &["provider.gas", "reader.officer"])]),
+    guest(
+        "cable",
+        ("有线电视公司", "Cable Company"),
+        &[("cable", &["provider.cable", "reader.officer"])],
+    ),
+    guest(
+        "city-management",
+        ("城市管理局", "Urban Management Bureau"),
+        &[("authority", &["authority.officer"])],
+    ),
+    // Vouches for citizens' keys.
+    guest(VOUCHING, ("政务服务中心", "City Service Centre"), &[("service-admin", ADMIN)]),
+];
+
+const fn guest(
+    id: &'static str,
+    name: (&'static str, &'static str),
+    operators: &'static [(&'static str, &'static [&'static str])],
+) -> Member {
+    Member { id, name, runs: Runs::Nothing, operators }
+}
+
+/// A member at the founding, with its node, if it has one.
 #[derive(Clone, Debug)]
 pub(crate) struct Founder {
     /// Its id; also its node's name.
     pub(crate) id: String,
     /// Chinese and English name.
     pub(crate) name: (String, String),
-    /// Whether its node votes (else it observes).
-    pub(crate) validator: bool,
+    /// What its node does.
+    pub(crate) runs: Runs,
     /// Who acts for it.
     pub(crate) operators: Vec<Operator>,
 }
@@ -107,35 +171,51 @@ pub(crate) struct Operator {
     pub(crate) subject: Option<String>,
 }
 
-/// The member that vouches for citizens' keys in the sample consortium.
-const VOUCHING: &str = "housing";
+/// The member that vouches for citizens' keys.
+const VOUCHING: &str = "service-centre";
+/// The role of a citizen who acts for himself.
+const SELF: &str = "subject.self";
 
-/// The members of the sample consortium, validators first, with `citizens` among the operators:
-/// name and subject id of each.
-pub(crate) fn sample(citizens: &[(&str, &str)]) -> Vec<Founder> {
+/// The members of the sample consortium, validators first.
+pub(crate) fn sample() -> Vec<Founder> {
+    let mut founders: Vec<_> = MEMBERS.iter().map(founder).collect();
+    founders.sort_by_key(|founder| founder.runs != Runs::Validator);
+    founders
+}
+
+/// The same with all who take part in a sale, and `citizens` among the operators: name and subject
+/// id of each.
+pub(crate) fn whole_sample(citizens: &[(&str, &str)]) -> Vec<Founder> {
+    let mut founders = sample();
+    founders.extend(GUESTS.iter().map(founder));
+    let citizen = |(name, subject): &(&str, &str)| Operator {
+        name: (*name).to_owned(),
+        roles: vec![SELF.to_owned()],
+        subject: Some((*subject).to_owned()),
+    };
+    for founder in founders.iter_mut().filter(|founder| founder.id == VOUCHING) {
+        founder.operators.extend(citizens.iter().map(citizen));
+    }
+    founders
+}
+
+fn founder(member: &Member) -> Founder {
     let official = |(name, roles): &(&str, &[&str])| Operator {
         name: (*name).to_owned(),
         roles: roles.iter().map(|role| (*role).to_owned()).collect(),
         subject: None,
     };
-    let citizen = |(name, subject): &(&str, &str)| Operator {
-        name: (*name).to_owned(),
-        roles: Vec::new(),
-        subject: Some((*subject).to_owned()),
-    };
-    let founder = |member: &Member| {
-        let vouched_for = if member.id == VOUCHING { citizens } else { &[] };
-        let officials = member.operators.iter().map(official);
-        Founder {
-            id: member.id.to_owned(),
-            name: (member.name.0.to_owned(), member.name.1.to_owned()),
-            validator: member.validator,
-            operators: officials.chain(vouched_for.iter().map(citizen)).collect(),
-        }
-    };
-    let mut founders: Vec<_> = MEMBERS.iter().map(founder).collect();
-    founders.sort_by_key(|founder| !founder.validator);
-    founders
+    Founder {
+        id: member.id.to_owned(),
+        name: (member.name.0.to_owned(), member.name.1.to_owned()),
+        runs: member.runs,
+        operators: member.operators.iter().map(official).collect(),
+    }
+}
+
+/// How many of these members run a node.
+pub(crate) fn node_count(members: &[Founder]) -> usize {
+    members.iter().filter(|member| member.runs != Runs::Nothing).count()
 }
 
 /// How a consortium is laid out.
@@ -143,7 +223,7 @@ pub(crate) fn sample(citizens: &[(&str, &str)]) -> Vec<Founder> {
 pub(crate) struct Plan {
     /// Folder to make; must not hold a city yet.
     pub dir: PathBuf,
-    /// The members, each with a node.
+    /// The members; those without a node come last.
     pub members: Vec<Founder>,
     /// Ports of the nodes, in the members' order: for peers, for the API.
     pub ports: Vec<(u16, u16)>,
@@ -237,14 +317,18 @@ impl City {
             packages: plan.packages.iter().map(|bytes| bytes.clone().into()).collect(),
         };
         let mut nodes = Vec::new();
-        if plan.ports.len() != plan.members.len() {
+        let wanted = node_count(&plan.members);
+        if plan.ports.len() != wanted {
             return Err(Fault::other(
-                format!("需要 {} 对端口，", plan.members.len()),
-                format!("{} pairs of ports are needed", plan.members.len()),
+                format!("需要 {wanted} 对端口"),
+                format!("{wanted} pairs of ports are needed"),
             ));
         }
-        for (member, ports) in plan.members.iter().zip(&plan.ports) {
+        for member in &plan.members {
             add_member(&mut genesis, member, &keys)?;
+        }
+        let with_node = plan.members.iter().filter(|member| member.runs != Runs::Nothing);
+        for (member, ports) in with_node.zip(&plan.ports) {
             nodes.push(add_node(&mut genesis, plan, member, *ports)?);
         }
         genesis.members.sort_by(|a, b| a.id.cmp(&b.id));
@@ -268,14 +352,7 @@ impl City {
     /// When the node keeps a vault already, or a file cannot be written.
     pub(crate) fn add_vault(&self, node: &str, agent: &str) -> Result<(), Fault> {
         let dir = self.node_dir(node);
-        let (folder, passphrase) =
-            (dir.join(chaincity_vault::FOLDER), dir.join("vault.passphrase"));
-        let mut text = zeroize::Zeroizing::new([0; 24]);
-        rand::rng().fill_bytes(text.as_mut());
-        write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(*text)))?;
-        let refused = |error| crate::keeping::refused(&folder, &error);
-        let key = crate::vault_key::passphrase(&folder, &passphrase)?;
-        chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)?;
+        new_vault(&dir)?;
         let path = dir.join("node.toml");
         let text = fs::read_to_string(&path).map_err(Fault::io(&path))?;
         let mut config: NodeConfig = toml::from_str(&text).map_err(Fault::form(&path))?;
@@ -300,6 +377,20 @@ impl City {
     pub(crate) fn key(&self, name: &str) -> Result<SecretKey, Fault> {
         read_key(&self.dir.join("keys").join(format!("{name}.key")))
     }
+}
+
+/// Makes a vault in a folder below `dir`, with a passphrase of its own beside it.
+///
+/// # Errors
+/// When there is one already, or a file cannot be written.
+pub(crate) fn new_vault(dir: &Path) -> Result<chaincity_vault::Vault, Fault> {
+    let (folder, passphrase) = (dir.join(chaincity_vault::FOLDER), dir.join("vault.passphrase"));
+    let mut text = zeroize::Zeroizing::new([0; 24]);
+    rand::rng().fill_bytes(text.as_mut());
+    write_secret(&passphrase, &zeroize::Zeroizing::new(hex::encode(*text)))?;
+    let refused = |error| crate::keeping::refused(&folder, &error);
+    let key = crate::vault_key::passphrase(&folder, &passphrase)?;
+    chaincity_vault::Vault::create(&folder, &key, crate::clock::now()).map_err(refused)
 }
 
 fn add_member(genesis: &mut Genesis, member: &Founder, keys: &Path) -> Result<(), Fault> {
@@ -338,7 +429,7 @@ fn add_node(
             member: member.id.clone(),
             address: config.advertised(),
         },
-        validator: member.validator,
+        validator: member.runs == Runs::Validator,
     });
     Ok(member.id.clone())
 }

@@ -34,7 +34,7 @@ struct Founded {
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let source = shipped::source("real-estate").map_err(io::Error::other)?;
-    let members = sample(&[]);
+    let members = sample();
     let plan = Plan {
         dir: arguments.dir.clone(),
         ports: free_ports(members.len()).map_err(io::Error::other)?,

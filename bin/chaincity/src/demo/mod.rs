@@ -6,6 +6,7 @@
 mod day;
 mod disclosure;
 mod load;
+mod sale;
 mod timeline;
 
 use std::fs;
@@ -17,7 +18,7 @@ use chaincity_crypto::hash;
 use chaincity_types::Digest;
 
 use crate::actor::{Actor, remote};
-use crate::city::{City, Plan, free_ports, sample};
+use crate::city::{City, Plan, free_ports, node_count, whole_sample};
 use crate::clock;
 use crate::cluster::Cluster;
 use crate::fault::Fault;
@@ -80,8 +81,13 @@ fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), F
         let ledger = hash::ledger_id(&city.genesis);
         founded = Some(city);
         Ok((
-            format!("建立联盟：登记中心、法院、两家银行、住房保障局；账本 {ledger}"),
-            "a consortium of registry, court, two banks and housing bureau is founded".to_owned(),
+            format!(
+                "建立联盟：登记中心、法院、两家银行、住房保障局各有节点，监管银行、税务、\
+                 公用事业等经其节点接入；账本 {ledger}"
+            ),
+            "a consortium is founded: registry, court, two banks and housing bureau with a node \
+             each, escrow bank, tax bureau, utilities and others through these"
+                .to_owned(),
         ))
     })?;
     let Some(city) = founded else { return Err(Fault::other("没有城市", "no city")) };
@@ -109,6 +115,7 @@ fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), F
     day.seal(timeline)?;
     day.correct(timeline)?;
     restart(&mut cluster, timeline, killed)?;
+    sale::play(&city, &cluster, timeline, || roots(&city, &cluster, ledger))?;
     agree(&city, &cluster, ledger, timeline)?;
     prove(options, &city, &urls, ledger, timeline)?;
     Ok((city, cluster))
@@ -129,19 +136,19 @@ fn found(dir: &Path) -> Result<City, Fault> {
     }
     let marker = dir.join(MARKER);
     fs::write(&marker, b"").map_err(Fault::io(&marker))?;
-    let members = sample(day::CITIZENS);
+    let members = whole_sample(&[day::CITIZENS, sale::CITIZENS].concat());
+    let packages = sale::PACKAGES.map(|id| Ok(shipped::source(id)?.doc.to_bytes()));
     let city = City::create(&Plan {
         dir: dir.to_owned(),
-        ports: free_ports(members.len())?,
+        ports: free_ports(node_count(&members))?,
         members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        packages: vec![
-            shipped::source("disclosure")?.doc.to_bytes(),
-            shipped::source("real-estate")?.doc.to_bytes(),
-        ],
+        packages: packages.into_iter().collect::<Result<_, Fault>>()?,
     })?;
-    city.add_vault(STEWARD, "release-agent")?;
+    for (node, agent) in sale::STEWARDS {
+        city.add_vault(node, agent)?;
+    }
     Ok(city)
 }
 
@@ -191,27 +198,36 @@ fn agree(
     timeline: &mut Timeline,
 ) -> Result<(), Fault> {
     timeline.step("compare-roots", |report| {
-        let height = tip(cluster);
-        let nodes = 0..cluster.nodes.len();
-        let all = || nodes.clone().all(|node| cluster.height(node).is_some_and(|h| h >= height));
-        wait("各节点达到同一高度", "all nodes at one height", all)?;
-        let mut roots = Vec::new();
-        for url in cluster.urls() {
-            let actor = Actor::sign_in(&[url], ledger, city.key("registry-admin")?)?;
-            let block = actor.client.block(height).map_err(remote)?;
-            roots.push(block.map(|block| block.block.state_root).unwrap_or_default());
-        }
+        let (height, roots) = roots(city, cluster, ledger)?;
         let first = roots.first().cloned().unwrap_or_default();
-        if first.is_empty() || roots.iter().any(|root| *root != first) {
-            return Err(Fault::other("状态根不一致", "the state roots differ"));
-        }
-        report.height = height;
-        report.roots = roots;
+        (report.height, report.roots) = (height, roots);
         Ok((
             format!("五个节点在高度 {height} 状态根一致：{first}"),
             format!("all five nodes agree at height {height}"),
         ))
     })
+}
+
+/// The greatest height and the state root there, one a node.
+///
+/// # Errors
+/// When they differ.
+fn roots(city: &City, cluster: &Cluster, ledger: Digest) -> Result<(u64, Vec<String>), Fault> {
+    let height = tip(cluster);
+    let nodes = 0..cluster.nodes.len();
+    let all = || nodes.clone().all(|node| cluster.height(node).is_some_and(|h| h >= height));
+    wait("各节点达到同一高度", "all nodes at one height", all)?;
+    let mut roots = Vec::new();
+    for url in cluster.urls() {
+        let actor = Actor::sign_in(&[url], ledger, city.key("registry-admin")?)?;
+        let block = actor.client.block(height).map_err(remote)?;
+        roots.push(block.map(|block| block.block.state_root).unwrap_or_default());
+    }
+    let first = roots.first().cloned().unwrap_or_default();
+    if first.is_empty() || roots.iter().any(|root| *root != first) {
+        return Err(Fault::other("状态根不一致", "the state roots differ"));
+    }
+    Ok((height, roots))
 }
 
 /// Exports a proof and has a fresh process verify it, without network.

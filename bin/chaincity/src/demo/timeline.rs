@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::demo::sale::Sale;
 use crate::fault::Fault;
 
 /// What the demo found, as `--report` writes it.
@@ -31,6 +32,9 @@ pub(crate) struct Report {
     pub(crate) private_values: Vec<String>,
     /// The node that was killed.
     pub(crate) crash: Option<Crash>,
+    /// The sales of mortgaged houses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) sale: Option<Sale>,
 }
 
 /// One step.
@@ -79,6 +83,14 @@ impl Timeline {
         let mut out = io::stdout().lock();
         writeln!(out, "[{:>7}] {zh}\n          {en}", clock(self.begun.elapsed()))?;
         out.flush()
+    }
+
+    /// Prints lines that belong to the step before.
+    pub(crate) fn list(&self, lines: &[String]) -> Result<(), Fault> {
+        let mut out = io::stdout().lock();
+        let mut written = lines.iter().try_for_each(|line| writeln!(out, "  {line}"));
+        written = written.and_then(|()| out.flush());
+        written.map_err(Fault::io(std::path::Path::new("stdout")))
     }
 
     /// Runs a step that should succeed.

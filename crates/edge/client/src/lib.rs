@@ -42,7 +42,7 @@ pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
 pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
-pub use read::{BATCH_MAX, Basis, Read, Reading};
+pub use read::{BATCH_MAX, Basis, Read, Reading, access_call, one_time_key};
 pub use read_log::{Log, LogFilter, Scope};
 pub use select::Select;
 pub use submit::{Signed, call};

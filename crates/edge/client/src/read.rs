@@ -12,7 +12,7 @@ use chaincity_crypto::claim::SignedClaim;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
 use chaincity_crypto::verify::FILE_BYTES_MAX;
 use chaincity_package::claim;
-use chaincity_types::wire::{ClaimProof, Event, Outcome, Version};
+use chaincity_types::wire::{Call, ClaimProof, Event, Outcome, Version};
 use chaincity_types::{Digest, Str, Value, cbor};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -136,6 +136,21 @@ impl Client {
         self.finish(reading, (access, &key), &mut None, steward, wait)
     }
 
+    /// Waits for the answer to an access that another transaction asked for, with
+    /// [`access_call`], and opens what was released; as [`Client::read`].
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn read_access(
+        &self,
+        reading: &Reading,
+        (access, key): (String, &ReaderKey),
+        steward: &Self,
+        wait: Duration,
+    ) -> Result<Read, ClientError> {
+        self.finish(reading, (access, key), &mut None, steward, wait)
+    }
+
     /// Reads the same groups of many records: asks for as many at once as the grant allows, at most
     /// [`BATCH_MAX`], and tells what came of each, in order, as soon as it is known. The rules ask or
     /// refuse each batch as a whole, the steward answers record by record. `wait` is for each batch.
@@ -232,34 +247,9 @@ impl Client {
         key: &ReaderKey,
         steward: &Self,
     ) -> Result<Result<Vec<String>, String>, ClientError> {
-        let texts = |texts: &[String]| {
-            Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
-        };
-        let mut input = BTreeMap::from([
-            ("steward".into(), Value::from(reading.steward.as_str())),
-            ("in_package".into(), Value::from(reading.package.as_str())),
-            ("register".into(), Value::from(reading.register.as_str())),
-            ("items".into(), texts(records)),
-            ("groups".into(), texts(&reading.groups)),
-            ("claims".into(), texts(&reading.claims)),
-            ("purpose".into(), Value::from(reading.purpose.as_str())),
-            ("key".into(), Value::Bytes(key.public_key().to_vec())),
-        ]);
-        input.extend(self.parameters(reading, key, steward)?);
-        if let Some(case) = &reading.case {
-            input.insert("case_number".into(), Value::from(case.as_str()));
-        }
-        if let Some(case) = &reading.of_case {
-            input.insert("case".into(), Value::from(case.as_str()));
-        }
-        match &reading.basis {
-            Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
-            Basis::Consent(consent) => {
-                input.insert("consent".into(), Value::from(consent.as_str()))
-            }
-            Basis::Subject => None,
-        };
-        let proved = self.execute(vec![call(DISCLOSURE, "access", input)])?;
+        let mut asked = access_call(reading, records, key);
+        asked.input.extend(self.parameters(reading, key, steward)?);
+        let proved = self.execute(vec![asked])?;
         let entry = proved.receipt.entries.first().ok_or_else(|| answer("an empty receipt"))?;
         if let Outcome::Rejected { code, .. } = &entry.outcome {
             return Ok(Err(code.to_string()));
@@ -385,6 +375,37 @@ impl Client {
     }
 }
 
+/// The call by which records are asked for, to stand in a transaction with others: the reading's
+/// groups and claims of each, for this one-time key; without what is said with the claims.
+#[must_use]
+pub fn access_call(reading: &Reading, records: &[String], key: &ReaderKey) -> Call {
+    let texts = |texts: &[String]| {
+        Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
+    };
+    let mut input = BTreeMap::from([
+        ("steward".into(), Value::from(reading.steward.as_str())),
+        ("in_package".into(), Value::from(reading.package.as_str())),
+        ("register".into(), Value::from(reading.register.as_str())),
+        ("items".into(), texts(records)),
+        ("groups".into(), texts(&reading.groups)),
+        ("claims".into(), texts(&reading.claims)),
+        ("purpose".into(), Value::from(reading.purpose.as_str())),
+        ("key".into(), Value::Bytes(key.public_key().to_vec())),
+    ]);
+    if let Some(case) = &reading.case {
+        input.insert("case_number".into(), Value::from(case.as_str()));
+    }
+    if let Some(case) = &reading.of_case {
+        input.insert("case".into(), Value::from(case.as_str()));
+    }
+    match &reading.basis {
+        Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
+        Basis::Consent(consent) => input.insert("consent".into(), Value::from(consent.as_str())),
+        Basis::Subject => None,
+    };
+    call(DISCLOSURE, "access", input)
+}
+
 fn commitment(version: &Version, field: &str) -> Option<Digest> {
     let Some(Value::Bytes(bytes)) = version.fields.get(field) else { return None };
     <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
@@ -394,7 +415,11 @@ fn answer(text: &str) -> ClientError {
     ClientError::answer("disclosure", text)
 }
 
-fn one_time_key() -> Result<ReaderKey, ClientError> {
+/// A key for one access.
+///
+/// # Errors
+/// When the operating system gives no random bytes.
+pub fn one_time_key() -> Result<ReaderKey, ClientError> {
     Ok(ReaderKey::from_seed(&Secret::from_bytes(*random()?)))
 }
 

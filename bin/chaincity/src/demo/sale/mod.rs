@@ -1,0 +1,174 @@
+//! The sale of a mortgaged house, played on the city as a case: every organisation works its own task
+//! list with its own key, side by side, and the ledger alone holds them together.
+//!
+//! The process is `packages/real-estate/processes/sale-mortgaged.bpmn`. [`table`] says what each does
+//! at each of its places; [`office`] is whoever does it; [`story`] is what is played.
+
+mod bell;
+mod cast;
+mod chart;
+mod deal;
+mod desk;
+mod forms;
+mod office;
+mod play;
+mod prepare;
+mod report;
+mod safe;
+mod story;
+mod table;
+mod town;
+
+use crate::city::City;
+use crate::cluster::Cluster;
+use crate::demo::timeline::{Said, Timeline};
+use crate::fault::Fault;
+
+pub(super) use cast::{CITIZENS, STEWARDS};
+pub(super) use forms::PACKAGES;
+pub(crate) use report::Sale;
+
+use chart::Row;
+use play::Play;
+use report::{Played, Refusal};
+use story::Script;
+use town::Town;
+
+/// Plays the sales; `agree` compares the roots of all nodes: height and roots.
+pub(super) fn play(
+    city: &City,
+    cluster: &Cluster,
+    timeline: &mut Timeline,
+    agree: impl Fn() -> Result<(u64, Vec<String>), Fault>,
+) -> Result<(), Fault> {
+    let mut town = None;
+    timeline.step("sale-prepared", |report| {
+        report.private_values.extend(deal::private_values());
+        let opened = Town::open(city, cluster)?;
+        prepare::prepare(&opened)?;
+        town = Some(opened);
+        Ok((
+            "三套带抵押的房屋、四家供应单位及户号、共享目录就绪".to_owned(),
+            "three mortgaged houses, four suppliers with their accounts, the catalogue".to_owned(),
+        ))
+    })?;
+    let Some(town) = town else { return Err(Fault::other("没有人", "nobody is there")) };
+    let members = story::organisations(&town);
+    let mut plays = Vec::new();
+    for (name, script, said) in SCRIPTS {
+        let mut lines = Vec::new();
+        timeline.expect(name, |_| {
+            let (play, refusals) = story::play(&town, script)?;
+            lines = told(&town, &play);
+            plays.push(Played::of(&play, script.outcome, &refusals));
+            Ok((refusals.first().map(|refusal| refusal.code.clone()), said(&play, &refusals)))
+        })?;
+        timeline.list(&lines)?;
+    }
+    timeline.step("sale-agreed", |report| {
+        let mut sale = Sale::of(&town, &members, plays);
+        (sale.height, sale.roots) = agree()?;
+        let said = (
+            format!("三宗买卖之后，五个节点在高度 {} 状态根一致", sale.height),
+            format!("after the sales all five nodes agree at height {}", sale.height),
+        );
+        report.sale = Some(sale);
+        Ok(said)
+    })
+}
+
+/// What is said of a play when it has ended.
+type Saying = fn(&Play<'_>, &[Refusal]) -> Said;
+
+/// The plays, in order.
+const SCRIPTS: [(&str, &Script, Saying); 3] = [
+    ("sale-in-parallel", &story::PLAIN, ended),
+    ("sale-with-seal", &story::SEALED, interrupted),
+    ("sale-withdrawn", &story::WITHDRAWN, called_off),
+];
+
+fn ended(play: &Play<'_>, _: &[Refusal]) -> Said {
+    let organisations = story::organisations(play.town).len();
+    let (signatures, trips) = play.citizens();
+    let seconds = length(play);
+    (
+        format!(
+            "带抵押房屋买卖：{organisations} 家单位各自并行，账本时间 {seconds} 秒办结；\
+             买卖双方授意 {signatures} 次，跑 {trips} 趟（以往：据报道 30 天、6 趟）。\
+             人阅读、判断、决定的时间不在其中"
+        ),
+        format!(
+            "the sale of a mortgaged house: {organisations} organisations side by side, done in \
+             {seconds} s of the ledger's time; the couples signed {signatures} times and went \
+             nowhere ({trips} trips; before: 30 days and 6 trips, as reports have it). The time \
+             people take to read and decide is not in it"
+        ),
+    )
+}
+
+fn interrupted(play: &Play<'_>, refusals: &[Refusal]) -> Said {
+    let codes: Vec<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+    let (codes, seconds) = (codes.join("、"), length(play));
+    (
+        format!(
+            "再办一宗：登簿前法院查封，登簿被驳回（{codes}），办件中止，款项留在监管账户；\
+             解封后复核恢复，{seconds} 秒办结"
+        ),
+        format!(
+            "again, with a court's seal before the entries: they are refused ({codes}), the case \
+             is suspended, the money stays in escrow; after the seal is lifted it is checked \
+             again and goes on, done in {seconds} s"
+        ),
+    )
+}
+
+fn called_off(play: &Play<'_>, refusals: &[Refusal]) -> Said {
+    let codes: Vec<&str> = refusals.iter().map(|refusal| refusal.code.as_str()).collect();
+    let (codes, seconds) = (codes.join("、"), length(play));
+    (
+        format!(
+            "第三宗：查封不解（登簿被驳回：{codes}），双方撤回，监管撤销、自有资金退回、预告注销、\
+             申请撤回、网签撤销，{seconds} 秒办结，登记簿一切如旧"
+        ),
+        format!(
+            "a third: the seal stays (refused: {codes}), the couples withdraw; escrow void, money \
+             paid back, notice, applications and contract undone in {seconds} s, the register as \
+             it was"
+        ),
+    )
+}
+
+fn length(play: &Play<'_>) -> String {
+    let end = play.lines().last().map_or(play.began, |line| line.done);
+    chart::seconds(end.0.saturating_sub(play.began.0))
+}
+
+/// The time line: each step with its bar, then each phase with what was before.
+fn told(town: &Town, play: &Play<'_>) -> Vec<String> {
+    let since = |at: chaincity_types::Timestamp| at.0.saturating_sub(play.began.0);
+    let row = |line: play::Line| {
+        let ((zh, en), (who_zh, who_en)) = (line.name, town.name(line.seat.member));
+        Row {
+            node: line.node,
+            name: format!("{zh} · {en}"),
+            who: format!("{who_zh} · {who_en}"),
+            open: since(line.opened),
+            done: since(line.done),
+        }
+    };
+    let rows: Vec<Row> = play.lines().into_iter().map(row).collect();
+    let mut lines = vec![format!(
+        "时间线 · time line: {} {}（秒，账本时间 · seconds of the ledger's time）",
+        play.deal.number, play.case
+    )];
+    lines.extend(chart::steps(&rows));
+    lines.push(String::new());
+    lines.push(
+        "与以往相比（以往据报道：政府 15 天，加两家银行共 30 天；5–6 趟，3 个部门，20 余份材料） · \
+         beside the old way (as reports have it: 15 days at the government, 30 with two banks; 5 to \
+         6 trips, 3 departments, more than 20 documents)"
+            .to_owned(),
+    );
+    lines.extend(chart::beside(&rows));
+    lines
+}
