@@ -120,7 +120,8 @@ impl AtCases {
         self.cases_ended = counted.ended;
         self.cases_differing = counted.differing;
         self.timer_lag_ms = Lag::of(&counted.timers, instant);
-        self.steps_per_tx = quotient(steps_per_s(counted, measured), measured.committed_rate);
+        let committed = u64::try_from(measured.committed.len()).unwrap_or(u64::MAX);
+        self.steps_per_tx = quotient(counted.by(&measured.committed), committed);
     }
 
     /// Lines of the table.
@@ -152,10 +153,11 @@ impl AtCases {
     }
 }
 
-/// Nodes completed a second in the part of a window that counts, by the times of the blocks.
+/// Nodes that the transactions completed which count as committed a second.
 pub(super) fn steps_per_s(counted: &Counted, window: &Window) -> u64 {
-    let (from, until) = window.counted;
-    a_second(counted.between(from, until), Duration::from_millis(until.since_ms(from)))
+    let committed = u64::try_from(window.committed.len()).unwrap_or(u64::MAX);
+    let steps = counted.by(&window.committed).saturating_mul(window.committed_rate);
+    steps.checked_div(committed).unwrap_or(0)
 }
 
 impl Lag {
@@ -194,6 +196,7 @@ fn await_terms(client: &Client, instant: Timestamp) -> Result<u64, Fault> {
 mod tests {
     #![allow(clippy::arithmetic_side_effects, reason = "tests")]
     use super::*;
+    use chaincity_types::Digest;
 
     #[test]
     fn lag_runs_from_the_instant_to_each_block() {
@@ -211,13 +214,13 @@ mod tests {
     }
 
     #[test]
-    fn steps_count_by_the_time_of_their_block() {
-        let at = |ms| (Timestamp(ms), 30);
-        let counted = Counted {
-            steps: [at(999), at(1_000), at(2_999), at(3_000)].into(),
-            ..Counted::default()
-        };
-        let window = Window { counted: (Timestamp(1_000), Timestamp(3_000)), ..Window::default() };
-        assert_eq!((steps_per_s(&counted, &window), counted.total()), (30, 120));
+    fn steps_count_with_the_transactions_that_count_as_committed() {
+        let id = |byte| Digest([byte; 32]);
+        let steps = [(id(1), 1), (id(2), 3), (id(3), 5)].into();
+        let counted = Counted { steps, ..Counted::default() };
+        let committed = vec![id(1), id(2), id(9)];
+        let window = Window { committed, committed_rate: 300, ..Window::default() };
+        assert_eq!((steps_per_s(&counted, &window), counted.total()), (400, 9));
+        assert_eq!(steps_per_s(&counted, &Window::default()), 0);
     }
 }

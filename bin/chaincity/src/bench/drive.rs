@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chaincity_crypto::suite::SecretKey;
-use chaincity_types::{Digest, Timestamp};
+use chaincity_types::Digest;
 use indicatif::ProgressBar;
 
 use super::cost::{Cost, Nodes};
@@ -13,7 +13,6 @@ use super::follow::Follower;
 use super::lanes::{Lanes, Pace, Submitted};
 use super::process::Used;
 use super::workload::Op;
-use crate::clock;
 use crate::fault::Fault;
 
 /// How long to wait, after the last submission, for what is not final.
@@ -46,10 +45,10 @@ pub(super) struct Window {
     pub(super) unknown: Vec<Digest>,
     /// Refusals by code.
     pub(super) refused: BTreeMap<String, u64>,
-    /// When, by the clock, what is counted below as done a second began and ended.
-    pub(super) counted: (Timestamp, Timestamp),
     /// Transactions that became final a second, after the warm-up.
     pub(super) committed_rate: u64,
+    /// These transactions.
+    pub(super) committed: Vec<Digest>,
     /// Operations that only read, answered a second, after the warm-up.
     pub(super) read_rate: u64,
     /// Reads that found nothing.
@@ -120,14 +119,12 @@ impl<'a> Driver<'a> {
         let own = [std::process::id()];
         let before = (self.nodes.before()?, Used::by(&own)?);
         let begun = Instant::now().checked_add(HEAD_START).unwrap_or_else(Instant::now);
-        let begun_at = clock::now().plus_ms(millis(HEAD_START));
         let pace = Pace { begun, rate };
         let answers = self.lanes.carry_out(load, pace, self.progress)?;
         let length = pace.due(load.len());
         let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
         let mut window = Window { rate, submitted: load.len(), ..Window::default() };
         window.seconds = length.as_secs();
-        window.counted = (begun_at.plus_ms(millis(warm_up)), begun_at.plus_ms(millis(length)));
         let counts = |after: Duration| u64::from(after >= warm_up && after < length);
         let mut waiting = Vec::new();
         let mut read = 0_u64;
@@ -159,12 +156,12 @@ impl<'a> Driver<'a> {
         let heard = self.follower.take(&ids);
         let (from, to) = (begun.checked_add(warm_up), begun.checked_add(length));
         let blocks = self.follower.blocks(from.unwrap_or(begun), to.unwrap_or(begun));
-        let mut counted = 0_u64;
-        for ((index, _), at) in waiting.iter().zip(heard) {
+        for ((index, id), at) in waiting.iter().zip(heard) {
             let Some(after) = at.map(|at| at.saturating_duration_since(begun)) else { continue };
             window.latencies.push(micros(after.saturating_sub(pace.due(*index))));
-            counted = counted.saturating_add(counts(after));
+            window.committed.extend((counts(after) > 0).then_some(*id));
         }
+        let counted = u64::try_from(window.committed.len()).unwrap_or(u64::MAX);
         window.latencies.sort_unstable();
         window.read_latencies.sort_unstable();
         let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
@@ -178,10 +175,6 @@ impl<'a> Driver<'a> {
         window.client_us = Used::by(&own)?.since(&before.1).each(done);
         Ok(window)
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn micros(time: Duration) -> u64 {

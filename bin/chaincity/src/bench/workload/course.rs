@@ -13,7 +13,7 @@ use chaincity_client::api::transaction::{EntryInfo, EventInfo};
 use chaincity_ledger::cases;
 use chaincity_process::graph::{Facts, Graph, NodeIx, TaskKind};
 use chaincity_process::run::{Awaits, Effect, Event, State, WorkId, step};
-use chaincity_types::{Str, Timestamp, Value};
+use chaincity_types::{Digest, Str, Timestamp, Value};
 
 use crate::fault::Fault;
 use crate::shipped;
@@ -155,8 +155,8 @@ pub(super) enum End {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     cases: BTreeMap<Str, Case>,
-    /// Nodes completed, by the time of the block.
-    steps: BTreeMap<Timestamp, u64>,
+    /// Nodes completed, by transaction or timer.
+    steps: BTreeMap<Digest, u64>,
     /// Receipts of timers: when each was carried out.
     timers: Vec<Timestamp>,
     begun: u64,
@@ -167,8 +167,8 @@ pub(super) struct Book {
 /// What the blocks said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::bench) struct Counted {
-    /// Nodes completed, by the time of the block.
-    pub(in crate::bench) steps: BTreeMap<Timestamp, u64>,
+    /// Nodes completed, by transaction or timer.
+    pub(in crate::bench) steps: BTreeMap<Digest, u64>,
     /// When each timer was carried out, in order.
     pub(in crate::bench) timers: Vec<Timestamp>,
     pub(in crate::bench) begun: u64,
@@ -178,10 +178,10 @@ pub(in crate::bench) struct Counted {
 }
 
 impl Counted {
-    /// Nodes completed in blocks from one time to before another.
-    pub(in crate::bench) fn between(&self, from: Timestamp, until: Timestamp) -> u64 {
-        let steps = self.steps.range(from..until.max(from));
-        steps.fold(0, |sum, (_, steps)| sum.saturating_add(*steps))
+    /// Nodes that these transactions completed.
+    pub(in crate::bench) fn by(&self, transactions: &[Digest]) -> u64 {
+        let steps = transactions.iter().filter_map(|id| self.steps.get(id));
+        steps.fold(0, |sum, steps| sum.saturating_add(*steps))
     }
 
     /// All nodes completed.
@@ -216,6 +216,7 @@ impl Book {
         };
         for receipt in &block.receipts {
             let by_ledger = receipt.operator.is_empty();
+            let id = Digest::from_hex(&receipt.id).unwrap_or_default();
             for entry in &receipt.entries {
                 if !entry.applied {
                     if by_ledger || !stranded(&receipt.id) {
@@ -224,7 +225,7 @@ impl Book {
                 } else if let Some(touched) = Touched::of(entry) {
                     match self.take(courses, &touched, by_ledger) {
                         Some(steps) => {
-                            let sum = self.steps.entry(time).or_default();
+                            let sum = self.steps.entry(id).or_default();
                             *sum = sum.saturating_add(steps);
                         }
                         None => self.differ(),
