@@ -1,5 +1,7 @@
 //! `chaincity case`: a case with its tasks and what it waits for. It is begun and moved by
-//! `chaincity call case ACTION`.
+//! `chaincity call case ACTION`. Figures and what is overdue: [`figures`].
+
+mod figures;
 
 use std::io;
 
@@ -26,6 +28,10 @@ pub(crate) struct Arguments {
 enum Action {
     /// 查看办件：任务、等待的事件、材料、意见 · a case with its tasks, awaited events, attachments, comments
     Show(Box<Show>),
+    /// 统计：新增、办结、在办、逾期、用时 · figures: opened, done, open, overdue, time taken
+    Statistics(Box<figures::Statistics>),
+    /// 逾期任务 · overdue tasks
+    Overdue(Box<figures::Overdue>),
 }
 
 #[derive(Debug, Args)]
@@ -37,8 +43,11 @@ struct Show {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
-    let Action::Show(arguments) = &arguments.action;
-    let outcome = attempt(arguments, output);
+    let outcome = match &arguments.action {
+        Action::Show(asked) => attempt(asked, output),
+        Action::Statistics(asked) => figures::statistics(asked, output),
+        Action::Overdue(asked) => figures::overdue(asked, output),
+    };
     settle(outcome, false, output)
 }
 

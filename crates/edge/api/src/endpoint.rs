@@ -99,6 +99,8 @@ endpoints! {
     GetStewardUse = Get "/v1/read-log/stewards/{member}/use" Token "read log" "Use of a member's data by reader, purpose and day, with unusual volumes";
     /// Every access.
     GetAuditLog = Get "/v1/read-log" Token "read log" "Every access, for auditors: never a value";
+    /// Figures of cases.
+    CountCases = Get "/v1/cases/statistics" Token "cases" "Figures of cases and tasks by process, step and office";
     /// The node's state.
     GetStatus = Get "/v1/status" Open "node" "The node's state";
     /// The committee.

@@ -17,6 +17,7 @@ pub mod problem;
 pub mod read_log;
 pub mod record;
 pub mod session;
+pub mod statistics;
 pub mod status;
 pub mod transaction;
 pub mod vault;

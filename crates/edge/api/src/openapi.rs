@@ -13,8 +13,8 @@ use utoipa::openapi::{
 use crate::endpoint::{Access, Endpoint, Method};
 use crate::transaction::WAIT_MS_MAX;
 use crate::{
-    CBOR, COSE, ProblemBody, block, explain, package, read_log, record, session, status,
-    transaction, vault,
+    CBOR, COSE, ProblemBody, block, explain, package, read_log, record, session, statistics,
+    status, transaction, vault,
 };
 
 const JSON: &str = "application/json";
@@ -83,6 +83,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<explain::Explanation>(&mut all);
     add::<read_log::LogPage>(&mut all);
     add::<read_log::UseReport>(&mut all);
+    add::<statistics::CaseStatistics>(&mut all);
     add::<status::StatusInfo>(&mut all);
     add::<status::Validators>(&mut all);
     add::<status::Health>(&mut all);
@@ -290,6 +291,9 @@ fn shape(endpoint: Endpoint) -> Shape {
         | Endpoint::GetStewardLog
         | Endpoint::GetStewardUse
         | Endpoint::GetAuditLog => of_read_log(endpoint),
+        Endpoint::CountCases => {
+            (counting(), None, json::<statistics::CaseStatistics>(), &["404"][..])
+        }
         Endpoint::GetStatus => (Vec::new(), None, json::<status::StatusInfo>(), &[][..]),
         Endpoint::GetValidators => (Vec::new(), None, json::<status::Validators>(), &[][..]),
         Endpoint::ListBlocks => {
@@ -370,6 +374,19 @@ fn explaining() -> Vec<Parameter> {
         parameter("at", time(), "RFC 3339 time: the record as it stood then"),
         number("after", "Only versions above this number"),
         bounded("limit", 1, explain::LIMIT_MAX, "Most versions; 50 by default"),
+    ]
+}
+
+fn counting() -> Vec<Parameter> {
+    let words_of = format!("^({})$", statistics::BY.join("|"));
+    vec![
+        parameter("by", pattern(&words_of), "What a row is about; `process` by default"),
+        words("since", "RFC 3339 time, or a date (UTC+8); 30 days before the end by default"),
+        words("until", "RFC 3339 time, or a date, which is included; now by default"),
+        words("package", "Only processes of this package"),
+        words("process", "Only this process"),
+        number("after", "The `next` of the page before"),
+        bounded("limit", 1, statistics::ROWS_MAX, "Most rows; 50 by default"),
     ]
 }
 

@@ -33,6 +33,7 @@ mod read;
 mod read_log;
 mod select;
 mod session;
+mod statistics;
 mod subjects;
 mod submit;
 mod transport;
@@ -45,6 +46,7 @@ pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
 pub use read::{BATCH_MAX, Basis, Read, Reading, access_call, one_time_key};
 pub use read_log::{Log, LogFilter, Scope};
 pub use select::Select;
+pub use statistics::CaseCount;
 pub use submit::{Signed, call};
 pub use vault::open_envelope;
 

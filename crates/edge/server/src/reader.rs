@@ -1,6 +1,6 @@
 //! What the interface asks of the read model.
 
-use chaincity_query::{Page, QueryError, ReadModel, Select, Versions};
+use chaincity_query::{Count, Page, QueryError, ReadModel, Select, Statistics, Versions};
 use chaincity_types::wire::Version;
 use chaincity_types::{Height, Timestamp};
 
@@ -34,6 +34,12 @@ pub trait Reader: Send + Sync + 'static {
         time: Timestamp,
     ) -> Result<Option<Version>, QueryError>;
 
+    /// Figures of cases or tasks.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    fn count(&self, count: &Count) -> Result<Statistics, QueryError>;
+
     /// Height up to which the read model has followed the ledger; `None` before the first block,
     /// or when it fails.
     fn height(&self) -> Option<Height>;
@@ -59,6 +65,10 @@ impl Reader for ReadModel {
         time: Timestamp,
     ) -> Result<Option<Version>, QueryError> {
         Ok(Self::as_of(self, package, register, key, time)?.0)
+    }
+
+    fn count(&self, count: &Count) -> Result<Statistics, QueryError> {
+        Self::count(self, count)
     }
 
     fn height(&self) -> Option<Height> {

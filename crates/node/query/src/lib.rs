@@ -20,10 +20,12 @@ mod follow;
 mod model;
 mod schema;
 mod select;
+mod statistics;
 mod versions;
 
 pub use error::QueryError;
 pub use follow::{Progress, Recent, rebuild};
 pub use model::ReadModel;
 pub use select::{Direction, Filter, LIMIT_MAX, Op, Page, Select, StatusFilter};
+pub use statistics::{By, COUNTED_MAX, Count, Figures, Group, Statistics};
 pub use versions::{Listed, Versions};

@@ -144,7 +144,7 @@ impl ReadModel {
     }
 
     /// What one moment's tables say, and the height followed then.
-    fn moment<T>(
+    pub(crate) fn moment<T>(
         &self,
         read: impl FnOnce(&Connection) -> Result<T, QueryError>,
     ) -> Result<(Option<Height>, T), QueryError> {

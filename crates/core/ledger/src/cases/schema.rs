@@ -183,6 +183,7 @@ fn case() -> Register {
             ("by_holder", &["holder", "status"]),
             ("by_number", &["number"]),
             ("by_overdue", &["overdue", "package"]),
+            ("by_ended", &["ended"]),
         ],
     );
     register.computed.extend(due());
@@ -239,6 +240,7 @@ fn task() -> Register {
             ("by_member", &["member", "status"]),
             ("by_overdue", &["overdue", "role"]),
             ("by_process", &["package", "process", "node"]),
+            ("by_ended", &["ended"]),
         ],
     );
     register.computed.extend(due());

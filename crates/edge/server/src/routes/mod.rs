@@ -9,6 +9,7 @@ mod read_log;
 mod receipts;
 pub(crate) mod records;
 mod session;
+mod statistics;
 mod submit;
 mod vault;
 mod verify;
@@ -65,6 +66,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::GetStewardLog => get(read_log::steward),
         Endpoint::GetStewardUse => get(read_log::of_steward),
         Endpoint::GetAuditLog => get(read_log::audit),
+        Endpoint::CountCases => get(statistics::statistics),
         Endpoint::GetStatus => get(node::status),
         Endpoint::GetValidators => get(node::validators),
         Endpoint::ListBlocks => get(blocks::list),

@@ -10,7 +10,7 @@ use chaincity_crypto::{cose, hash};
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_package::model::Package;
 use chaincity_pipeline::{NodeApi, NodeError, NodeStatus, Refusal};
-use chaincity_query::{Page, QueryError, Select, Versions};
+use chaincity_query::{Count, Figures, Group, Page, QueryError, Select, Statistics, Versions};
 use chaincity_server::Reader;
 use chaincity_types::wire::{
     Block, Entry, Event, FinalityProof, Genesis, Head, Header, LogicalKey, Outcome, Provenance,
@@ -287,6 +287,7 @@ impl NodeApi for FakeNode {
 pub struct FakeReader {
     pub versions: Mutex<Vec<Version>>,
     pub selected: Mutex<Option<Select>>,
+    pub counted: Mutex<Option<Count>>,
 }
 
 impl Reader for FakeReader {
@@ -315,6 +316,23 @@ impl Reader for FakeReader {
     fn as_of(&self, _: (&str, &str, &str), at: Timestamp) -> Result<Option<Version>, QueryError> {
         let versions = self.versions.lock().unwrap();
         Ok(versions.iter().rev().find(|version| version.by.time <= at).cloned())
+    }
+
+    fn count(&self, count: &Count) -> Result<Statistics, QueryError> {
+        *self.counted.lock().unwrap() = Some(count.clone());
+        let group = Group { member: Some("registry".to_owned()), ..Group::default() };
+        let figures = Figures {
+            group,
+            opened: 5,
+            done: 3,
+            late: 1,
+            open: 2,
+            overdue: 1,
+            returned: 4,
+            median_minutes: Some(60),
+            ..Figures::default()
+        };
+        Ok(Statistics { items: vec![figures], next: Some(7), height: Some(Height(3)) })
     }
 
     fn height(&self) -> Option<Height> {

@@ -28,6 +28,7 @@ mod proofs;
 mod read_logs;
 mod reading;
 mod sealing;
+mod statistics;
 mod submitting;
 mod tls;
 mod vaults;

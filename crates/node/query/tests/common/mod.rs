@@ -113,7 +113,6 @@ impl Ledger {
 
     /// A block with these changes, each with an index entry beside it.
     pub fn block(&mut self, changes: &[Change]) {
-        let height = Height(u64::try_from(self.blocks.len()).unwrap());
         let (mut bodies, mut writes) = (Bodies::new(), vec![]);
         for (at, (key, fields, status)) in changes.iter().enumerate() {
             let record = LogicalKey::Record {
@@ -130,12 +129,31 @@ impl Ledger {
             let keys = Fields::from([("keys".into(), Value::List(vec![]))]);
             let call = u32::try_from(at).unwrap();
             for (logical, fields) in [(record, fields.clone()), (entry, keys)] {
-                let (digest, body, version) = self.version(logical, fields, *status, height, call);
-                let key = hash::state_key(&version.key);
-                writes.push(Write { key, version: version.version, body: digest });
-                bodies.push((digest, body));
+                let by = ("register", call);
+                self.version(logical, fields, *status, by, (&mut writes, &mut bodies));
             }
         }
+        self.append(writes, bodies);
+    }
+
+    /// A block in which actions of `case` write cases and tasks: register, key, action, fields,
+    /// status.
+    pub fn cases(&mut self, changes: &[(&str, &str, &str, Fields, Status)]) {
+        let (mut bodies, mut writes) = (Bodies::new(), vec![]);
+        for (at, (register, key, action, fields, status)) in changes.iter().enumerate() {
+            let record = LogicalKey::Record {
+                package: "case".into(),
+                register: (*register).into(),
+                key: (*key).into(),
+            };
+            let by = (*action, u32::try_from(at).unwrap());
+            self.version(record, fields.clone(), *status, by, (&mut writes, &mut bodies));
+        }
+        self.append(writes, bodies);
+    }
+
+    fn append(&mut self, writes: Vec<Write>, bodies: Bodies) {
+        let height = Height(u64::try_from(self.blocks.len()).unwrap());
         let effects: Vec<_> = writes.iter().map(cbor::encode).collect();
         let header = Header {
             ledger: Digest([1; 32]),
@@ -166,9 +184,10 @@ impl Ledger {
         key: LogicalKey,
         fields: Fields,
         status: Status,
-        height: Height,
-        call: u32,
-    ) -> (Digest, Vec<u8>, Version) {
+        (action, call): (&str, u32),
+        (writes, bodies): (&mut Vec<Write>, &mut Bodies),
+    ) {
+        let height = Height(u64::try_from(self.blocks.len()).unwrap());
         let head = self.heads.entry(key.clone()).or_default();
         let version = Version {
             key,
@@ -184,7 +203,7 @@ impl Ledger {
                 member: "registry".into(),
                 package: PACKAGE.into(),
                 package_version: self.schema,
-                action: "register".into(),
+                action: action.into(),
                 height,
                 time: Self::time(height.0),
                 case: None,
@@ -196,7 +215,9 @@ impl Ledger {
         let body = cbor::encode(&version);
         let digest = hash::body_digest(&body);
         *head = (version.version, digest);
-        (digest, body, version)
+        let key = hash::state_key(&version.key);
+        writes.push(Write { key, version: version.version, body: digest });
+        bodies.push((digest, body));
     }
 
     /// 300 flats in 30 blocks; then every seventh gets a new price and every eleventh is closed.
