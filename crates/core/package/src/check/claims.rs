@@ -75,7 +75,10 @@ mod tests {
         let at = |code: &'static str, place: &str| vec![(code, place.to_owned())];
         assert_eq!(one("type: text(9), rule: this.name"), at("bare-claim", "a"));
         assert_eq!(one("type: bool, rule: 'today > today'"), at("empty-claim", "a"));
-        assert_eq!(one("type: fen, rule: this.sum"), at("claim-type", "a"));
+        assert_eq!(
+            one("type: fen, rule: 'this.sum == null ? 0 : this.sum'"),
+            at("claim-type", "a")
+        );
         assert_eq!(one("type: 'bool?', rule: 'this.sum == 1'"), at("claim-type", "a"));
         assert_eq!(one("type: bool, rule: mask(this.name)"), at("type", "a.rule"));
         assert_eq!(one("type: bool, rule: this.sum > 1"), at("rule", "a.rule"));
