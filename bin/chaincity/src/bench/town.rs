@@ -7,7 +7,7 @@ use std::path::Path;
 use chaincity_crypto::suite::SecretKey;
 
 use super::workload::Kind;
-use crate::city::{City, Founder, Operator, Plan};
+use crate::city::{City, Founder, Operator, Plan, Runs};
 use crate::clock;
 use crate::fault::Fault;
 
@@ -64,14 +64,14 @@ pub(super) fn found(
         Founder {
             id: format!("office-{office:02}"),
             name: (format!("第{office:02}办事处"), format!("Office {office:02}")),
-            validator: true,
+            runs: Runs::Validator,
             operators: operators.chain(citizens).collect(),
         }
     };
     let newcomer = kind.has_newcomer().then(|| Founder {
         id: NEWCOMER.to_owned(),
         name: ("后来单位".to_owned(), "Newcomer".to_owned()),
-        validator: false,
+        runs: Runs::Observer,
         operators: Vec::new(),
     });
     let members: Vec<Founder> = (0..validators).map(office).chain(newcomer).collect();

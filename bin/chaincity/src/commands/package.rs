@@ -182,8 +182,8 @@ impl Which {
 /// A process that no ledger would take.
 fn unfit(Unfit { file, why }: Unfit) -> Problem {
     let cause = (
-        format!("`{file}`不能在账本上办理：{why}"),
-        format!("no ledger carries out `{file}`: {why}"),
+        format!("`{file}`不能在账本上办理：{}", why.zh),
+        format!("no ledger carries out `{file}`: {}", why.en),
     );
     Problem::error(
         "unfit",

@@ -1,6 +1,7 @@
 //! From [`Model`] to [`Graph`]: references resolved, rules compiled, what inclusive joins must
 //! know computed once. What is wrong becomes a finding; the graph leaves it out.
 
+mod binding;
 mod decision;
 
 use std::collections::BTreeMap;
@@ -10,16 +11,16 @@ use chaincity_package::model::FieldType;
 use chaincity_package::rule::{Environment, Fuel, Names, Program, Type};
 use chaincity_types::{Str, Value};
 
+use self::binding::{facts, roles};
 use crate::decision::Decisions;
 use crate::graph::{
-    APPLICANT, BodyDef, BodyIx, CodeIx, Condition, Facts, FlowDef, FlowIx, Graph, HOLDER, Handler,
-    Label, MultiDef, NodeDef, NodeIx, Op, PARTIES_MAX, ProcessDef, Role, Say, VariableDef, Wait,
+    APPLICANT, BodyDef, BodyIx, CodeIx, Condition, FlowDef, FlowIx, Graph, HOLDER, Handler, Label,
+    MultiDef, NodeDef, NodeIx, Op, ProcessDef, Say, VariableDef, Wait,
 };
 use crate::model::{
     Body, Definition, Expression, GatewayKind, Model, Multi, Node, NodeKind, Process, TaskKind,
     TimerKind,
 };
-use crate::timing::Timing;
 use crate::xml::{at_line, problem};
 
 /// Compiles a file.
@@ -192,41 +193,6 @@ impl<'m> Compiler<'m> {
         }
     }
 
-    /// Each variable that a role names must be there and able to hold the ids of parties.
-    fn parties(&mut self, (line, place): (u64, &str), process: usize, roles: &[Role]) {
-        for name in roles.iter().filter_map(Role::variable) {
-            let declared = self.graph.processes.get(process).map(|process| &process.variables);
-            let known = declared.into_iter().flatten().find(|known| *name == *known.name);
-            let Some(known) = known else {
-                let cause = (
-                    format!("`{place}`的角色所指变量`{name}`未声明"),
-                    format!(
-                        "a role of `{place}` names the variable `{name}`, which is not declared"
-                    ),
-                );
-                let mend = (
-                    "请以`chaincity:variable`声明，或写`@applicant`、`@holder`",
-                    "declare it by `chaincity:variable`, or write `@applicant` or `@holder`",
-                );
-                self.report("unknown-variable", (line, place), cause, mend);
-                continue;
-            };
-            if !holds_parties(&known.kind) {
-                let cause = (
-                    format!("`{place}`的角色所指变量`{name}`不能存放当事方标识"),
-                    format!(
-                        "a role of `{place}` names the variable `{name}`, which holds no party"
-                    ),
-                );
-                let mend = (
-                    "类型应为text、subject，或至多32项的此类列表",
-                    "its type is text, subject, or a list of at most 32 of these",
-                );
-                self.report("not-a-party", (line, place), cause, mend);
-            }
-        }
-    }
-
     /// Everything inside a body whose nodes are numbered.
     fn body(&mut self, body: &'m Body, ix: BodyIx) {
         self.flows(body, ix);
@@ -335,6 +301,7 @@ impl<'m> Compiler<'m> {
             let named = facts.roles.clone();
             self.parties((node.line, &node.id), process, &named);
         }
+        self.keeps(node, process);
         let multi = node.multi.as_ref().map(|multi| self.multi(node, multi));
         let default = node.default.as_deref().and_then(|id| self.default_flow(node, ix, id));
         let decision = node.binding.decision.as_deref();
@@ -650,52 +617,6 @@ impl<'m> Compiler<'m> {
 
 fn texts(texts: &[String]) -> Vec<Str> {
     texts.iter().map(Into::into).collect()
-}
-
-fn roles(texts: &[String]) -> Vec<Role> {
-    texts.iter().map(|text| Role::read(text)).collect()
-}
-
-/// Whether a variable of this type can name parties: members or subjects.
-fn holds_parties(kind: &FieldType) -> bool {
-    let one = |kind: &FieldType| matches!(kind, FieldType::Text(_) | FieldType::Subject);
-    match kind {
-        FieldType::List(items, max) => one(items) && *max <= PARTIES_MAX,
-        kind => one(kind),
-    }
-}
-
-/// What people must know of a node, in the lane of this role.
-fn facts(node: &Node, lane: Option<&str>) -> Facts {
-    let binding = &node.binding;
-    let task = if let NodeKind::Task(kind) = node.kind { Some(kind) } else { None };
-    let is_activity = node.definition().is_none();
-    let lane = lane.filter(|role| is_activity && !binding.roles.iter().any(|own| own == role));
-    let mut roles = roles(&binding.roles);
-    roles.extend(lane.map(Role::read));
-    let own = || matches!(task, Some(TaskKind::Receive | TaskKind::Send)).then_some(&node.id);
-    let message = match node.definition() {
-        Some(Definition::Message(message)) => message.as_ref().or(Some(&node.id)),
-        Some(_) => None,
-        None => binding.message.as_ref().or_else(own),
-    };
-    let timing = match node.definition() {
-        Some(Definition::Timer(timer)) => Timing::of(timer),
-        _ => None,
-    };
-    Facts {
-        task,
-        roles,
-        actions: texts(&binding.actions),
-        evidence: texts(&binding.evidence),
-        discloses: texts(&binding.discloses),
-        not_by: texts(&binding.not_by),
-        form: binding.form.as_ref().map(Into::into),
-        workdays: binding.workdays,
-        message: message.map(Into::into),
-        timing,
-        decided: binding.decision.is_some(),
-    }
 }
 
 /// The nodes that lead to `from`, itself included, not through `barred`; sorted.

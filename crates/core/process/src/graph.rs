@@ -120,6 +120,29 @@ impl Role {
     }
 }
 
+/// A record that a task's actions make, whose key a variable keeps: `variable=package.register`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// The variable.
+    pub variable: Str,
+    /// The record's package.
+    pub package: Str,
+    /// Its register.
+    pub register: Str,
+}
+
+impl Keep {
+    /// Reads it as it is written.
+    #[must_use]
+    pub fn read(text: &str) -> Option<Self> {
+        let (variable, of) = text.split_once('=')?;
+        let (package, register) = of.rsplit_once('.')?;
+        let named = ![variable, package, register].contains(&"");
+        let (variable, package, register) = (variable.into(), package.into(), register.into());
+        named.then_some(Self { variable, package, register })
+    }
+}
+
 /// What people must know of a node: who does it, with what, until when. Tokens do not ask.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -129,6 +152,8 @@ pub struct Facts {
     pub roles: Vec<Role>,
     /// Actions that completing it carries, as `package.action`.
     pub actions: Vec<Str>,
+    /// Records that its actions make and the case keeps.
+    pub keeps: Vec<Keep>,
     /// Kinds of evidence that must be attached.
     pub evidence: Vec<Str>,
     /// What is disclosed to who does it, as `register.group`.

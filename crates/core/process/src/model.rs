@@ -283,6 +283,8 @@ pub struct Binding {
     pub form: Option<String>,
     /// Evidence that must be attached.
     pub evidence: Vec<String>,
+    /// Records that its actions make and the case keeps, as `variable=package.register`.
+    pub keeps: Vec<String>,
     /// Deadline, in working days.
     pub workdays: Option<u32>,
     /// What is disclosed to who does it, as `register.group`.

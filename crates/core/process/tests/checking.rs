@@ -488,3 +488,21 @@ fn a_keeper_may_be_a_partys_and_who_begins_may_not() {
         assert_eq!(attributes("", reserved), ["variable"]);
     }
 }
+
+#[test]
+fn what_a_case_keeps_is_made_by_the_tasks_actions_and_held_by_a_text() {
+    let keeps = |keeps: &str| {
+        found(&file(&format!(
+            "<process id='p' isExecutable='true'><extensionElements><chaincity:variable name='sheet' \
+             type='text(60)?'/><chaincity:variable name='n' type='int?'/></extensionElements>{START}\
+             <userTask id='t' chaincity:role='a.b' chaincity:actions='c.open' \
+             chaincity:keeps='{keeps}'/>{END}{}</process>",
+            flows("s>t;t>e")
+        )))
+    };
+    assert!(keeps("sheet=c.sheet").is_empty());
+    for wrong in ["sheet", "sheet=sheet", "none=c.sheet", "n=c.sheet", "sheet=d.sheet", "=c.sheet"]
+    {
+        assert_eq!(keeps(wrong), ["keeps"], "{wrong}");
+    }
+}

@@ -560,3 +560,24 @@ fn a_step_draws_on_the_fuel_that_it_is_given() {
     let (done, _, untouched) = spent(cost - 5);
     assert!(!done && untouched);
 }
+
+#[test]
+fn what_leads_to_a_task_of_nobody_is_refused_and_changes_nothing() {
+    let text = file(&format!(
+        "<process id='p' isExecutable='true'><extensionElements><chaincity:variable name='bank' \
+         type='text(40)?'/></extensionElements><startEvent id='s'/>{}<userTask id='u' \
+         chaincity:role='bank.officer@bank'/><userTask id='v' chaincity:role='bank.officer@holder'/>\
+         <endEvent id='e'/>{}</process>",
+        task("t"),
+        flows("s>t;t>u;u>v;v>e")
+    ));
+    let mut hand = Hand::start(&text);
+    let (work, before) = (hand.find("t").work, hand.state.clone());
+    let none = hand.step(&Event::Complete { work, set: BTreeMap::new() });
+    assert_eq!(none, Err(Stop::NoParty(hand.graph.find("u").unwrap())));
+    assert_eq!(hand.state, before);
+    let set = BTreeMap::from([("bank".into(), "bank-a".into())]);
+    hand.step(&Event::Complete { work, set }).unwrap();
+    hand.complete("u").complete("v");
+    assert_eq!(hand.state.outcome(), Some(Outcome::Completed));
+}

@@ -22,6 +22,11 @@ const STANDARD: &str = include_str!("../../../../packages/service-items/processe
 const IMMEDIATE: &str = include_str!("../../../../packages/service-items/processes/immediate.bpmn");
 const ENDS: [&str; 4] = ["ended-delivered", "ended-declined", "ended-lapsed", "ended-withdrawn"];
 
+/// A case of the department that it names.
+fn begun(file: &str) -> Hand {
+    Hand::start_with(file, &[("department", "office".into())])
+}
+
 fn tasks(hand: &Hand) -> Vec<&str> {
     let open = hand.state.open().filter(|open| open.awaits == Awaits::Completion);
     open.map(|open| hand.graph.id(open.node)).collect()
@@ -35,7 +40,7 @@ fn set(hand: &mut Hand, task: &str, name: &str, value: Value) {
 }
 
 fn examined(verdict: &str) -> Hand {
-    let mut hand = Hand::start(STANDARD);
+    let mut hand = begun(STANDARD);
     hand.complete("apply");
     set(&mut hand, "examine", "verdict", verdict.into());
     hand
@@ -124,7 +129,7 @@ fn walk(
     choices: &[u16],
     decided: &dyn Fn(&str, usize) -> BTreeMap<Str, Value>,
 ) -> Hand {
-    let mut hand = Hand::start(file);
+    let mut hand = begun(file);
     for turn in 0..200 {
         if hand.state.outcome().is_some() {
             break;

@@ -134,6 +134,8 @@ catalogue! {
     EvidenceMissing = "evidence-missing", "缺少须附的材料", "evidence that the task demands is not attached";
     /// The transaction's calls are not those that completing the task carries.
     StepActions = "step-actions", "交易所含业务与任务不符", "the calls are not those that the task carries";
+    /// The task's calls made none, or several, of the records that the case keeps one of.
+    StepRecord = "step-record", "任务的业务应恰好产生一条所留记录", "the task's calls make exactly one of the records that the case keeps";
     /// The process cannot take the step.
     StepRefused = "step-refused", "流程无法推进", "the process cannot take this step";
 

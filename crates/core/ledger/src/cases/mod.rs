@@ -39,7 +39,7 @@ use crate::session::Session;
 pub use chaincity_process::graph::Graph;
 pub(crate) use messages::hear;
 pub(crate) use models::publish;
-pub use models::{Model, Unfit, check, compile};
+pub use models::{Model, Unfit, Why, check, compile};
 pub(crate) use requests::note as note_mandate;
 pub use schema::package;
 pub(crate) use steps::check_steps;

@@ -8,7 +8,7 @@ use chaincity_crypto::hash;
 use chaincity_package::has_errors;
 use chaincity_package::model::Package;
 use chaincity_process::decision::{Decisions, parse_decisions};
-use chaincity_process::graph::ProcessDef;
+use chaincity_process::graph::{NodeIx, ProcessDef};
 use chaincity_process::{compile_with, minify, parse};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Reject, Str, Value, cbor};
@@ -107,8 +107,9 @@ pub(crate) fn publish(run: &mut CallRun<'_, '_>, new: &Package) -> Result<(), Ha
 fn read(run: &mut CallRun<'_, '_>, new: &Package) -> Result<Vec<File>, Halt> {
     let bytes = new.processes.values().fold(0_usize, |sum, text| sum.saturating_add(text.len()));
     draw(&mut run.fuel, by_kilobyte(bytes, fuel::COMPILE_KILOBYTE))?;
-    let invalid =
-        |Unfit { file, why }| rejected(Reject::PackageInvalid, format!("`{file}`: {why}"));
+    let invalid = |Unfit { file, why: Why { en, .. } }| {
+        rejected(Reject::PackageInvalid, format!("`{file}`: {en}"))
+    };
     let mut files = Vec::new();
     for (name, fields) in prepare(new).map_err(invalid)? {
         let digest = hash::in_domain(DIGEST, &cbor::encode(&Value::Map(fields.clone())));
@@ -125,7 +126,22 @@ pub struct Unfit {
     /// The file.
     pub file: Str,
     /// What is wrong.
-    pub why: String,
+    pub why: Why,
+}
+
+/// A reason in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Why {
+    /// Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+impl Why {
+    fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
 }
 
 /// Whether a ledger takes the processes of a package: what publishing it asks.
@@ -141,21 +157,25 @@ pub fn check(new: &Package) -> Result<(), Unfit> {
 
 /// Each file with a process, short, with the decision tables that it uses.
 fn prepare(new: &Package) -> Result<Vec<(Str, Fields)>, Unfit> {
-    let unfit = |name: &Str, why: &str| Unfit { file: name.clone(), why: why.to_owned() };
+    let unfit = |name: &Str, zh: &str, en: &str| {
+        let why = Why::new(zh, en);
+        Unfit { file: name.clone(), why }
+    };
     let mut tables = Vec::new();
     for (name, text) in new.processes.iter().filter(|(name, _)| name.ends_with(".dmn")) {
-        let short =
-            minify(text.as_bytes()).map_err(|_wrong| unfit(name, "it is not safe to read"))?;
+        let short = minify(text.as_bytes())
+            .map_err(|_wrong| unfit(name, "读取不安全", "it is not safe to read"))?;
         let read = parse_decisions(name, short.as_bytes());
-        let read = read.map_err(|_wrong| unfit(name, "it is no file with decisions"))?;
+        let read =
+            read.map_err(|_wrong| unfit(name, "不是决策文件", "it is no file with decisions"))?;
         tables.push((name, short, read));
     }
     let mut files = Vec::new();
     for (name, text) in new.processes.iter().filter(|(name, _)| name.ends_with(".bpmn")) {
-        let short =
-            minify(text.as_bytes()).map_err(|_wrong| unfit(name, "it is not safe to read"))?;
-        let read =
-            parse(name, short.as_bytes()).map_err(|_wrong| unfit(name, "it is no BPMN file"))?;
+        let short = minify(text.as_bytes())
+            .map_err(|_wrong| unfit(name, "读取不安全", "it is not safe to read"))?;
+        let read = parse(name, short.as_bytes())
+            .map_err(|_wrong| unfit(name, "不是BPMN文件", "it is no BPMN file"))?;
         let named = read.decisions();
         let used = |read: &Decisions| read.tables.iter().any(|table| named.contains(&*table.id));
         let decisions = tables.iter().filter(|(_, _, read)| used(read)).map(|(name, text, _)| {
@@ -166,8 +186,9 @@ fn prepare(new: &Package) -> Result<Vec<(Str, Fields)>, Unfit> {
         let fields = record([("text", short.into()), ("decisions", decisions)]);
         let size = Model(&fields).size();
         if size > MODEL_BYTES_MAX {
-            let why = format!("{size} bytes without diagram; at most {MODEL_BYTES_MAX}");
-            return Err(unfit(name, &why));
+            let zh = format!("不计图形有{size}字节，至多{MODEL_BYTES_MAX}");
+            let en = format!("{size} bytes without diagram; at most {MODEL_BYTES_MAX}");
+            return Err(unfit(name, &zh, &en));
         }
         files.push((name.clone(), fields));
     }
@@ -176,50 +197,69 @@ fn prepare(new: &Package) -> Result<Vec<(Str, Fields)>, Unfit> {
 
 /// What compiled, if records can hold its tasks.
 fn bounded(name: &Str, graph: Option<Arc<Graph>>) -> Result<Arc<Graph>, Unfit> {
-    let unfit = |why: String| Unfit { file: name.clone(), why };
-    let outside = || unfit("it is outside the subset, or does not compile".to_owned());
+    let unfit = |why: Why| Unfit { file: name.clone(), why };
+    let outside =
+        || unfit(Why::new("超出子集，或不能编译", "it is outside the subset, or does not compile"));
     let graph = graph.ok_or_else(outside)?;
     check_bounds(&graph).map_err(unfit)?;
     Ok(graph)
 }
 
 /// What records of tasks can hold.
-fn check_bounds(graph: &Graph) -> Result<(), String> {
+fn check_bounds(graph: &Graph) -> Result<(), Why> {
     for node in graph.nodes() {
-        let (facts, id) = (graph.facts(node), graph.id(node));
-        if !facts.has_doer() {
-            return Err(format!("nobody may do the task `{id}`"));
+        check_node(graph, node)?;
+    }
+    for process in graph.processes() {
+        let id = &process.id;
+        if process.keepers.len() > ROLES_MAX {
+            return Err(Why::new(
+                format!("`{id}`的主管角色超过{ROLES_MAX}个"),
+                format!("`{id}` has more than {ROLES_MAX} keepers"),
+            ));
         }
-        if facts.roles.len() > ROLES_MAX {
-            return Err(format!("`{id}` has more than {ROLES_MAX} roles"));
-        }
-        if facts.workdays.is_some_and(|days| days > WORKDAYS_MAX) {
-            return Err(format!("`{id}` has more than {WORKDAYS_MAX} working days"));
-        }
-        let name = graph.label(node).map_or("", |label| &label.name);
-        if id.len() > 128 || name.chars().count() > 200 {
-            return Err(format!(
-                "the id or name of a node in line {} is too long",
-                line(graph, node)
+        if id.len() > PROCESS_ID_BYTES_MAX
+            || process.name.chars().count() > 200
+            || process.workdays.is_some_and(|days| days > WORKDAYS_MAX)
+        {
+            return Err(Why::new(
+                format!("`{id}`的标识、名称或期限过长"),
+                format!("the id, name or deadline of `{id}` is too long"),
             ));
         }
     }
-    let long = |process: &&ProcessDef| {
-        process.id.len() > PROCESS_ID_BYTES_MAX
-            || process.name.chars().count() > 200
-            || process.workdays.is_some_and(|days| days > WORKDAYS_MAX)
-    };
-    if let Some(process) = graph.processes().iter().find(|p| p.keepers.len() > ROLES_MAX) {
-        return Err(format!("`{}` has more than {ROLES_MAX} keepers", process.id));
-    }
-    match graph.processes().iter().find(long) {
-        Some(process) => Err(format!("the id, name or deadline of `{}` is too long", process.id)),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
-fn line(graph: &Graph, node: chaincity_process::graph::NodeIx) -> u64 {
-    graph.label(node).map_or(0, |label| label.line)
+fn check_node(graph: &Graph, node: NodeIx) -> Result<(), Why> {
+    let (facts, id) = (graph.facts(node), graph.id(node));
+    if !facts.has_doer() {
+        return Err(Why::new(
+            format!("任务`{id}`无人可办"),
+            format!("nobody may do the task `{id}`"),
+        ));
+    }
+    if facts.roles.len() > ROLES_MAX {
+        return Err(Why::new(
+            format!("`{id}`的角色超过{ROLES_MAX}个"),
+            format!("`{id}` has more than {ROLES_MAX} roles"),
+        ));
+    }
+    if facts.workdays.is_some_and(|days| days > WORKDAYS_MAX) {
+        return Err(Why::new(
+            format!("`{id}`的期限超过{WORKDAYS_MAX}个工作日"),
+            format!("`{id}` has more than {WORKDAYS_MAX} working days"),
+        ));
+    }
+    let name = graph.label(node).map_or("", |label| &label.name);
+    if id.len() > 128 || name.chars().count() > 200 {
+        let line = graph.label(node).map_or(0, |label| label.line);
+        return Err(Why::new(
+            format!("第{line}行节点的id或名称过长"),
+            format!("the id or name of a node in line {line} is too long"),
+        ));
+    }
+    Ok(())
 }
 
 /// The processes of a file that may be begun: those marked as executable, or all when none is; not

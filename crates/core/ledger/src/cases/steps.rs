@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use chaincity_process::graph::{CodeIx, Facts};
+use chaincity_process::graph::{CodeIx, Facts, Keep};
 use chaincity_process::run::{Event, WorkId};
-use chaincity_types::wire::{Call, Mode, Status, Transaction};
+use chaincity_types::wire::{Call, LogicalKey, Mode, Status, Transaction};
 use chaincity_types::{Reject, Str, Value};
 
-use super::flow::{Flow, seen};
-use super::{Fields, ID, TASK, actions, caller, case_of, record, text, word, words};
+use super::flow::{Flow, seen, subject_key};
+use super::{
+    Fields, ID, SUBJECT, SUBJECTS_MAX, TASK, actions, caller, case_of, record, text, text_list,
+    word, words,
+};
 use crate::call::CallRun;
 use crate::halt::{Halt, reject, rejected};
 
@@ -86,6 +89,40 @@ impl Turn {
         self.flow.write(run, &moved, Some(self.work))
     }
 
+    /// Whether a call is a part of its step.
+    fn is_carried(&self, call: &Call) -> bool {
+        call.package != ID && call.task.as_ref() == Some(&self.name)
+    }
+
+    /// The case is about a record that its calls made from now on, in the place of the one that the
+    /// variable named before.
+    fn keep(&mut self, run: &mut CallRun<'_, '_>, keep: &Keep, key: &str) -> Result<(), Halt> {
+        let named = |key: &str| Str::from(super::about(&keep.package, &keep.register, key));
+        let known = self.flow.state.variables_of(self.work);
+        let before = known.and_then(|known| known.get(&keep.variable)).and_then(Value::as_text);
+        let before = before.map(named);
+        let mut subjects: Vec<Str> = words(&self.flow.fields, "subjects").cloned().collect();
+        let about = named(key);
+        if subjects.contains(&about) {
+            return Ok(());
+        }
+        let (package, text) = (super::package(), || Value::Text(about.clone()));
+        if let Some(place) = subjects.iter().position(|subject| Some(subject) == before.as_ref()) {
+            let name = subject_key(&self.flow.key, place);
+            run.update(&package, SUBJECT, &name, record([("about", text())]), None)?;
+            subjects.get_mut(place).into_iter().for_each(|subject| *subject = about.clone());
+        } else if subjects.len() < SUBJECTS_MAX {
+            let id = Value::Text(subject_key(&self.flow.key, subjects.len()));
+            let case = Value::Text(self.flow.key.clone());
+            run.insert(&package, SUBJECT, record([("id", id), ("case", case), ("about", text())]))?;
+            subjects.push(about);
+        } else {
+            return reject(Reject::TooManyRecords, format!("a case is about {SUBJECTS_MAX}"));
+        }
+        self.flow.change("subjects", text_list(&subjects));
+        Ok(())
+    }
+
     /// Keeps who did it, and for whom, if another task asks for other eyes.
     fn remember(&mut self, by: &Str) {
         let node = word(&self.task, "node");
@@ -139,11 +176,16 @@ pub(super) fn check_holder(run: &CallRun<'_, '_>, task: &Fields) -> Result<(), H
 
 /// Completes a task, with the actions that it carries, if any, in the same transaction before it.
 pub(super) fn complete(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
-    let turn = Turn::take(run, input)?;
+    let mut turn = Turn::take(run, input)?;
     check_evidence(&turn)?;
     check_actions(run, &turn)?;
     let declared = turn.flow.state.variables_at(&turn.flow.graph, turn.work);
-    let set = Flow::variables(declared, input, run.session.context.time.china_day())?;
+    let mut set = Flow::variables(declared, input, run.session.context.time.china_day())?;
+    for keep in std::mem::take(&mut turn.facts.keeps) {
+        let made = made(run, &turn, &keep)?;
+        turn.keep(run, &keep, &made)?;
+        set.insert(keep.variable, Value::Text(made));
+    }
     let event = Event::Complete { work: turn.work, set };
     turn.end(run, ("done", &event))
 }
@@ -168,9 +210,8 @@ fn check_evidence(turn: &Turn) -> Result<(), Halt> {
 /// actions that the task carries, each at least once; since the transaction is atomic, all apply or
 /// none.
 fn check_actions(run: &CallRun<'_, '_>, turn: &Turn) -> Result<(), Halt> {
-    let names_task = |call: &&Call| call.package != ID && call.task.as_ref() == Some(&turn.name);
     let mut carried = BTreeSet::new();
-    for call in run.frame.before.iter().filter(names_task) {
+    for call in run.frame.before.iter().filter(|call| turn.is_carried(call)) {
         if call.case.as_ref() != Some(&turn.flow.key) {
             return reject(Reject::StepActions, "a call names another case");
         }
@@ -184,6 +225,27 @@ fn check_actions(run: &CallRun<'_, '_>, turn: &Turn) -> Result<(), Halt> {
         return reject(Reject::StepActions, format!("`{extra}` is not the task's"));
     }
     Ok(())
+}
+
+/// The key of the one record that the task's calls, which stand before this one, inserted.
+fn made(run: &CallRun<'_, '_>, turn: &Turn, keep: &Keep) -> Result<Str, Halt> {
+    let calls = (0_u32..).zip(run.frame.before);
+    let own: BTreeSet<u32> =
+        calls.filter(|(_, call)| turn.is_carried(call)).map(|(index, _)| index).collect();
+    let mut keys = run.session.layer.written.iter().filter_map(|written| {
+        let version = &written.record.version;
+        let LogicalKey::Record { package, register, key } = &version.key else { return None };
+        let wanted = *package == keep.package && *register == keep.register;
+        (wanted && version.version == 1 && own.contains(&version.by.call)).then_some(key)
+    });
+    match (keys.next(), keys.next()) {
+        (Some(key), None) => Ok(key.clone()),
+        (found, _) => {
+            let found = if found.is_some() { "several" } else { "no" };
+            let Keep { package, register, .. } = keep;
+            reject(Reject::StepRecord, format!("{found} `{package}.{register}`"))
+        }
+    }
 }
 
 /// Ends a task by an error that the process declares.

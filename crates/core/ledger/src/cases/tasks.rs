@@ -77,7 +77,7 @@ pub(super) fn delegate(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), 
     run.update(&super::package(), TASK, &name, set, None)
 }
 
-/// A claimed task, whose holder's member the caller acts for.
+/// A claimed task, whose holder's member the caller is of and which the caller may do.
 fn check_held(run: &mut CallRun<'_, '_>, name: &str) -> Result<(Fields, Flow), Halt> {
     let (task, flow) = open_task(run, name)?;
     flow.check_status("running")?;
@@ -89,6 +89,7 @@ fn check_held(run: &mut CallRun<'_, '_>, name: &str) -> Result<(Fields, Flow), H
         let holder = format!("by operator {} of {member}", word(&task, "operator"));
         return reject(Reject::TaskClaimed, holder);
     }
+    caller::check_may(run.frame.caller, &task)?;
     Ok((task, flow))
 }
 

@@ -18,6 +18,7 @@ mod deadlines;
 mod hearing;
 mod parties;
 mod publishing;
+mod sale;
 mod steps;
 mod tasks;
 mod walker;

@@ -146,6 +146,8 @@ fn any_of_several_owners_and_nobody_else_signs() {
     assert_eq!(city.call("bing", attach(&case, &sign, "photo")), "not-authorised");
     assert_eq!(city.call("yi", on_task("claim", &sign)), "applied");
     // Of one member, yet another party.
+    assert_eq!(city.call("bing", to("hand-over", &sign, "jia")), "other-party");
+    assert_eq!(city.call("bing", on_task("release-claim", &sign)), "other-party");
     assert_eq!(city.call("yi", to("hand-over", &sign, "bing")), "other-party");
     assert_eq!(city.call("yi", complete(&sign, &[])), "applied");
 }

@@ -66,7 +66,7 @@ struct Walk {
 }
 
 /// Stand-ins for the packages whose actions a file names: actions that anybody may call.
-fn stand_ins(package: &str, file: &str, graph: &Graph) -> Vec<Vec<u8>> {
+pub(crate) fn stand_ins(package: &str, file: &str, graph: &Graph) -> BTreeMap<String, Vec<u8>> {
     let mut actions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::from([(package, BTreeSet::new())]);
     for name in graph.nodes().flat_map(|node| &graph.facts(node).actions) {
         let (of, action) = name.rsplit_once('.').unwrap();
@@ -74,27 +74,44 @@ fn stand_ins(package: &str, file: &str, graph: &Graph) -> Vec<Vec<u8>> {
             actions.entry(of).or_default().insert(action);
         }
     }
-    let mut documents = Vec::new();
+    // What a task keeps, the first of its actions of that package makes.
+    let mut made: BTreeSet<(&str, &str, &str)> = BTreeSet::new();
+    for facts in graph.nodes().map(|node| graph.facts(node)) {
+        for keep in &facts.keeps {
+            let mut named = facts.actions.iter().filter_map(|action| action.rsplit_once('.'));
+            let (of, action) = named.find(|(of, _)| *keep.package == **of).unwrap();
+            made.insert((of, action, keep.register.as_str()));
+        }
+    }
+    let mut documents = BTreeMap::new();
     for (id, names) in actions {
         let head = format!(
             "package: {id}\nversion: 1\ntitle: {{zh: 测试, en: Test}}\nroles:\n  all.hands: {{zh: 众, en: All}}\n"
         );
-        let register = "register: log\ntitle: {zh: 记, en: Log}\nsteward: all.hands\nkey: auto\n\
-                        fields:\n  n: {type: int, zh: 数, en: N}\n";
-        let mut files = vec![
-            ("package.yaml".to_owned(), head),
-            ("registers/log.yaml".to_owned(), register.to_owned()),
-        ];
+        let mut files = vec![("package.yaml".to_owned(), head)];
+        let kept = made.iter().filter(|(of, _, _)| *of == id).map(|(_, _, register)| *register);
+        for name in kept.chain(["log"]).collect::<BTreeSet<_>>() {
+            let register = format!(
+                "register: {name}\ntitle: {{zh: 记, en: Log}}\nsteward: all.hands\nkey: auto\n\
+                 fields:\n  n: {{type: int, zh: 数, en: N}}\n"
+            );
+            files.push((format!("registers/{name}.yaml"), register));
+        }
         for name in names {
             let mut text = format!("action: {name}\ntitle: {{zh: 办, en: Do}}\nby: all.hands\n");
-            text.push_str("do:\n  - insert: {register: log, fields: {n: \"1\"}}\n");
+            text.push_str("do:\n");
+            let makes = made.iter().filter(|(of, action, _)| *of == id && *action == name);
+            for register in makes.map(|(_, _, register)| *register).chain(["log"]) {
+                writeln!(text, "  - insert: {{register: {register}, fields: {{n: \"1\"}}}}")
+                    .unwrap();
+            }
             files.push((format!("actions/{name}.yaml"), text));
         }
         if id == package {
             files.push(("processes/it.bpmn".to_owned(), file.to_owned()));
         }
         let pairs: Vec<_> = files.iter().map(|(p, t)| (p.as_str(), t.as_str())).collect();
-        documents.push(source::parse(&pairs).unwrap().doc.to_bytes());
+        documents.insert(id.to_owned(), source::parse(&pairs).unwrap().doc.to_bytes());
     }
     documents
 }
@@ -104,7 +121,7 @@ fn rival(role: &str) -> String {
     format!("{role}-rival")
 }
 
-fn graph_of(text: &str) -> Graph {
+pub(crate) fn graph_of(text: &str) -> Graph {
     let fields = [("text".into(), text.into()), ("decisions".into(), Value::List(Vec::new()))];
     compile(&Model(&fields.into())).expect("a process that runs")
 }
@@ -131,7 +148,7 @@ impl Walk {
             let rival: &str = Box::leak(rival(role).into_boxed_str());
             people.push((rival, "elsewhere", vec![role.clone(), "all.hands".to_owned()], None));
         }
-        let city = City::with(&people, stand_ins(package, file, &graph));
+        let city = City::with(&people, stand_ins(package, file, &graph).into_values().collect());
         let (blocks, ends) = (Vec::new(), BTreeMap::new());
         let dice = Dice(seed | 1);
         let (package, opened) = (package.to_owned(), BTreeSet::new());

@@ -9,7 +9,7 @@ use chaincity_package::model::{FieldType, Fill, Form, Package};
 use chaincity_types::Str;
 
 use super::Findings;
-use crate::graph::Role;
+use crate::graph::{Keep, Role};
 use crate::model::{Model, Node, Process};
 
 /// What a file names of `package` and is not there, or not so. To be asked besides [`super::check`].
@@ -23,6 +23,7 @@ pub fn check_within(model: &Model, package: &Package) -> Vec<Problem> {
                 actions(node, lane, package, &mut findings);
                 groups(node, package, &mut findings);
                 form(node, process, package, &mut findings);
+                registers(node, package, &mut findings);
             }
         });
     }
@@ -89,6 +90,16 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
                 cause,
                 ("写作`登记簿.字段组`", "write `register.group`"),
             );
+        }
+    }
+}
+
+fn registers(node: &Node, package: &Package, findings: &mut Findings<'_>) {
+    for keep in node.binding.keeps.iter().filter_map(|text| Keep::read(text)) {
+        if keep.package == package.id && !package.registers.contains_key(&keep.register) {
+            let name = &keep.register;
+            let cause = (format!("没有登记簿`{name}`"), format!("there is no register `{name}`"));
+            findings.add("unknown-register", (node.line, &node.id), cause, ("", ""));
         }
     }
 }

@@ -12,8 +12,17 @@ pub(super) const WORKDAYS_MAX: u32 = 10_000;
 /// Most variables of a process.
 pub(super) const VARIABLES_MAX: usize = 64;
 
-const ON_TASK: &[&str] =
-    &["role", "actions", "form", "evidence", "workdays", "discloses", "not-by", "decision"];
+const ON_TASK: &[&str] = &[
+    "role",
+    "actions",
+    "form",
+    "evidence",
+    "workdays",
+    "discloses",
+    "not-by",
+    "decision",
+    "keeps",
+];
 
 fn words(text: &str) -> Vec<String> {
     text.split([' ', ',', '\t', '\n']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
@@ -103,6 +112,7 @@ impl Parser {
             actions: many("actions"),
             form: one("form"),
             evidence: many("evidence"),
+            keeps: many("keeps"),
             workdays: self.workdays(xml),
             discloses: many("discloses"),
             not_by: many("not-by"),

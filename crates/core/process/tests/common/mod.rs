@@ -92,6 +92,14 @@ impl Hand {
         hand
     }
 
+    /// The same with variables set.
+    pub fn start_with(text: &str, set: &[(&str, Value)]) -> Self {
+        let mut hand = Self::ready(text);
+        let set = set.iter().map(|(name, value)| ((*name).into(), value.clone())).collect();
+        hand.step(&Event::Start { process: 0, set }).unwrap();
+        hand
+    }
+
     pub fn ready(text: &str) -> Self {
         let model = model(text);
         let (graph, problems) = compile(&model);

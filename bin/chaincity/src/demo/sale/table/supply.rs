@@ -79,8 +79,11 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
         register: PART.to_owned(),
         record: part.clone(),
         groups: vec![group(member)],
+        claims: Vec::new(),
+        parameters: std::collections::BTreeMap::new(),
         purpose: PURPOSE.to_owned(),
         case: None,
+        of_case: None,
         basis: Basis::Consent(consent),
     };
     let key = one_time_key().map_err(remote)?;
