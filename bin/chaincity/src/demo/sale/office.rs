@@ -64,8 +64,8 @@ impl<'p> Clerk<'p> {
         for entry in table::TABLE.iter().filter(|entry| entry.is_for(person.seat.name)) {
             let roles = play.town.forms.facts(entry.node).map(|facts| facts.roles.as_slice());
             for (field, role) in ["role", "other_role"].iter().zip(roles.unwrap_or_default()) {
-                if person.actor.roles.iter().any(|held| *held == **role) {
-                    lists.insert((*field, role.to_string()));
+                if person.actor.roles.iter().any(|held| *held == *role.name) {
+                    lists.insert((*field, role.name.to_string()));
                 }
             }
         }

@@ -138,6 +138,7 @@ impl Ledger {
 
     /// A block in which actions of `case` write cases and tasks: register, key, action, fields,
     /// status.
+    #[allow(dead_code, reason = "not every test that shares this has cases")]
     pub fn cases(&mut self, changes: &[(&str, &str, &str, Fields, Status)]) {
         let (mut bodies, mut writes) = (Bodies::new(), vec![]);
         for (at, (register, key, action, fields, status)) in changes.iter().enumerate() {
