@@ -32,7 +32,7 @@ const CITIZENS_OF: &str = "service-centre";
 /// The bank that is paid off, the fund centre that lends, the bank that holds the money.
 pub(super) const PAYOFF_BANK: &str = "bank-a";
 pub(super) const LENDER: &str = "fund";
-const ESCROW_BANK: &str = "bank-b";
+pub(super) const ESCROW_BANK: &str = "bank-b";
 /// The organisation that keeps what utilities read.
 pub(super) const REGISTRY: &str = "registry";
 

@@ -10,7 +10,7 @@ use chaincity_types::wire::Event;
 use chaincity_types::{Timestamp, Value};
 use serde_json::Value as Json;
 
-use super::cast::{BUYERS, LENDER, OTHERS, PAYOFF_BANK, REGISTRY, SELLERS};
+use super::cast::{BUYERS, ESCROW_BANK, LENDER, OTHERS, PAYOFF_BANK, REGISTRY, SELLERS};
 use super::deal::{self, Deal};
 use super::desk::{Desk, text};
 use super::forms::{Fields, PROCESS};
@@ -90,10 +90,17 @@ pub(super) fn play<'t>(town: &'t Town, script: &Script) -> Result<(Play<'t>, Vec
     Ok((play, refusals))
 }
 
-/// The variables with which a sale begins.
-fn variables(deal: &Deal) -> [(&'static str, String); 3] {
-    let two = || "2".to_owned();
-    [("unit", deal.unit.to_owned()), ("sellers", two()), ("buyers", two())]
+/// The variables with which a sale begins: what is sold, and for which parties roles must be held.
+fn variables(deal: &Deal) -> [(&'static str, String); 6] {
+    let all = |subjects: [&str; 2]| Json::from(subjects.to_vec()).to_string();
+    [
+        ("unit", deal.unit.to_owned()),
+        ("escrow_bank", ESCROW_BANK.to_owned()),
+        ("payoff_bank", PAYOFF_BANK.to_owned()),
+        ("loan_bank", LENDER.to_owned()),
+        ("sellers", all(SELLERS)),
+        ("buyers", all(BUYERS)),
+    ]
 }
 
 /// The registry's window begins the case.

@@ -61,10 +61,9 @@ fn hold(desk: &Desk<'_>, kind: &str, values: &Json) -> Result<Act, Fault> {
     on_sheet(desk, "hold-funds", input)
 }
 
-/// The buyers' own money is in; from here on the process knows which escrow is its own.
+/// The buyers' own money is in.
 pub(super) fn own_funds(desk: &Desk<'_>) -> Result<Doing, Fault> {
-    let act = hold(desk, "own", &movement(OWN, "买方", "监管账户", ESCROW_ACCOUNT))?;
-    Ok(Doing::from(act).set("sheet", desk.sheet()?.key))
+    Ok(hold(desk, "own", &movement(OWN, "买方", "监管账户", ESCROW_ACCOUNT))?.into())
 }
 
 pub(super) fn draw_down(desk: &Desk<'_>) -> Result<Doing, Fault> {
@@ -173,12 +172,6 @@ pub(super) fn paid(desk: &Desk<'_>, kind: &str) -> Result<Doing, Fault> {
         "on": today(),
     });
     Ok(desk.act(MONEY, "confirm-payment", &input)?.into())
-}
-
-pub(super) fn failed(desk: &Desk<'_>, kind: &str) -> Result<Doing, Fault> {
-    let payment = desk.payment(kind, "instructed")?;
-    let input = json!({"payment": payment, "reason": "收款账户有误，退汇"});
-    Ok(desk.act(MONEY, "fail-payment", &input)?.into())
 }
 
 pub(super) fn received(desk: &Desk<'_>) -> Result<Doing, Fault> {
