@@ -10,6 +10,7 @@ use std::time::Duration;
 use chaincity_client::api::record::{LIMIT_MAX, Record};
 use chaincity_client::{Select, call};
 use chaincity_ledger::cases;
+use chaincity_process::graph::Role;
 use chaincity_types::wire::Call;
 use chaincity_types::{Digest, Value};
 use serde_json::Value as Json;
@@ -63,10 +64,12 @@ impl<'p> Clerk<'p> {
         let mut lists = BTreeSet::new();
         for entry in table::TABLE.iter().filter(|entry| entry.is_for(person.seat.name)) {
             let roles = play.town.forms.facts(entry.node).map(|facts| facts.roles.as_slice());
-            for (field, role) in ["role", "other_role"].iter().zip(roles.unwrap_or_default()) {
-                if person.actor.roles.iter().any(|held| *held == *role.name) {
-                    lists.insert((*field, role.name.to_string()));
-                }
+            let roles = roles.unwrap_or_default();
+            // Of two roles of a task, either may stand first.
+            let fields = if roles.len() > 1 { &["role", "other_role"][..] } else { &["role"] };
+            let held = |role: &&Role| person.actor.roles.iter().any(|held| *held == *role.name);
+            for role in roles.iter().filter(held) {
+                lists.extend(fields.iter().map(|field| (*field, role.name.to_string())));
             }
         }
         Self {
