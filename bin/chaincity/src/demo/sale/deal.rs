@@ -121,14 +121,20 @@ pub(super) fn joint(subjects: &[&str; 2]) -> Json {
     subjects.iter().map(|subject| json!({"subject": subject, "n": 1, "d": 1})).collect()
 }
 
-/// What a supplier is told of the new holder.
-pub(super) fn payload(deal: &Deal) -> Json {
-    let [(name, id, _), _] = BUYERS_ARE;
+/// What a supplier is told of the new holder; that of gas calls before it comes to check.
+pub(super) fn payload(deal: &Deal, kind: &str) -> Json {
+    let [(name, id, phone), _] = BUYERS_ARE;
     let (head, tail) = (id.get(..3).unwrap_or_default(), id.get(14..).unwrap_or_default());
-    json!({
+    let mut told = json!({
         "holder_name": name, "document_masked": format!("{head}***********{tail}"),
         "location": deal.location(),
-    })
+    });
+    if kind == "gas"
+        && let Some(told) = told.as_object_mut()
+    {
+        told.insert("phone".to_owned(), phone.into());
+    }
+    told
 }
 
 /// A movement of money, as the group `movement` holds it.

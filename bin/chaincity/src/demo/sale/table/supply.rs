@@ -34,7 +34,8 @@ pub(super) fn ask(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let mut parts = Vec::new();
     for account in desk.records((SUPPLY, "account"), &[("unit", unit)])? {
         let kind = text(&account, "kind");
-        let sealed = desk.seal((SUPPLY, PART, &group(kind)), &deal::payload(desk.play.deal))?;
+        let sealed =
+            desk.seal((SUPPLY, PART, &group(kind)), &deal::payload(desk.play.deal, kind))?;
         parts.push(json!({"account": account.key, kind: sealed}));
     }
     let (certificate, transferred) = titled(desk)?;
@@ -122,6 +123,7 @@ pub(super) fn accept(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let read = |name: &str| letter.get(name).and_then(|value| value.as_text()).map(Json::from);
     let mut holder = Map::new();
     holder.extend(read("holder_name").map(|name| ("name".to_owned(), name)));
+    holder.extend(read("phone").map(|phone| ("phone".to_owned(), phone)));
     holder.extend(read("document_masked").map(|id| ("document_number".to_owned(), id)));
     let details = desk.seal((SUPPLY, "account", "account-holder"), &Json::Object(holder))?;
     let input = json!({"part": part(desk, "read")?, "details": details});
