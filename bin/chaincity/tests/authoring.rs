@@ -153,7 +153,7 @@ fn the_processes_of_a_package_are_checked_against_it() {
     for (part, other, code) in [
         ("utilities.read-part", "utilities.read-all", "unknown-action"),
         (
-            "chaincity:role=\"provider.water\" chaincity:actions=\"utilities.set-appointment\"",
+            "chaincity:role=\"provider.water@water_provider\" chaincity:actions=\"utilities.set-appointment\"",
             "chaincity:role=\"provider.steam\" chaincity:actions=\"utilities.set-appointment\"",
             "role-may-not",
         ),
