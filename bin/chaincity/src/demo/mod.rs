@@ -115,7 +115,7 @@ fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), F
     day.seal(timeline)?;
     day.correct(timeline)?;
     restart(&mut cluster, timeline, killed)?;
-    sale::play(&city, &cluster, timeline, || roots(&city, &cluster, ledger))?;
+    sale::play(&city, &cluster, timeline)?;
     agree(&city, &cluster, ledger, timeline)?;
     prove(options, &city, &urls, ledger, timeline)?;
     Ok((city, cluster))
@@ -198,36 +198,30 @@ fn agree(
     timeline: &mut Timeline,
 ) -> Result<(), Fault> {
     timeline.step("compare-roots", |report| {
-        let (height, roots) = roots(city, cluster, ledger)?;
+        let height = tip(cluster);
+        let nodes = 0..cluster.nodes.len();
+        let all = || nodes.clone().all(|node| cluster.height(node).is_some_and(|h| h >= height));
+        wait("各节点达到同一高度", "all nodes at one height", all)?;
+        let mut roots = Vec::new();
+        for url in cluster.urls() {
+            let actor = Actor::sign_in(&[url], ledger, city.key("registry-admin")?)?;
+            let block = actor.client.block(height).map_err(remote)?;
+            roots.push(block.map(|block| block.block.state_root).unwrap_or_default());
+        }
         let first = roots.first().cloned().unwrap_or_default();
-        (report.height, report.roots) = (height, roots);
+        if first.is_empty() || roots.iter().any(|root| *root != first) {
+            return Err(Fault::other("状态根不一致", "the state roots differ"));
+        }
+        if let Some(sale) = &mut report.sale {
+            (sale.height, sale.roots) = (height, roots.clone());
+        }
+        report.height = height;
+        report.roots = roots;
         Ok((
             format!("五个节点在高度 {height} 状态根一致：{first}"),
             format!("all five nodes agree at height {height}"),
         ))
     })
-}
-
-/// The greatest height and the state root there, one a node.
-///
-/// # Errors
-/// When they differ.
-fn roots(city: &City, cluster: &Cluster, ledger: Digest) -> Result<(u64, Vec<String>), Fault> {
-    let height = tip(cluster);
-    let nodes = 0..cluster.nodes.len();
-    let all = || nodes.clone().all(|node| cluster.height(node).is_some_and(|h| h >= height));
-    wait("各节点达到同一高度", "all nodes at one height", all)?;
-    let mut roots = Vec::new();
-    for url in cluster.urls() {
-        let actor = Actor::sign_in(&[url], ledger, city.key("registry-admin")?)?;
-        let block = actor.client.block(height).map_err(remote)?;
-        roots.push(block.map(|block| block.block.state_root).unwrap_or_default());
-    }
-    let first = roots.first().cloned().unwrap_or_default();
-    if first.is_empty() || roots.iter().any(|root| *root != first) {
-        return Err(Fault::other("状态根不一致", "the state roots differ"));
-    }
-    Ok((height, roots))
 }
 
 /// Exports a proof and has a fresh process verify it, without network.

@@ -34,12 +34,12 @@ impl Forms {
         let mut packages = BTreeMap::new();
         for id in PACKAGES {
             let compiled = chaincity_package::compile(&shipped::source(id)?.doc);
-            let unfit = |_| Fault::other(format!("应用包 {id}"), format!("package {id}"));
+            let unfit = |_problems| Fault::other(format!("应用包 {id}"), format!("package {id}"));
             packages.insert(id, compiled.map_err(unfit)?);
         }
         let model = chaincity_process::parse(FILE, shipped::file(PROCESS.0, FILE)?.as_bytes());
-        let model =
-            model.map_err(|_| Fault::other("流程无法读取", "the process cannot be read"))?;
+        let model = model
+            .map_err(|_problems| Fault::other("流程无法读取", "the process cannot be read"))?;
         let (graph, _) = chaincity_process::compile(&model);
         Ok(Self { packages, graph })
     }

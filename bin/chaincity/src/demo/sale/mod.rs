@@ -19,6 +19,8 @@ mod story;
 mod table;
 mod town;
 
+use chaincity_types::Timestamp;
+
 use crate::city::City;
 use crate::cluster::Cluster;
 use crate::demo::timeline::{Said, Timeline};
@@ -34,13 +36,8 @@ use report::{Played, Refusal};
 use story::Script;
 use town::Town;
 
-/// Plays the sales; `agree` compares the roots of all nodes: height and roots.
-pub(super) fn play(
-    city: &City,
-    cluster: &Cluster,
-    timeline: &mut Timeline,
-    agree: impl Fn() -> Result<(u64, Vec<String>), Fault>,
-) -> Result<(), Fault> {
+/// Plays the sales.
+pub(super) fn play(city: &City, cluster: &Cluster, timeline: &mut Timeline) -> Result<(), Fault> {
     let mut town = None;
     timeline.step("sale-prepared", |report| {
         report.private_values.extend(deal::private_values());
@@ -59,22 +56,14 @@ pub(super) fn play(
         let mut lines = Vec::new();
         timeline.expect(name, |_| {
             let (play, refusals) = story::play(&town, script)?;
-            lines = told(&town, &play);
+            lines = told(&play, script);
             plays.push(Played::of(&play, script.outcome, &refusals));
             Ok((refusals.first().map(|refusal| refusal.code.clone()), said(&play, &refusals)))
         })?;
         timeline.list(&lines)?;
     }
-    timeline.step("sale-agreed", |report| {
-        let mut sale = Sale::of(&town, &members, plays);
-        (sale.height, sale.roots) = agree()?;
-        let said = (
-            format!("三宗买卖之后，五个节点在高度 {} 状态根一致", sale.height),
-            format!("after the sales all five nodes agree at height {}", sale.height),
-        );
-        report.sale = Some(sale);
-        Ok(said)
-    })
+    timeline.report.sale = Some(Sale::of(&town, &members, plays));
+    Ok(())
 }
 
 /// What is said of a play when it has ended.
@@ -143,11 +132,16 @@ fn length(play: &Play<'_>) -> String {
     chart::seconds(end.0.saturating_sub(play.began.0))
 }
 
-/// The time line: each step with its bar, then each phase with what was before.
-fn told(town: &Town, play: &Play<'_>) -> Vec<String> {
-    let since = |at: chaincity_types::Timestamp| at.0.saturating_sub(play.began.0);
+/// The time line: each step with its bar; of a sale, each phase with what was before.
+fn told(play: &Play<'_>, script: &Script) -> Vec<String> {
+    let since = |at: Timestamp| at.0.saturating_sub(play.began.0);
     let row = |line: play::Line| {
-        let ((zh, en), (who_zh, who_en)) = (line.name, town.name(line.seat.member));
+        let (zh, en) = line.name;
+        let (who_zh, who_en) = if line.seat.is_citizen() {
+            ("当事人本人".to_owned(), "one of the couples".to_owned())
+        } else {
+            play.town.name(line.seat.member)
+        };
         Row {
             node: line.node,
             name: format!("{zh} · {en}"),
@@ -162,13 +156,15 @@ fn told(town: &Town, play: &Play<'_>) -> Vec<String> {
         play.deal.number, play.case
     )];
     lines.extend(chart::steps(&rows));
-    lines.push(String::new());
-    lines.push(
-        "与以往相比（以往据报道：政府 15 天，加两家银行共 30 天；5–6 趟，3 个部门，20 余份材料） · \
-         beside the old way (as reports have it: 15 days at the government, 30 with two banks; 5 to \
-         6 trips, 3 departments, more than 20 documents)"
-            .to_owned(),
-    );
-    lines.extend(chart::beside(&rows));
+    if script.outcome == story::COMPLETED {
+        lines.push(String::new());
+        lines.push(BESIDE.to_owned());
+        lines.extend(chart::beside(&rows));
+    }
     lines
 }
+
+/// What stands above the phases.
+const BESIDE: &str = "与以往相比（以往据报道：政府 15 天，加两家银行共 30 天；5–6 趟，3 个部门，20 余份\
+                      材料） · beside the old way (as reports have it: 15 days at the government, \
+                      30 with two banks; 5 to 6 trips, 3 departments, more than 20 documents)";

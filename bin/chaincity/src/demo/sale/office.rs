@@ -305,7 +305,7 @@ fn in_case(mut input: Fields, play: &Play<'_>, without: &[&str]) -> Fields {
 fn attachment(play: &Play<'_>, task: &str, kind: &str) -> Result<Call, Fault> {
     let document = format!("{} {kind}", play.deal.number);
     let digest = Digest::from_hex(&digest(&document));
-    let digest = digest.map_err(|_| Fault::other("摘要有误", "a digest is none"))?;
+    let digest = digest.map_err(|_not_hex| Fault::other("摘要有误", "a digest is none"))?;
     let input = fields([
         ("case", play.case.as_str().into()),
         ("task", task.into()),

@@ -34,7 +34,7 @@ fn side_by_side<T: Sync>(
     std::thread::scope(|scope| {
         let run = &run;
         let running: Vec<_> = all.iter().map(|one| scope.spawn(move || run(one))).collect();
-        let ended = |_| Fault::other("线程中断", "a thread ended");
+        let ended = |_panic| Fault::other("线程中断", "a thread ended");
         running.into_iter().try_for_each(|one| one.join().map_err(ended)?)
     })
 }

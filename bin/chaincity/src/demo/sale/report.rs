@@ -16,9 +16,9 @@ pub(crate) struct Sale {
     /// The plays, in order.
     plays: Vec<Played>,
     /// Height at which the state roots were compared afterwards.
-    pub(super) height: u64,
+    pub(crate) height: u64,
     /// State root at that height, one a node.
-    pub(super) roots: Vec<String>,
+    pub(crate) roots: Vec<String>,
 }
 
 /// An organisation.

@@ -38,7 +38,7 @@ impl Safes {
                     Ok((member, new_vault(&dir)?))
                 })
             });
-            let ended = |_| Fault::other("线程中断", "a thread ended");
+            let ended = |_panic| Fault::other("线程中断", "a thread ended");
             making.into_iter().map(|made| made.join().map_err(ended)?).collect()
         });
         Ok(Self(made.into_iter().collect::<Result<_, _>>()?))

@@ -26,6 +26,8 @@ use crate::fault::Fault;
 
 /// The task that books everything.
 const COMMIT: &str = "commit-release";
+/// How a sale ends that is archived.
+pub(super) const COMPLETED: &str = "completed";
 /// How long before now the court's notice was served.
 const SERVED: Duration = Duration::from_secs(60);
 /// How long the seal would last, in days.
@@ -50,7 +52,7 @@ pub(super) const PLAIN: Script = Script {
     held: &[],
     between: |_| Ok(Vec::new()),
     check: sold,
-    outcome: "completed",
+    outcome: COMPLETED,
 };
 
 /// A seal comes in between, and is lifted.
@@ -59,7 +61,7 @@ pub(super) const SEALED: Script = Script {
     held: &[COMMIT],
     between: sealed,
     check: sold,
-    outcome: "completed",
+    outcome: COMPLETED,
 };
 
 /// A seal comes in between, and the couples withdraw.

@@ -91,7 +91,8 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let call = access_call(&reading, std::slice::from_ref(&part), &key);
     let access =
         Act { package: call.package, action: call.action, input: call.input, consents: Vec::new() };
-    let before = desk.records(("disclosure", "access"), &[("reader", member)])?.len();
+    let by = [("steward", REGISTRY), ("reader", member)];
+    let before = desk.records(("disclosure", "access"), &by)?.len();
     let number = format!("{member}:{SUPPLY}:{PART}:{:08}", before.saturating_add(1));
     let noted = json!({"part": part, "access": number});
     let acts = vec![access, desk.act(SUPPLY, "read-part", &noted)?];
