@@ -133,12 +133,12 @@ fn staff(city: &City) {
     let housing = ["housing.clerk", "catalogue.editor", "auditor.officer", "governance.admin"];
     roles("housing", &[&housing[..], &["tax.officer"]].concat());
     for (name, member, roles) in [
-        ("escrow-1", BANK, &["escrow.officer"][..]),
-        ("escrow-2", BANK, &["escrow.officer"]),
-        ("escrow-clerk", BANK, &["steward.clerk"]),
-        ("escrow-agent", BANK, &["steward.agent"]),
-        ("escrow-system", BANK, &["escrow.system", "reader.officer"]),
-        ("tax", "housing", &["tax.officer"]),
+        ("port-escrow-1", BANK, &["escrow.officer"][..]),
+        ("port-escrow-2", BANK, &["escrow.officer"]),
+        ("port-clerk", BANK, &["steward.clerk"]),
+        ("port-agent", BANK, &["steward.agent"]),
+        ("port-system", BANK, &["escrow.system", "reader.officer"]),
+        ("port-tax", "housing", &["tax.officer"]),
     ] {
         let file = city.key_file(name);
         let made = if Path::new(&file).exists() { "show" } else { "new" };
@@ -163,7 +163,7 @@ fn grant(city: &City) -> String {
         "sharing": "conditional", "conditions": "付款所必需", "update_cycle": "at-once",
         "standards": [], "personal": true, "assessment": "评估1号",
     });
-    call(city, "escrow-clerk", ("disclosure", "publish-resource"), &resource, &[]);
+    call(city, "port-clerk", ("disclosure", "publish-resource"), &resource, &[]);
     let listed = json!({"resource": "BANK-0001"});
     call(city, "catalogue", ("disclosure", "list-resource"), &listed, &[]);
     let application = json!({
@@ -171,12 +171,12 @@ fn grant(city: &City) -> String {
         "item": "1143130000TEXT021M3430715001000", "basis": "民法典 509",
         "from": "2020-01-01", "to": "2099-12-31", "records_max": 1,
     });
-    let applied = call(city, "escrow-system", ("disclosure", "apply-use"), &application, &[]);
+    let applied = call(city, "port-system", ("disclosure", "apply-use"), &application, &[]);
     let decision = json!({
         "application": key_of(&applied, "use-applied", "application"),
         "reason": {"zh": "付款所必需", "en": "needed to pay"},
     });
-    let granted = call(city, "escrow-clerk", ("disclosure", "grant-use"), &decision, &[]);
+    let granted = call(city, "port-clerk", ("disclosure", "grant-use"), &decision, &[]);
     key_of(&granted, "use-granted", "grant")
 }
 
@@ -210,20 +210,20 @@ fn book_a_sale(city: &City) -> String {
         "unit": "431302001002GB00011F00010001", "contract": other, "mode": "release-first",
         "sellers": ["court"], "buyers": ["housing"],
     });
-    let opened = act("escrow-1", "open-sheet", &opened, Some("escrow"));
+    let opened = act("port-escrow-1", "open-sheet", &opened, Some("escrow"));
     let sheet = key_of(&opened, "inserted", "sheet");
     let assessed = json!({"sheet": sheet, "assessment": other});
-    let tax = key_of(&act("tax", "assess-tax", &assessed, None), "inserted", "tax");
-    act("tax", "confirm-tax", &json!({"tax": tax, "receipt": other, "on": DAY}), None);
+    let tax = key_of(&act("port-tax", "assess-tax", &assessed, None), "inserted", "tax");
+    act("port-tax", "confirm-tax", &json!({"tax": tax, "receipt": other, "on": DAY}), None);
     let of_sheet = json!({"sheet": sheet, "content": content});
     let written = json!({"sheet": sheet, "content": content, "withholds": false});
-    act("escrow-1", "write-sheet", &written, None);
-    act("escrow-2", "agree-sheet", &of_sheet, Some("settle"));
+    act("port-escrow-1", "write-sheet", &written, None);
+    act("port-escrow-2", "agree-sheet", &of_sheet, Some("settle"));
     let held = json!({
         "sheet": sheet, "kind": "own", "amount": other, "reference": "K-0001", "on": DAY,
     });
-    act("escrow-system", "hold-funds", &held, None);
-    act("escrow-1", "guarantee", &of_sheet, None);
+    act("port-system", "hold-funds", &held, None);
+    act("port-escrow-1", "guarantee", &of_sheet, None);
     act("registrar", "book", &of_sheet, None);
     sheet
 }
@@ -237,9 +237,13 @@ fn instruct(city: &City, sheet: &str) -> String {
     fs::write(&values, movement.to_string()).unwrap();
     let values = format!("@{values}");
     let seal = ["seal", "settlement", "payment", "movement", "--values", &values];
-    let sealed = done(&city.run_as("escrow-1", BANK, &seal))["commitment"].clone();
+    let sealed = done(&city.run_as("port-escrow-1", BANK, &seal))["commitment"].clone();
     let net = json!({"sheet": sheet, "kind": "net", "amount": sealed});
-    key_of(&settlement(city, "escrow-1", "instruct-payment", &net, None), "inserted", "payment")
+    key_of(
+        &settlement(city, "port-escrow-1", "instruct-payment", &net, None),
+        "inserted",
+        "payment",
+    )
 }
 
 /// A field of a payment as it is.
@@ -264,7 +268,7 @@ fn start_port(city: &City, bank: &Bank<'_>, grant: &str) -> Process {
     );
     let path = city.file("bank-port.toml");
     fs::write(&path, config).unwrap();
-    let (dir, key) = (city.path(), city.key_file("escrow-system"));
+    let (dir, key) = (city.path(), city.key_file("port-system"));
     let port = ["bank-port", "--json", "--config", &path, "--city", text(&dir)];
     let rest = ["--node", city.url(BANK), "--key", &key];
     let program = Path::new(env!("CARGO_BIN_EXE_chaincity"));
@@ -281,8 +285,8 @@ fn refuses(code: &str, ran: &Ran) {
 fn a_port_killed_between_instruction_and_outcome_pays_and_confirms_once() {
     let mut city = City::found(1_000);
     // The agent's key is there before its node starts; the ledger learns of it later.
-    done(&chaincity(&["key", "new", &city.key_file("escrow-agent")]));
-    keep_a_vault(&city, BANK, "escrow-agent");
+    done(&chaincity(&["key", "new", &city.key_file("port-agent")]));
+    keep_a_vault(&city, BANK, "port-agent");
     city.start(&NODES);
     staff(&city);
     let grant = grant(&city);
