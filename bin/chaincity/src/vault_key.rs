@@ -102,8 +102,9 @@ pub(crate) fn recovered(folder: &Path, paths: &[PathBuf]) -> Result<Box<dyn Unlo
 
 /// An error about the file at `path`, or about `other` when the file could be read.
 fn of_file(path: &Path, other: &Path, error: VaultError) -> Fault {
-    match error {
-        VaultError::File(cause) => Fault::io(path)(cause),
-        error => refused(other, &error),
+    if let VaultError::File(cause) = error {
+        Fault::io(path)(cause)
+    } else {
+        refused(other, &error)
     }
 }

@@ -43,11 +43,11 @@ struct State {
 
 impl State {
     /// Writes a line down and takes it over.
-    fn write(&mut self, line: Line) -> Result<(), Refusal> {
+    fn write(&mut self, line: &Line) -> Result<(), Refusal> {
         // What does not fit must not be written down.
         let mut books = self.books.clone();
         books.apply(line.clone()).map_err(|misfit| report(&misfit))?;
-        self.journal.append(&line).map_err(|fault| report(&fault))?;
+        self.journal.append(line).map_err(|fault| report(&fault))?;
         self.books = books;
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Bank {
         for seed in seeds {
             if !state.books.has_account(&seed.id) {
                 let id = seed.id.clone();
-                state.write(Line::Opened(seed)).map_err(|_told| {
+                state.write(&Line::Opened(seed)).map_err(|_told| {
                     let (zh, en) = ("账户无法开立", "an account cannot be opened");
                     Fault::new("accounts-invalid", zh, en, id)
                 })?;
@@ -116,7 +116,7 @@ impl Bank {
             }
             let told = held.accepted(&key);
             if held.callback != callback {
-                state.write(Line::Redirected { key, callback })?;
+                state.write(&Line::Redirected { key, callback })?;
             }
             return Ok(told);
         }
@@ -124,7 +124,7 @@ impl Bank {
             return Err(Refusal::Busy);
         }
         let accepted = Line::Accepted { key: key.clone(), callback, instruction, at_ms: now_ms() };
-        state.write(accepted)?;
+        state.write(&accepted)?;
         let told = state.books.get(&key).map(|held| held.accepted(&key)).ok_or(Refusal::Fault)?;
         drop(state);
         tokio::spawn(Arc::clone(self).carry_out(key));
@@ -150,7 +150,7 @@ impl Bank {
         if !plan.is_valid() {
             return Err(Refusal::PlanInvalid);
         }
-        self.state().write(Line::Planned { account: account.to_owned(), plan })?;
+        self.state().write(&Line::Planned { account: account.to_owned(), plan })?;
         self.plans.send_replace(());
         Ok(())
     }
@@ -209,7 +209,7 @@ impl Bank {
             }
             Err(reason) => Line::Failed { key: key.to_owned(), reason },
         };
-        state.write(line)
+        state.write(&line)
     }
 
     /// Tells the outcome until it is acknowledged, a bounded number of times.
@@ -220,7 +220,7 @@ impl Bank {
             let told = tokio::task::spawn_blocking(move || bank.tell(&own_key));
             if told.await.is_ok_and(|acknowledged| acknowledged) {
                 let acknowledged = Line::Acknowledged { key: key.to_owned() };
-                if let Err(refusal) = self.state().write(acknowledged) {
+                if let Err(refusal) = self.state().write(&acknowledged) {
                     report(&refusal.body());
                 }
                 return;

@@ -141,6 +141,10 @@ fn languages(doc: &PackageDoc, found: &mut Vec<Problem>) {
             text(format!("{place}.input.{}", field.name), &field.title);
         }
     }
+    form_texts(doc, &mut text);
+}
+
+fn form_texts(doc: &PackageDoc, text: &mut impl FnMut(String, &TextDoc)) {
     for form in &doc.forms {
         let place = format!("forms.{}", form.name);
         form.help.iter().chain([&form.title]).for_each(|title| text(place.clone(), title));

@@ -106,10 +106,8 @@ impl Role {
     /// The parties that these variables name for it, if one is to.
     pub fn named<'v>(&self, variables: &'v BTreeMap<Str, Value>) -> impl Iterator<Item = &'v Str> {
         let value = self.variable().and_then(|name| variables.get(name));
-        let list = value.map_or(&[][..], |value| match value {
-            Value::List(items) => items,
-            one => std::slice::from_ref(one),
-        });
+        let all = |value: &'v Value| value.as_list().unwrap_or(std::slice::from_ref(value));
+        let list = value.map_or(&[][..], all);
         list.iter().filter_map(Value::as_str).filter(|id| !id.is_empty())
     }
 

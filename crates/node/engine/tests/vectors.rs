@@ -326,6 +326,12 @@ struct Made {
     signer: Vec<u8>,
 }
 
+fn signer_head() -> (Digest, Head) {
+    let version = signer();
+    let head = Head { body: hash::version_digest(&version), version: 1, began: time(1) };
+    (hash::state_key(&version.key), head)
+}
+
 fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
     let ledger = hash::ledger_id(genesis);
     let digests = committees.each_ref().map(hash::committee_digest);
@@ -346,10 +352,7 @@ fn make(genesis: &Genesis, committees: &[Committee; 3]) -> Made {
                 made.written.insert(height, written);
             }
             if height == 1 {
-                let version = signer();
-                let body = hash::version_digest(&version);
-                let head = Head { body, version: 1, began: time(1) };
-                heads.insert(hash::state_key(&version.key), head);
+                heads.extend([signer_head()]);
             }
             // Other records, of which the vectors show nothing but that they change: the proofs
             // go through complete chunks and inactive mountains.

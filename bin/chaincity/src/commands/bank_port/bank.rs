@@ -56,7 +56,7 @@ impl Bank {
         let (status, body) = self.read(&mut response, &path, "")?;
         match (status, refusal(status, &body)?) {
             (404, Some(code)) if code == UNKNOWN => Ok(None),
-            (_, Some(code)) => Err(refused(status, code)),
+            (_, Some(code)) => Err(refused(status, &code)),
             (_, None) => self.told(&body, key).map(Some),
         }
     }
@@ -82,7 +82,7 @@ impl Bank {
             .map_err(unreachable)?;
         let (status, body) = self.read(&mut response, INSTRUCTIONS, key)?;
         if let Some(code) = refusal(status, &body)? {
-            return Err(refused(status, code));
+            return Err(refused(status, &code));
         }
         match self.told(&body, key)?.state {
             Stage::Accepted => Ok(()),
@@ -135,7 +135,7 @@ fn refusal(status: u16, body: &[u8]) -> Result<Option<String>, Trouble> {
         .map_err(|_form| Trouble::BankAnswer("a refusal without a code"))
 }
 
-fn refused(status: u16, code: String) -> Trouble {
+fn refused(status: u16, code: &str) -> Trouble {
     // Of whatever else answers so: not much and nothing strange.
     let code: String = code.chars().filter(char::is_ascii_graphic).take(40).collect();
     if matches!(status, 429 | 500..) {

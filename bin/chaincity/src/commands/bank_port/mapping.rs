@@ -352,7 +352,7 @@ mod tests {
         compiled(package, shipped::file(package, FILE).unwrap()).unwrap().remove(0)
     }
 
-    fn record(fields: Json) -> Record {
+    fn record(fields: &Json) -> Record {
         let mut record = json!({
             "_key": "P-1", "_version": 1, "_status": "live", "_began": "2026-09-01T00:00:00Z",
             "_by": {"operator": "", "member": "", "package": "", "package_version": 1,
@@ -400,10 +400,10 @@ mod tests {
     #[test]
     fn a_record_waits_while_it_is_live_instructed_and_this_banks() {
         let payments = of("settlement");
-        let waiting = record(json!({"escrow": "bank-c", "state": "instructed"}));
+        let waiting = record(&json!({"escrow": "bank-c", "state": "instructed"}));
         assert!(payments.waits(&waiting, "bank-c"));
         assert!(!payments.waits(&waiting, "bank-d"));
-        let paid = record(json!({"escrow": "bank-c", "state": "paid"}));
+        let paid = record(&json!({"escrow": "bank-c", "state": "paid"}));
         assert!(!payments.waits(&paid, "bank-c"));
         let closed = Record { status: "closed".to_owned(), ..waiting };
         assert!(!payments.waits(&closed, "bank-c"));
@@ -412,7 +412,7 @@ mod tests {
     #[test]
     fn paths_lead_to_what_they_name() {
         let record =
-            record(json!({"contract": "C-1", "kind": "works", "amount": 700, "due": null}));
+            record(&json!({"contract": "C-1", "kind": "works", "amount": 700, "due": null}));
         let group = json!({"amount": 5}).as_object().unwrap().clone();
         let outcome = json!({"reference": "K-1"}).as_object().unwrap().clone();
         let groups = BTreeMap::from([("movement".to_owned(), group)]);

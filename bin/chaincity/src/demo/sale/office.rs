@@ -136,11 +136,9 @@ impl<'p> Clerk<'p> {
         let play = self.desk.play;
         let node = text(task, "node");
         let entry = table::find(node).filter(|entry| entry.is_for(self.desk.person.seat.name))?;
-        let open = text(task, "case") == play.case
-            && !play.is_held(node)
-            && !self.tried.contains(&task.key)
-            && !(self.desk.person.seat.is_citizen() && self.signed.contains(node));
-        open.then_some(entry)
+        let signed = self.desk.person.seat.is_citizen() && self.signed.contains(node);
+        let over = signed || play.is_held(node) || self.tried.contains(&task.key);
+        (text(task, "case") == play.case && !over).then_some(entry)
     }
 
     /// Claims a task, attaches its evidence and asks for the consents that it needs.

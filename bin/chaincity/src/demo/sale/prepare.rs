@@ -23,7 +23,8 @@ const OLD_LOAN: i64 = 60_000_000;
 
 /// Three tracks, side by side.
 pub(super) fn prepare(town: &Town) -> Result<(), Fault> {
-    let tracks: [fn(&Town) -> Result<(), Fault>; 3] = [houses, suppliers, catalogue];
+    type Track = fn(&Town) -> Result<(), Fault>;
+    let tracks: [Track; 3] = [houses, suppliers, catalogue];
     side_by_side(&tracks, |track| track(town))
 }
 

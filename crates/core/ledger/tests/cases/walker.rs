@@ -202,7 +202,8 @@ impl Walk {
     fn try_rival(&mut self, task: &str, roles: &[Role]) {
         let bound = roles.iter().all(|role| role.of.is_some());
         let Some(role) = roles.first().filter(|_| bound && self.dice.roll(4) == 0) else { return };
-        let action = ["claim", "complete", "release-claim"][self.dice.roll(3) as usize];
+        let action =
+            ["claim", "complete", "release-claim"][usize::try_from(self.dice.roll(3)).unwrap()];
         let found = outcome(&self.submit(&rival(&role.name), vec![on_task(action, task)]));
         assert!(["other-party", "task-claimed"].contains(&found.as_str()), "{found}");
     }

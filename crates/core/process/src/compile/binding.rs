@@ -81,9 +81,10 @@ pub(super) fn roles(texts: &[String]) -> Vec<Role> {
 /// Whether a variable of this type can name parties: members or subjects.
 fn holds_parties(kind: &FieldType) -> bool {
     let one = |kind: &FieldType| matches!(kind, FieldType::Text(_) | FieldType::Subject);
-    match kind {
-        FieldType::List(items, max) => one(items) && *max <= PARTIES_MAX,
-        kind => one(kind),
+    if let FieldType::List(items, max) = kind {
+        one(items) && *max <= PARTIES_MAX
+    } else {
+        one(kind)
     }
 }
 

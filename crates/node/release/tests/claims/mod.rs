@@ -90,7 +90,8 @@ fn parameters_that_do_not_fit_are_refused() {
     let (city, person, grant) = City::with_file();
     let key = reader_key().public_key();
     let another = city.seal_parameters([7; 32], &[("number", ID_NUMBER)]);
-    let wrong: [(&[&str], &[(&str, &str)], Option<Digest>); 7] = [
+    type Asked<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], Option<Digest>);
+    let wrong: [Asked<'_>; 7] = [
         (&["person.longer"], &[], None),
         (&["person.longer"], &[("than", "three")], None),
         (&["person.longer"], &[("than", "3"), ("more", "4")], None),

@@ -107,14 +107,12 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
 
 /// Keeps what was read.
 fn opened(desk: &Desk<'_>, read: Read) -> Result<(), Fault> {
-    match read {
-        Read::Opened { groups, .. } => {
-            let letter: Fields = groups.into_iter().flat_map(|(_, fields)| fields).collect();
-            desk.play.post(desk.person.seat.member, letter);
-            Ok(())
-        }
-        other => Err(Fault::other("读取未成", format!("the reading ended as {other:?}"))),
-    }
+    let Read::Opened { groups, .. } = read else {
+        return Err(Fault::other("读取未成", format!("the reading ended as {read:?}")));
+    };
+    let letter: Fields = groups.into_iter().flat_map(|(_, fields)| fields).collect();
+    desk.play.post(desk.person.seat.member, letter);
+    Ok(())
 }
 
 /// The account is the new holder's: whose name it read is in its own vault from now on.
