@@ -22,7 +22,7 @@ use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{
     KeyEncryption as _, Recovered, Token, TokenError, TokenKey, Unlock as _, Vault, VaultError,
 };
-use common::{bytes, create, holding, passphrase, seal};
+use common::{bytes, holding, passphrase, seal};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
@@ -290,14 +290,10 @@ fn the_pin_is_printed_nowhere_and_stands_in_no_file_of_the_vault() {
 
 #[test]
 fn a_passphrase_vault_asks_no_token() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = create(&folder).folder().to_owned();
-    let nowhere = TokenKey {
-        module: "/nowhere/module.so".into(),
-        token: "vault".into(),
-        slot: None,
-        key: "kek".into(),
-    };
-    let token = Token::new(nowhere, &pin_file(folder.path(), "pin", PIN)).unwrap();
-    assert_eq!(code(Vault::open(&path, &token)), "vault-key-kind");
+    alone("a_passphrase_vault_asks_no_token", |bench| {
+        drop(Vault::create(&bench.vault(), &passphrase(), Timestamp(1)).unwrap());
+        let nowhere = TokenKey { module: "/nowhere/module.so".into(), ..bench.key("vault", "kek") };
+        let token = Token::new(nowhere, &pin_file(&bench.folder, "pin", PIN)).unwrap();
+        assert_eq!(code(Vault::open(&bench.vault(), &token)), "vault-key-kind");
+    });
 }
