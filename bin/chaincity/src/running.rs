@@ -109,7 +109,9 @@ impl Running {
             async move { pipeline.gossip(clock).await }
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
-        let model = following::follow(config, &api, &history)?;
+        let failing = handle.clone();
+        let damaged = move |cause| failing.fail(cause);
+        let model = following::follow(config, &api, &history, damaged)?;
         if let (Some(keeping), Some(vault)) = (&config.vault, &vault) {
             crate::keeping::start_agent(keeping, &api, &model, vault)?;
         }
