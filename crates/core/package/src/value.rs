@@ -74,15 +74,18 @@ pub fn check_fields_but(
     mut given: BTreeMap<Str, Value>,
     today: i32,
 ) -> Result<BTreeMap<Str, Value>, FieldProblem> {
-    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
+    // Both are in order of names, so one pass pairs them.
+    let mut names = declared.keys();
+    if let Some(name) = given.keys().find(|name| !names.any(|declared| declared == *name)) {
         return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
     }
     given.retain(|_, value| *value != Value::Null);
+    let mut values = given.iter_mut().peekable();
     for (name, field) in declared {
-        match given.get_mut(name) {
+        match values.next_if(|(given, _)| *given == name) {
             None if field.optional || later.contains(&name.as_str()) => {}
             None => return Err(FieldProblem::new("is missing").inside(name)),
-            Some(value) => {
+            Some((_, value)) => {
                 let checked = field.kind.check(std::mem::replace(value, Value::Null), today);
                 *value = checked.map_err(|p| p.inside(name))?;
             }
