@@ -266,6 +266,9 @@ pub struct RegisterDoc {
     /// Timers, as authored.
     #[n(12)]
     pub timers: Vec<TimerDoc>,
+    /// `open`, or `blinded`; open when absent.
+    #[n(13)]
+    pub visibility: Option<String>,
 }
 
 /// A timer.

@@ -271,6 +271,10 @@ impl Reader {
             self.put(path, format!("{place}.source"), &text);
             text.value
         });
+        let visibility = file.visibility.map(|text| {
+            self.put(path, format!("{place}.visibility"), &text);
+            text.value
+        });
         let mut timers = Vec::new();
         for (name, timer) in file.timers.0 {
             let place = format!("{place}.timers.{name}");
@@ -292,6 +296,7 @@ impl Reader {
             retention,
             source,
             timers,
+            visibility,
         });
     }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chaincity_crypto::pseudonym::is_pseudonym;
 use chaincity_types::id::{self, IdKind};
 use chaincity_types::{Share, Str, Value};
 
@@ -147,6 +148,10 @@ impl FieldType {
                 let plain = !id.chars().any(|c| c.is_whitespace() || c.is_control());
                 keep(is_key(id) && plain, || "is not the id of a subject".into())
             }
+            (Self::Pseudonym(family), Value::Text(id)) => {
+                let fits = is_pseudonym(family.name(), id);
+                keep(fits, || format!("is not a pseudonym such as `{}.1.…`", family.name()))
+            }
             (Self::Share, Value::Map(map)) => share(map),
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
@@ -172,6 +177,7 @@ impl FieldType {
             Self::Ref(_) => "ref",
             Self::Sealed(_) => "sealed",
             Self::Subject => "subject",
+            Self::Pseudonym(_) => "pseudonym",
             Self::Identifier(_) => "identifier",
             Self::Share => "share",
             Self::List(..) => "list",

@@ -298,6 +298,7 @@ impl Client {
                 register: "access".to_owned(),
                 group: "parameters".to_owned(),
                 values,
+                scopes: BTreeMap::new(),
             })?;
             let commitment = Value::Bytes(commitment.as_bytes().to_vec());
             input.insert("sealed_parameters".into(), commitment);

@@ -24,12 +24,25 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; among the codes are `no-vault`, `not-steward`, `group-invalid`.
     pub fn seal_group(&self, request: &SealRequest) -> Result<Digest, ClientError> {
+        self.seal_with_pseudonyms(request).map(|(commitment, _)| commitment)
+    }
+
+    /// Seals a group as [`Client::seal_group`] does, and gives what stands for persons of it in the
+    /// record besides: a pseudonym for each field of the register that is one of this group.
+    ///
+    /// # Errors
+    /// As [`Client::seal_group`].
+    pub fn seal_with_pseudonyms(
+        &self,
+        request: &SealRequest,
+    ) -> Result<(Digest, BTreeMap<String, String>), ClientError> {
         let body = serde_json::to_vec(request)
             .map_err(|error| ClientError::Setup(format!("the group is no JSON: {error}")))?;
         let ask = Ask::new(Endpoint::SealGroup, &[]).body("application/json", body);
         let sealed: SealedInfo = self.get(&ask)?;
-        Digest::from_hex(&sealed.commitment)
-            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))
+        let commitment = Digest::from_hex(&sealed.commitment)
+            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))?;
+        Ok((commitment, sealed.pseudonyms))
     }
 
     /// The envelope of an access; `None` while it is not released. The steward's node is asked.

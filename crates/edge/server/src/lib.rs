@@ -21,6 +21,7 @@ mod guard;
 mod metrics;
 mod operator;
 mod params;
+mod pseudonyms;
 mod read_log;
 mod reader;
 mod routes;

@@ -227,7 +227,7 @@ fn subjects(fields: &BTreeMap<Str, Field>, values: &BTreeMap<Str, Value>) -> Vec
 
 fn collect(kind: &FieldType, value: &Value, found: &mut BTreeSet<Str>) {
     match (kind, value) {
-        (FieldType::Subject, Value::Text(subject)) => {
+        (FieldType::Subject | FieldType::Pseudonym(_), Value::Text(subject)) => {
             found.insert(subject.clone());
         }
         (FieldType::Share, Value::Map(share)) => {

@@ -26,6 +26,7 @@ mod escrow;
 mod file;
 mod groups;
 mod passphrase;
+mod pseudonyms;
 mod random;
 mod ring;
 mod rotate;

@@ -12,6 +12,7 @@ use crate::{VaultError, random};
 /// Domains of what is derived from the master key.
 const EPOCHS: &str = "chaincity/vault/epochs/1";
 const CHECK: &str = "chaincity/vault/check/1";
+const PSEUDONYMS: &str = "chaincity/vault/pseudonyms/1";
 /// Domains of what is derived from an epoch's key.
 const WRAPPING: &str = "chaincity/vault/wrapping/1";
 const INDEX: &str = "chaincity/vault/index/1";
@@ -93,6 +94,11 @@ pub(crate) struct StoredKeys {
     /// Ascending; the last one is in use, the others while data keys are still under them.
     #[n(4)]
     pub(crate) epochs: Vec<StoredEpoch>,
+    /// The key of pseudonyms, wrapped by the master key. Random, and the same for the vault's life:
+    /// records of years stand under what it makes.
+    #[n(5)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) pseudonyms: Vec<u8>,
 }
 
 impl StoredKeys {
@@ -136,6 +142,7 @@ impl KeyRing {
             master: encryption.wrap(&vault, &master)?,
             check: check(&master),
             epochs: Vec::new(),
+            pseudonyms: seal_pseudonyms(&master, &vault, &random::secret()?)?,
         };
         let mut ring = Self { stored, master, epochs: BTreeMap::new() };
         let (key, stored) = ring.new_epoch(at)?;
@@ -172,6 +179,7 @@ impl KeyRing {
             master: encryption.wrap(&vault, &master)?,
             check: check(&master),
             epochs: Vec::new(),
+            pseudonyms: seal_pseudonyms(&master, &vault, &self.pseudonyms()?)?,
         };
         let mut epochs = BTreeMap::new();
         for epoch in &self.stored.epochs {
@@ -219,6 +227,15 @@ impl KeyRing {
         self.stored = stored;
     }
 
+    /// The key of pseudonyms.
+    pub(crate) fn pseudonyms(&self) -> Result<Secret, VaultError> {
+        let under = cipher::derive(&self.master, PSEUDONYMS);
+        let opened =
+            cipher::open(&under, self.stored.vault.as_bytes(), &self.stored.pseudonyms).ok();
+        let key = opened.as_deref().and_then(|bytes| Secret::from_slice(bytes));
+        key.ok_or(VaultError::Damaged("the key of pseudonyms"))
+    }
+
     pub(crate) const fn master(&self) -> &Secret {
         &self.master
     }
@@ -263,6 +280,11 @@ impl KeyRing {
     fn epoch(&self, number: u32) -> Result<&Epoch, VaultError> {
         self.epochs.get(&number).ok_or(VaultError::EpochGone { epoch: number })
     }
+}
+
+fn seal_pseudonyms(master: &Secret, vault: &Digest, key: &Secret) -> Result<Vec<u8>, VaultError> {
+    let under = cipher::derive(master, PSEUDONYMS);
+    Ok(cipher::seal(&under, &random::bytes()?, vault.as_bytes(), key.as_bytes()))
 }
 
 fn seal_epoch(

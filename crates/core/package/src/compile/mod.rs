@@ -3,6 +3,7 @@
 //! everything is bounded: the document's size, the counts below, the size of each rule.
 
 mod action;
+mod blinded;
 mod claim;
 mod effect;
 mod form;
@@ -240,6 +241,7 @@ impl Compiler {
                 register.timers = timers;
             }
         }
+        self.blinded(doc, &package);
         self.forms(doc, &mut package);
         package
     }

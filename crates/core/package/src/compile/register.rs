@@ -32,6 +32,7 @@ impl Compiler {
             title: text(&doc.title),
             steward: doc.steward.as_str().into(),
             key,
+            blinded: self.visibility(&place, doc),
             indexes: self.indexes(&place, doc, &fields),
             fields,
             computed: Vec::new(),

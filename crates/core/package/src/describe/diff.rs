@@ -177,6 +177,7 @@ impl Changes {
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
         self.value(&place, ("来源系统接口", "source"), &old.source, &new.source);
         self.rule(&place, ("保存期限", "retention"), &old.retention, &new.retention);
+        self.value(&place, ("可见性", "visibility"), &old.visibility, &new.visibility);
         if old.key != new.key {
             let (zh, en) = (&old.key, &new.key);
             self.breaking(

@@ -195,6 +195,8 @@ impl Page {
         self.row("来源系统接口", "Source", &source);
         self.row("主键", "Key", &code(&register.key));
         self.row("保存", "Kept", &code(&register.retention));
+        let visibility = register.visibility.as_deref().map(code).unwrap_or_default();
+        self.row("可见性", "Visibility", &visibility);
         self.row("字段", "Fields", &fields(&register.fields));
         let computed: Vec<String> = register
             .computed

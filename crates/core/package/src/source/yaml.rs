@@ -136,6 +136,8 @@ pub(super) struct RegisterFile {
     #[serde(default)]
     pub(super) source: Option<Spanned<String>>,
     #[serde(default)]
+    pub(super) visibility: Option<Spanned<String>>,
+    #[serde(default)]
     pub(super) timers: Ordered<Spanned<TimerText>>,
 }
 

@@ -1,6 +1,7 @@
 //! The steward's vault: groups sealed before the transaction that names them, and envelopes handed
 //! over after their release is final.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -13,13 +14,14 @@ use chaincity_crypto::groups::GroupError;
 use chaincity_package::model::{FieldType, Group, Register, Retention};
 use chaincity_package::{json, value};
 use chaincity_types::wire::LogicalKey;
-use chaincity_types::{Digest, Value, cbor};
+use chaincity_types::{Digest, Str, Value, cbor};
 use chaincity_vault::{Place, Sealing, VaultError};
 use zeroize::Zeroizing;
 
 use crate::error::{Answer, Failure, fault};
 use crate::operator::{self, Operator};
 use crate::params::{self, Parameters};
+use crate::pseudonyms;
 use crate::routes::{blocks, records};
 use crate::session::Caller;
 use crate::state::{Shared, blocking};
@@ -43,7 +45,8 @@ pub(crate) async fn seal(
     let parameters = (chaincity_release::PACKAGE, chaincity_release::ACCESS);
     let is_readers = (&*asked.package, &*asked.register) == parameters;
     check_officer(&shared, &caller, group, is_readers).await?;
-    let bytes = encode(group, &asked, shared.node.status().time.china_day())?;
+    let values = check(group, &asked, shared.node.status().time.china_day())?;
+    let bytes = Zeroizing::new(cbor::encode(&Value::Map(values.clone())));
     let place = Place {
         ledger: shared.ledger,
         package: asked.package,
@@ -52,11 +55,17 @@ pub(crate) async fn seal(
     };
     // What a reader says with a claim serves its access alone.
     let permanent = !is_readers && is_permanent(register);
+    let standing = pseudonyms::asked(register, group, &values, &asked.scopes)?;
     blocking(move || {
         let bytes = &bytes;
         let sealing = Sealing { request, place: &place, bytes, terms: &[], permanent };
         let commitment = vault.seal(&sealing).map_err(|error| failure(&error))?;
-        Ok(Json(SealedInfo { commitment: commitment.to_string() }))
+        // Whom a pseudonym stands for, the group says that was just sealed: none without one.
+        let pseudonyms = pseudonyms::make(&vault, &place, &standing).map_err(|e| failure(&e))?;
+        if !pseudonyms.is_empty() {
+            tracing::info!(officer = %caller.key, %commitment, "pseudonyms were made");
+        }
+        Ok(Json(SealedInfo { commitment: commitment.to_string(), pseudonyms }))
     })
     .await
 }
@@ -122,14 +131,12 @@ async fn operator_of(shared: &Shared, caller: &Caller) -> Answer<Operator> {
     Ok(found.ok_or(Problem::OperatorInactive)?)
 }
 
-/// Checks the values against the group's fields and encodes them. No value is told in an error.
-fn encode(group: &Group, asked: &SealRequest, today: i32) -> Answer<Zeroizing<Vec<u8>>> {
+/// Checks the values against the group's fields. No value is told in an error.
+fn check(group: &Group, asked: &SealRequest, today: i32) -> Answer<BTreeMap<Str, Value>> {
     let invalid = |place: String| Failure::because(Problem::GroupInvalid, place);
     let given = json::to_fields(&group.fields, &asked.values)
         .map_err(|problem| invalid(problem.to_string()))?;
-    let checked = value::check_fields(&group.fields, given, today)
-        .map_err(|problem| invalid(problem.to_string()))?;
-    Ok(Zeroizing::new(cbor::encode(&Value::Map(checked))))
+    value::check_fields(&group.fields, given, today).map_err(|problem| invalid(problem.to_string()))
 }
 
 fn is_permanent(register: &Register) -> bool {
