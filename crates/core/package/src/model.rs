@@ -180,6 +180,9 @@ pub struct Group {
     pub fields: BTreeMap<Str, Field>,
     /// What its steward hands over in place of the fields, by name.
     pub claims: BTreeMap<Str, Claim>,
+    /// What its steward's staff finds it by: kinds of terms, and where their texts stand in the
+    /// fields.
+    pub find_by: BTreeMap<Str, Vec<Str>>,
 }
 
 /// A claim: what follows from a group, worked out by its steward and handed over signed, in place of

@@ -5,6 +5,7 @@
 mod action;
 mod claim;
 mod effect;
+mod find;
 mod form;
 mod register;
 mod timer;
@@ -303,6 +304,7 @@ impl Compiler {
                 title: text(&group.title),
                 steward: steward.into(),
                 claims: self.claims(&place, &group.claims, &fields, package),
+                find_by: self.find_by(&place, &group.find_by, &fields),
                 fields,
             };
             package.groups.insert(name.into(), compiled);

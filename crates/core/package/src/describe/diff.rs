@@ -169,6 +169,7 @@ impl Changes {
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
         self.fields(&place, &old.fields, &new.fields);
         self.value(&place, ("派生结论", "its claims"), &old.claims, &new.claims);
+        self.value(&place, ("检索词", "what it is found by"), &old.find_by, &new.find_by);
     }
 
     fn register(&mut self, old: &RegisterDoc, new: &RegisterDoc) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::escape;
 use crate::doc::{
-    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc,
+    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TermDoc, TextDoc,
 };
 use crate::touches::{read_registers, written_registers};
 
@@ -158,6 +158,9 @@ impl Page {
             self.row("字段", "Fields", &fields(&group.fields));
             let claims: Vec<String> = group.claims.iter().map(claim).collect();
             self.row("派生结论", "Claims", &list(&claims));
+            let term = |term: &TermDoc| format!("{} ({})", code(&term.kind), code(&term.path));
+            let terms: Vec<String> = group.find_by.iter().map(term).collect();
+            self.row("检索词", "Found by", &list(&terms));
             self.put("</table>\n");
         }
     }

@@ -95,6 +95,8 @@ pub(super) struct GroupFile {
     pub(super) fields: Ordered<Spanned<FieldText>>,
     #[serde(default)]
     pub(super) claims: Ordered<Spanned<ClaimText>>,
+    #[serde(default)]
+    pub(super) find_by: Ordered<Spanned<String>>,
 }
 
 /// A claim.
