@@ -104,6 +104,7 @@ const MEMBERS: &[Member] = &[
             ("reviewer-2", &["registry.reviewer"]),
             ("importer", &["registry.importer"]),
             ("keeper", &["steward.clerk"]),
+            ("reception", &["steward.clerk", "reader.officer"]),
             ("release-agent", AGENT),
             ("registry-admin", ADMIN),
         ],

@@ -75,6 +75,11 @@ pub(crate) fn key_of(events: &[Value], kind: &str, register: &str) -> String {
 
 /// A flat is sold by order of the court; its price is sealed at the registry. Gives the new title.
 fn sell(city: &City) -> String {
+    sell_to(city, HOLDER)
+}
+
+/// The same, to somebody of this name.
+pub(crate) fn sell_to(city: &City, name: &str) -> String {
     register(&city.client(&[DESK], "registrar"), UNIT);
     let seal = |group: &str, values: &Value| {
         let file = city.file(&format!("{group}.json"));
@@ -84,7 +89,7 @@ fn sell(city: &City) -> String {
     };
     let deal = seal("deal", &json!({"price": PRICE, "contract": "示例合同1"}));
     let holder =
-        json!({"subject": HOLDER, "name": HOLDER, "id_kind": "居民身份证", "id_number": NUMBER});
+        json!({"subject": HOLDER, "name": name, "id_kind": "居民身份证", "id_number": NUMBER});
     let identity = seal("holder-identity", &json!({"holders": [holder]}));
     let sale = json!({
         "unit": UNIT, "to": [{"subject": HOLDER, "n": 1, "d": 1}], "court": "court",
@@ -99,13 +104,27 @@ fn sell(city: &City) -> String {
     key_of(&call(city, "registrar", act, &sale, &mandate), "inserted", "right")
 }
 
-/// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
-fn grant(city: &City) -> String {
+/// The protocol comes into force.
+pub(crate) fn publish(city: &City) {
     let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/disclosure");
     let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
     let publish = ["package", "publish", package, "--approve", &court, "--approve", &bank];
     done(&city.run_as("registry-admin", DESK, &publish));
+}
 
+/// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
+fn grant(city: &City) -> String {
+    publish(city);
+    let purpose = (PURPOSE, &["deal"][..], &["holder-identity.is-holder"][..]);
+    grant_to(city, "bank-a", purpose)
+}
+
+/// The registry grants the application of an operator's member, for a purpose, groups and claims.
+pub(crate) fn grant_to(
+    city: &City,
+    reader: &str,
+    (purpose, groups, claims): (&str, &[&str], &[&str]),
+) -> String {
     let resource = json!({
         "code": RESOURCE, "in_package": "real-estate", "register": "right",
         "groups": ["deal", "holder-identity"], "claims": [], "title_zh": "不动产交易信息",
@@ -116,12 +135,11 @@ fn grant(city: &City) -> String {
     let listed = json!({"resource": RESOURCE});
     call(city, "catalogue", ("disclosure", "list-resource"), &listed, &[]);
     let application = json!({
-        "resource": RESOURCE, "groups": ["deal"], "claims": ["holder-identity.is-holder"],
-        "purpose": PURPOSE,
+        "resource": RESOURCE, "groups": groups, "claims": claims, "purpose": purpose,
         "item": "1143130000TEXT021M3430715001000", "basis": "商业银行法 36",
         "from": "2020-01-01", "to": "2099-12-31", "records_max": 10,
     });
-    let applied = call(city, "bank-a", ("disclosure", "apply-use"), &application, &[]);
+    let applied = call(city, reader, ("disclosure", "apply-use"), &application, &[]);
     let decision = json!({
         "application": key_of(&applied, "use-applied", "application"),
         "reason": {"zh": "符合共享条件", "en": "the conditions are met"},

@@ -125,6 +125,8 @@ endpoints! {
     SealGroup = Post "/v1/vault/groups" Token "vault" "Seal a field group in the vault of the node's member";
     /// The envelope of a released access.
     GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
+    /// The envelope of an answered search.
+    GetSearch = Get "/v1/vault/searches/{search}" Token "vault" "The sealed result of an answered search, as CBOR";
     /// Checks a proof.
     Verify = Post "/v1/verify" Open "verification" "Check a proof against a trust bundle";
     /// Whether the process runs.

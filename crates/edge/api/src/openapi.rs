@@ -306,7 +306,7 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
         Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge | Endpoint::CreateSession => of_session(endpoint),
-        Endpoint::SealGroup | Endpoint::GetEnvelope => of_vault(endpoint),
+        Endpoint::SealGroup | Endpoint::GetEnvelope | Endpoint::GetSearch => of_vault(endpoint),
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));
             (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])

@@ -118,6 +118,9 @@ pub struct GroupInfo {
     /// What its steward hands over in place of the fields, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, ClaimInfo>,
+    /// What its steward's staff finds it by: kinds of terms, with the path to their texts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub find_by: BTreeMap<String, String>,
 }
 
 /// A claim: what follows from a field group, worked out and signed by its steward.

@@ -121,9 +121,9 @@ problems! {
     /// Something else was sealed for the same request.
     RequestDiffers = 409 "request-differs", "同一请求号已用于其他内容", "another group was sealed for the same request";
     /// The access is not released, or its release is not final.
-    NotReleased = 404 "not-released", "该调用尚未放行", "the access is not released";
-    /// The caller is not of the member that asked.
-    NotReader = 403 "not-reader", "仅限提出调用的单位领取", "only the member that asked may fetch it";
+    NotReleased = 404 "not-released", "该调用或检索尚未答复放行", "the access or search is not answered";
+    /// The caller is not of the member that asked, or not the officer who searched.
+    NotReader = 403 "not-reader", "仅限提出调用的单位（检索为检索人）领取", "only the member that asked, or the officer who searched, may fetch it";
     /// The envelope was dropped after its time.
     EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
     /// The vault cannot answer now.

@@ -37,7 +37,20 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; among the codes are `not-reader`, `envelope-gone`.
     pub fn envelope(&self, access: &str) -> Result<Option<Envelope>, ClientError> {
-        let reply = self.run(&Ask::new(Endpoint::GetEnvelope, &[access]));
+        self.handed_over(&Ask::new(Endpoint::GetEnvelope, &[access]))
+    }
+
+    /// The envelope of a search; `None` while it is not answered. The searcher's own steward's node is
+    /// asked.
+    ///
+    /// # Errors
+    /// As [`Client::envelope`].
+    pub fn search_result(&self, search: &str) -> Result<Option<Envelope>, ClientError> {
+        self.handed_over(&Ask::new(Endpoint::GetSearch, &[search]))
+    }
+
+    fn handed_over(&self, ask: &Ask) -> Result<Option<Envelope>, ClientError> {
+        let reply = self.run(ask);
         let Some(reply) = absent(reply, Problem::NotReleased)? else { return Ok(None) };
         let unreadable = |_| ClientError::answer(&reply.url, "an envelope that is none");
         Envelope::from_bytes(&reply.bytes).map(Some).map_err(unreadable)

@@ -129,6 +129,7 @@ fn group(group: &Group) -> GroupInfo {
             parameters: map(&claim.parameters, field),
             clear: claim.clear.iter().map(ToString::to_string).collect(),
         }),
+        find_by: map(&group.find_by, |path| path.join(".")),
     }
 }
 

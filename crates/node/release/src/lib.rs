@@ -7,6 +7,8 @@
 //! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
 //! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
 //!
+//! It answers the searches of the steward's own staff likewise.
+//!
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
 //! answered.
 //!
@@ -21,6 +23,7 @@ mod claims;
 mod erasing;
 mod noting;
 mod opening;
+mod searching;
 mod tried;
 
 pub use agent::{Agent, AgentError};
@@ -31,3 +34,4 @@ pub const PACKAGE: &str = "disclosure";
 pub const ACCESS: &str = "access";
 /// The group of that register in which readers seal what they do not say in clear with a claim.
 pub use claims::PARAMETERS;
+pub use searching::{SEARCH, VALUE, statement};

@@ -79,6 +79,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::CreateSession => post(session::create),
         Endpoint::SealGroup => post(vault::seal),
         Endpoint::GetEnvelope => get(vault::envelope),
+        Endpoint::GetSearch => get(vault::search),
         Endpoint::Verify => post(verify::verify),
         Endpoint::GetLive => get(node::live),
         Endpoint::GetReady => get(node::ready),

@@ -14,7 +14,7 @@ use chaincity_package::model::{FieldType, Group, Register, Retention};
 use chaincity_package::{json, value};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Value, cbor};
-use chaincity_vault::{Place, Sealing, VaultError};
+use chaincity_vault::{Place, Sealing, Term, VaultError};
 use zeroize::Zeroizing;
 
 use crate::error::{Answer, Failure, fault};
@@ -43,18 +43,18 @@ pub(crate) async fn seal(
     let parameters = (chaincity_release::PACKAGE, chaincity_release::ACCESS);
     let is_readers = (&*asked.package, &*asked.register) == parameters;
     check_officer(&shared, &caller, group, is_readers).await?;
-    let bytes = encode(group, &asked, shared.node.status().time.china_day())?;
+    let (bytes, terms) = encode(group, &asked, shared.node.status().time.china_day())?;
+    // What a reader says with a claim, or a searcher asks, serves that alone.
+    let permanent = asked.package != chaincity_release::PACKAGE && is_permanent(register);
     let place = Place {
         ledger: shared.ledger,
         package: asked.package,
         register: asked.register,
         group: asked.group,
     };
-    // What a reader says with a claim serves its access alone.
-    let permanent = !is_readers && is_permanent(register);
     blocking(move || {
-        let bytes = &bytes;
-        let sealing = Sealing { request, place: &place, bytes, terms: &[], permanent };
+        let (bytes, terms) = (&bytes, &terms);
+        let sealing = Sealing { request, place: &place, bytes, terms, permanent };
         let commitment = vault.seal(&sealing).map_err(|error| failure(&error))?;
         Ok(Json(SealedInfo { commitment: commitment.to_string() }))
     })
@@ -67,19 +67,46 @@ pub(crate) async fn envelope(
     Extension(caller): Extension<Caller>,
     Parameters(access): Parameters<String>,
 ) -> Answer<Response> {
+    let reader = operator_of(&shared, &caller).await?.member;
+    let asked = Asked { register: chaincity_release::ACCESS, by: ("reader", &reader), key: access };
+    hand_over(&shared, asked, "released").await
+}
+
+/// `GET /v1/vault/searches/{search}`. Which records were found is for the searcher alone, not for his
+/// colleagues.
+pub(crate) async fn search(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Parameters(search): Parameters<String>,
+) -> Answer<Response> {
+    operator_of(&shared, &caller).await?;
+    let officer = hex::encode(caller.key.as_bytes());
+    let asked =
+        Asked { register: chaincity_release::SEARCH, by: ("officer", &officer), key: search };
+    hand_over(&shared, asked, "answered").await
+}
+
+/// What was asked on the ledger, and by whom: a field with what must stand in it.
+struct Asked<'a> {
+    register: &'a str,
+    by: (&'a str, &'a str),
+    key: String,
+}
+
+/// The envelope of what is in this state: its digest stands on the ledger.
+async fn hand_over(shared: &Shared, asked: Asked<'_>, state: &str) -> Answer<Response> {
     let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
-    let reader = operator_of(&shared, &caller).await?;
     let key = LogicalKey::Record {
         package: chaincity_release::PACKAGE.into(),
-        register: chaincity_release::ACCESS.into(),
-        key: access.as_str().into(),
+        register: asked.register.into(),
+        key: asked.key.as_str().into(),
     };
     let (_, version) = shared.node.record(key).await?.ok_or(Problem::NotReleased)?;
     let text = |name: &str| version.fields.get(name).and_then(Value::as_text);
-    if text("reader") != Some(&reader.member) {
+    if text(asked.by.0) != Some(asked.by.1) {
         return Err(Problem::NotReader.into());
     }
-    if text("state") != Some("released") {
+    if text("state") != Some(state) {
         return Err(Problem::NotReleased.into());
     }
     let Some(Value::Bytes(released)) = version.fields.get("envelope") else {
@@ -87,7 +114,8 @@ pub(crate) async fn envelope(
     };
     let released: [u8; 32] =
         released.as_slice().try_into().map_err(|_length| fault("a release without a digest"))?;
-    let kept = blocking(move || vault.envelope(&access).map_err(|error| failure(&error))).await?;
+    let kept = blocking(move || vault.envelope(&asked.key).map_err(|error| failure(&error)));
+    let kept = kept.await?;
     let kept = kept.ok_or(Problem::EnvelopeGone)?;
     // What the ledger does not name is not handed over.
     if kept.digest() == Digest(released) {
@@ -122,15 +150,28 @@ async fn operator_of(shared: &Shared, caller: &Caller) -> Answer<Operator> {
     Ok(found.ok_or(Problem::OperatorInactive)?)
 }
 
-/// Checks the values against the group's fields and encodes them. No value is told in an error.
-fn encode(group: &Group, asked: &SealRequest, today: i32) -> Answer<Zeroizing<Vec<u8>>> {
+/// Checks the values against the group's fields and encodes them, with the terms by which the package
+/// lets the group be found. No value is told in an error.
+fn encode(
+    group: &Group,
+    asked: &SealRequest,
+    today: i32,
+) -> Answer<(Zeroizing<Vec<u8>>, Vec<Term>)> {
     let invalid = |place: String| Failure::because(Problem::GroupInvalid, place);
     let given = json::to_fields(&group.fields, &asked.values)
         .map_err(|problem| invalid(problem.to_string()))?;
     let checked = value::check_fields(&group.fields, given, today)
         .map_err(|problem| invalid(problem.to_string()))?;
-    Ok(Zeroizing::new(cbor::encode(&Value::Map(checked))))
+    let terms = group.terms(&checked).into_iter().map(|(kind, text)| Term::new(kind, text));
+    let terms = terms.collect();
+    Ok((Zeroizing::new(cbor::encode(&Value::Map(checked))), terms))
 }
+
+// What a package lets be found, the vault takes.
+const _: () = assert!(
+    chaincity_package::find::TERMS_MAX <= chaincity_vault::TERMS_MAX
+        && chaincity_package::find::TERM_CHARS_MAX <= chaincity_vault::TERM_CHARS_MAX
+);
 
 fn is_permanent(register: &Register) -> bool {
     register.retention == Retention::Permanent

@@ -59,6 +59,32 @@ fn a_sealed_group_opens_in_the_vault_by_its_commitment() {
 }
 
 #[test]
+fn a_group_is_found_by_what_its_package_names_and_by_nothing_else() {
+    let keeping = Keeping::open();
+    let holder = |name: &str, address: Option<&str>| {
+        let (kind, number) = ("居民身份证", "110101190001010007");
+        json!({"subject": "测试甲", "name": name, "id_kind": kind, "id_number": number, "address": address})
+    };
+    let holders = [
+        holder("测试甲", Some("示例路 1 号")),
+        holder("测试乙", Some(" ")),
+        holder("测试丙", None),
+    ];
+    let identity = request(1, "holder-identity", json!({"holders": holders}));
+    let commitment = keeping.city.client().seal_group(&identity).unwrap();
+    let found = |kind: &str, text: &str| keeping.vault.search(kind, text, 9).unwrap();
+    for (kind, text) in [("name", "测试甲"), ("name", " 测试丙"), ("address", "示例路１号")]
+    {
+        assert_eq!(found(kind, text), [commitment], "{kind} {text}");
+    }
+    for (kind, text) in
+        [("name", "示例路1号"), ("id_number", "110101190001010007"), ("name", "测试")]
+    {
+        assert_eq!(found(kind, text), [], "{kind} {text}");
+    }
+}
+
+#[test]
 fn a_request_made_twice_gives_the_same_commitment_and_never_seals_other_values() {
     let keeping = Keeping::open();
     let client = keeping.city.client();

@@ -234,7 +234,7 @@ impl City {
         receipt
     }
 
-    fn disclose(&self, by: &str, action: &str, input: Fields) -> Receipt {
+    pub fn disclose(&self, by: &str, action: &str, input: Fields) -> Receipt {
         self.apply(by, "disclosure", action, input)
     }
 
@@ -515,7 +515,7 @@ impl City {
     }
 }
 
-fn event_key(receipt: &Receipt, kind: &str) -> String {
+pub fn event_key(receipt: &Receipt, kind: &str) -> String {
     let events = &receipt.entries[0].events;
     events.iter().find(|event| event.kind == kind).expect(kind).key.to_string()
 }
