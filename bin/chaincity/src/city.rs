@@ -361,6 +361,9 @@ impl City {
             passphrase: Some("vault.passphrase".into()),
             token: None,
             agent: Some(format!("../../keys/{agent}.key").into()),
+            standby: false,
+            copy_to: None,
+            copy_authorities: None,
         });
         config.write(&path)
     }

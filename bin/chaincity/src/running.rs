@@ -71,6 +71,9 @@ impl Running {
         let key = config.read_key()?;
         // First of all: a passphrase that does not fit must not cut the engine off in its work.
         let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
+        let ledger = hash::ledger_id(&genesis);
+        let part = config.vault.as_ref().map(|keeping| crate::keeping::part(keeping, ledger));
+        let part = part.transpose()?.unwrap_or_default();
         let timers = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("chaincity-timers")
@@ -115,6 +118,7 @@ impl Running {
         }
         let mut server = server_config(config);
         server.vault = vault;
+        server.part = part;
         let measured = handle.clone();
         server.more_metrics =
             Some(Arc::new(move || measures::text(&stage::used(), &measured.status())));

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chaincity_client::api::vault::SealRequest;
 use serde_json::{Value, json};
 
 use crate::city::{City, NODES, Ran, SOON, chaincity, text};
@@ -16,13 +17,13 @@ const HOLDER: &str = "测试乙";
 const RESOURCE: &str = "431300-0001";
 const PURPOSE: &str = "核实抵押物成交价";
 /// A price that stands nowhere else, in fen.
-const PRICE: i64 = 98_765_432_100;
+pub(crate) const PRICE: i64 = 98_765_432_100;
 /// The buyer's identity number, made up.
 const NUMBER: &str = "110101190001010007";
 /// The node that keeps the vault.
-const STEWARD: &str = "registry";
+pub(crate) const STEWARD: &str = "registry";
 /// The node that everyone else asks.
-const DESK: &str = "court";
+pub(crate) const DESK: &str = "court";
 
 pub(crate) fn done(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -48,7 +49,7 @@ pub(crate) fn keep_a_vault(city: &City, steward: &str, agent: &str) -> [String; 
     options
 }
 
-fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
+pub(crate) fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
     let options = options.each_ref().map(String::as_str);
     chaincity(&[&["vault", action], &options[..], more].concat())
 }
@@ -74,7 +75,7 @@ pub(crate) fn key_of(events: &[Value], kind: &str, register: &str) -> String {
 }
 
 /// A flat is sold by order of the court; its price is sealed at the registry. Gives the new title.
-fn sell(city: &City) -> String {
+pub(crate) fn sell(city: &City) -> String {
     register(&city.client(&[DESK], "registrar"), UNIT);
     let seal = |group: &str, values: &Value| {
         let file = city.file(&format!("{group}.json"));
@@ -100,7 +101,7 @@ fn sell(city: &City) -> String {
 }
 
 /// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
-fn grant(city: &City) -> String {
+pub(crate) fn grant(city: &City) -> String {
     let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/disclosure");
     let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
     let publish = ["package", "publish", package, "--approve", &court, "--approve", &bank];
@@ -131,7 +132,12 @@ fn grant(city: &City) -> String {
 }
 
 /// An operator asks for the price of the title.
-fn read(city: &City, operator: &str, (title, grant): (&str, &str), more: &[&str]) -> Ran {
+pub(crate) fn read(
+    city: &City,
+    operator: &str,
+    (title, grant): (&str, &str),
+    more: &[&str],
+) -> Ran {
     let what = ["read", "real-estate", "right", title, "--groups", "deal", "--steward", STEWARD];
     let why = ["--purpose", PURPOSE, "--case", "贷1号", "--grant", grant];
     city.run_as(operator, DESK, &[&what[..], &why, more].concat())
@@ -209,6 +215,7 @@ fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_
     let unknown = [("bank-a", "refused")];
     every_view_shows_what_was_asked(&city, (STEWARD, DESK), HOLDER, &seen, &unknown);
     an_entry_taken_out_of_an_export_is_found(&city, DESK, HOLDER);
+    no_error_and_no_log_tells_what_was_asked_or_sealed(&city);
 
     the_vault_stays_closed_without_its_passphrase(&mut city, &options);
 }
@@ -278,8 +285,35 @@ fn claims_are_read_kept_and_checked_by_others(city: &City, (title, grant): (&str
     }
 }
 
+/// Values that do not fit, a record's key that is a person's number, a wrong address: each refused, none
+/// repeated.
+fn no_error_and_no_log_tells_what_was_asked_or_sealed(city: &City) {
+    let client = city.client(&[STEWARD], "registrar");
+    for (group, values) in [
+        ("deal", json!({"price": format!("{PRICE} yuan")})),
+        ("deal", json!({"price": PRICE, NUMBER: 1})),
+        ("holder-identity", json!({"holders": [{"id_number": NUMBER}]})),
+    ] {
+        let refused = client.seal_group(&SealRequest {
+            package: "real-estate".to_owned(),
+            register: "right".to_owned(),
+            group: group.to_owned(),
+            request: "11".repeat(32),
+            values: values.as_object().unwrap().clone(),
+        });
+        let told = format!("{:?}", refused.unwrap_err());
+        assert!(told.contains("group-invalid"), "{told}");
+        assert!(!told.contains(&PRICE.to_string()), "{told}");
+    }
+    assert_eq!(client.record("real-estate", "right", NUMBER).unwrap(), None);
+    assert!(client.record("real-estate", NUMBER, NUMBER).is_err());
+    assert!(client.envelope(NUMBER).unwrap().is_none());
+    let logs = city.logs();
+    assert!(!logs.is_empty() && !logs.contains(NUMBER) && !logs.contains(&PRICE.to_string()));
+}
+
 /// A failure with this code, said in both languages.
-fn refuses(code: &str, ran: &Ran) {
+pub(crate) fn refuses(code: &str, ran: &Ran) {
     assert_eq!(ran.code, 6, "{ran:?}");
     let told = ran.json().remove(0);
     assert_eq!(told["code"], code, "{told}");

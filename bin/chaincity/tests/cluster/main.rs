@@ -20,3 +20,4 @@ mod operator;
 mod proxy;
 mod read_log;
 mod read_model;
+mod standby;

@@ -123,6 +123,8 @@ endpoints! {
     CreateSession = Post "/v1/session" Open "session" "A session token for a signed challenge";
     /// Seals a field group.
     SealGroup = Post "/v1/vault/groups" Token "vault" "Seal a field group in the vault of the node's member";
+    /// Keeps a copy of a sealed group.
+    KeepCopy = Post "/v1/vault/copies" Token "vault" "Keep a sealed group of the member's other vault, as CBOR, on standby";
     /// The envelope of a released access.
     GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
     /// Checks a proof.

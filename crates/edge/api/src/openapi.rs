@@ -77,6 +77,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<transaction::ReceiptInfo>(&mut all);
     add::<vault::SealRequest>(&mut all);
     add::<vault::SealedInfo>(&mut all);
+    add::<vault::KeptInfo>(&mut all);
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
@@ -306,7 +307,7 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
         Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge | Endpoint::CreateSession => of_session(endpoint),
-        Endpoint::SealGroup | Endpoint::GetEnvelope => of_vault(endpoint),
+        Endpoint::SealGroup | Endpoint::KeepCopy | Endpoint::GetEnvelope => of_vault(endpoint),
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));
             (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])
@@ -346,6 +347,9 @@ fn of_vault(endpoint: Endpoint) -> Parts {
         let request = Some((JSON, refers::<vault::SealRequest>()));
         let problems = &["403", "404", "409", "413", "415"];
         (Vec::new(), request, json::<vault::SealedInfo>(), problems)
+    } else if endpoint == Endpoint::KeepCopy {
+        let problems = &["403", "404", "409", "413", "415"];
+        (Vec::new(), Some((CBOR, binary())), json::<vault::KeptInfo>(), problems)
     } else {
         (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"])
     }

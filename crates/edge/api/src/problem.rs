@@ -126,6 +126,12 @@ problems! {
     NotReader = 403 "not-reader", "仅限提出调用的单位领取", "only the member that asked may fetch it";
     /// The envelope was dropped after its time.
     EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
+    /// Another vault of the member answers.
+    VaultElsewhere = 409 "vault-elsewhere", "本单位已改由另一保险库答复", "another vault of the member answers";
+    /// This vault answers: it takes no copies.
+    NotStandby = 409 "not-standby", "本保险库正在答复，不接收副本", "this vault answers, and takes no copies";
+    /// The standby did not keep a copy of what was sealed.
+    StandbyAway = 503 "standby-away", "备用保险库未能保存副本，请稍后重试", "the standby did not keep a copy, try again later";
     /// The vault cannot answer now.
     VaultClosed = 503 "vault-closed", "保险库暂不可用", "the vault does not answer now";
     /// This node lacks a part of history.

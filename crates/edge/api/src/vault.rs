@@ -37,6 +37,13 @@ impl std::fmt::Debug for SealRequest {
     }
 }
 
+/// A copy that a standby keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptInfo {
+    /// Digest of the copy, 64 hexadecimal digits.
+    pub copy: String,
+}
+
 /// A sealed group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SealedInfo {

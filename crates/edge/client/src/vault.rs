@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_api::vault::{SealRequest, SealedInfo};
-use chaincity_api::{Endpoint, Problem};
+use chaincity_api::vault::{KeptInfo, SealRequest, SealedInfo};
+use chaincity_api::{CBOR, Endpoint, Problem};
 use chaincity_crypto::claim::{self, SignedClaim};
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_crypto::hash;
 use chaincity_types::{Digest, Str, Value, cbor};
 
 use crate::client::{Client, absent};
@@ -30,6 +31,19 @@ impl Client {
         let sealed: SealedInfo = self.get(&ask)?;
         Digest::from_hex(&sealed.commitment)
             .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))
+    }
+
+    /// Has the member's vault on standby keep a sealed group, as the vault that answers copied it. The
+    /// caller releases for that member.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; among the codes are `no-vault`, `not-standby`, `not-steward`.
+    pub fn keep_copy(&self, copy: Vec<u8>) -> Result<(), ClientError> {
+        let digest = hash::plain(&copy).to_string();
+        let ask = Ask::new(Endpoint::KeepCopy, &[]).body(CBOR, copy);
+        let kept: KeptInfo = self.get(&ask)?;
+        let wrong = || ClientError::answer("vault", "another copy's digest");
+        if kept.copy == digest { Ok(()) } else { Err(wrong()) }
     }
 
     /// The envelope of an access; `None` while it is not released. The steward's node is asked.

@@ -29,6 +29,6 @@ mod session;
 mod state;
 mod tls;
 
-pub use config::{Config, Limits, TlsFiles};
+pub use config::{Config, Copying, Limits, Part, TlsFiles};
 pub use reader::Reader;
 pub use run::{Server, ServerError};

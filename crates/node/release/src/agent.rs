@@ -19,6 +19,7 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
+use crate::answering::answers;
 use crate::cases::Parts;
 use crate::noting::Noting;
 use crate::opening::{self, Answering, Asked};
@@ -62,6 +63,8 @@ pub struct Agent {
     pub(crate) vault: Arc<Vault>,
     pub(crate) key: SecretKey,
     pub(crate) member: String,
+    /// Whether it waits until it takes over.
+    is_standby: bool,
     /// Accesses that were answered.
     answered: Tried,
     /// Accesses whose subjects are to be noted.
@@ -95,7 +98,19 @@ impl Agent {
         member: String,
     ) -> Self {
         let (answered, noting) = (Tried::default(), Noting::default());
-        Self { node, model, vault, key, member, answered, noting }
+        Self { node, model, vault, key, member, is_standby: false, answered, noting }
+    }
+
+    /// The same agent, on standby: it answers nothing before it has taken over (action `take-over`).
+    #[must_use]
+    pub fn on_standby(self) -> Self {
+        Self { is_standby: true, ..self }
+    }
+
+    /// Whether it is this agent that answers for its member.
+    fn answers(&self) -> Result<bool, NodeError> {
+        let key = self.key.public_key();
+        block_on(answers(&*self.node, &self.member, (Some(&key), self.is_standby)))
     }
 
     /// Answers accesses while `goes_on` says so, asked after every block; blocks its thread.
@@ -147,12 +162,15 @@ impl Agent {
         }
     }
 
-    /// Answers what waits now and notes the subjects of what was not released; gives how many
-    /// accesses were answered or noted.
+    /// Answers what waits now and notes the subjects of what was not released, if it is this agent that
+    /// answers; gives how many accesses were answered or noted.
     ///
     /// # Errors
     /// See [`AgentError`]; some may have been answered nevertheless.
     pub fn round(&self) -> Result<usize, AgentError> {
+        if !self.answers()? {
+            return Ok(0);
+        }
         let mut answers = Vec::new();
         let mut fault = None;
         let mut parts = Parts::new();
@@ -334,7 +352,8 @@ impl Agent {
 fn rejection(answer: &Submitted, receipt: Option<&Receipt>) -> Option<String> {
     let Outcome::Rejected { code, .. } = &receipt?.entries.first()?.outcome else { return None };
     tracing::info!(access = %answer.asked.key, %code, "an answer was rejected");
-    let over = ["access-settled", "deadline-past", "person-must-decide"].contains(&code.as_str());
+    let over = ["access-settled", "deadline-past", "person-must-decide", "agent-superseded"];
+    let over = over.contains(&code.as_str());
     Some(code.to_string()).filter(|_| answer.released && !over)
 }
 

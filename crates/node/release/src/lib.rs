@@ -10,11 +10,15 @@
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
 //! answered.
 //!
+//! Where a steward keeps its vault on two machines, the register `answering` names the service that
+//! answers ([`answers`]): the other one leaves accesses alone, and what it released would be refused.
+//!
 //! The agent holds no state of its own: what it has not answered still stands on the ledger as asked,
 //! and an envelope that was kept before a crash is the one that is released after it.
 
 mod agent;
 mod answer;
+mod answering;
 mod call;
 mod cases;
 mod claims;
@@ -24,6 +28,7 @@ mod opening;
 mod tried;
 
 pub use agent::{Agent, AgentError};
+pub use answering::answers;
 
 /// The package whose records and actions the protocol consists of.
 pub const PACKAGE: &str = "disclosure";

@@ -14,6 +14,7 @@
 mod cases;
 mod claims;
 mod common;
+mod standby;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -78,6 +78,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::CreateChallenge => post(session::challenge),
         Endpoint::CreateSession => post(session::create),
         Endpoint::SealGroup => post(vault::seal),
+        Endpoint::KeepCopy => post(vault::keep_copy),
         Endpoint::GetEnvelope => get(vault::envelope),
         Endpoint::Verify => post(verify::verify),
         Endpoint::GetLive => get(node::live),

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
-use chaincity_api::Problem;
-use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest, SealedInfo};
-use chaincity_crypto::PublicKey;
+use chaincity_api::vault::{KeptInfo, SEAL_BYTES_MAX, SealRequest, SealedInfo};
+use chaincity_api::{CBOR, Problem};
 use chaincity_crypto::groups::GroupError;
+use chaincity_crypto::{PublicKey, hash};
 use chaincity_package::model::{FieldType, Group, Register, Retention};
 use chaincity_package::{json, value};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Value, cbor};
-use chaincity_vault::{Place, Sealing, VaultError};
+use chaincity_vault::{COPY_BYTES_MAX, Place, Sealing, VaultError};
 use zeroize::Zeroizing;
 
 use crate::error::{Answer, Failure, fault};
@@ -23,6 +23,9 @@ use crate::params::{self, Parameters};
 use crate::routes::{blocks, records};
 use crate::session::Caller;
 use crate::state::{Shared, blocking};
+
+/// The role of a member's release service.
+const AGENT: &str = "steward.agent";
 
 /// `POST /v1/vault/groups`.
 pub(crate) async fn seal(
@@ -42,7 +45,11 @@ pub(crate) async fn seal(
     }
     let parameters = (chaincity_release::PACKAGE, chaincity_release::ACCESS);
     let is_readers = (&*asked.package, &*asked.register) == parameters;
-    check_officer(&shared, &caller, group, is_readers).await?;
+    let own = own_member(&shared).await?;
+    check_officer(&shared, &caller, group, (own.as_deref(), is_readers)).await?;
+    if !answers(&shared, own.as_deref()).await? {
+        return Err(Problem::VaultElsewhere.into());
+    }
     let bytes = encode(group, &asked, shared.node.status().time.china_day())?;
     let place = Place {
         ledger: shared.ledger,
@@ -52,11 +59,41 @@ pub(crate) async fn seal(
     };
     // What a reader says with a claim serves its access alone.
     let permanent = !is_readers && is_permanent(register);
+    let copying = shared.part.copy.clone();
     blocking(move || {
         let bytes = &bytes;
         let sealing = Sealing { request, place: &place, bytes, terms: &[], permanent };
         let commitment = vault.seal(&sealing).map_err(|error| failure(&error))?;
+        // Whoever hears the commitment may name it on the ledger: by then both vaults have the group.
+        if let Some(copy_to) = copying {
+            let copy = vault.copy_of(&commitment).map_err(|error| failure(&error))?;
+            copy_to(copy).map_err(|why| Failure::because(Problem::StandbyAway, why))?;
+        }
         Ok(Json(SealedInfo { commitment: commitment.to_string() }))
+    })
+    .await
+}
+
+/// `POST /v1/vault/copies`.
+pub(crate) async fn keep_copy(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    request: Request,
+) -> Answer<Json<KeptInfo>> {
+    let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
+    let own = own_member(&shared).await?;
+    let agent = operator_of(&shared, &caller).await?;
+    let is_agents = agent.roles.iter().any(|role| role == AGENT);
+    if !is_agents || own.as_ref() != Some(&agent.member) {
+        return Err(Problem::NotSteward.into());
+    }
+    if answers(&shared, own.as_deref()).await? {
+        return Err(Problem::NotStandby.into());
+    }
+    let copy = params::body(request, CBOR, COPY_BYTES_MAX).await?;
+    blocking(move || {
+        vault.keep_copy(&copy).map_err(|error| failure(&error))?;
+        Ok(Json(KeptInfo { copy: hash::plain(&copy).to_string() }))
     })
     .await
 }
@@ -97,19 +134,29 @@ pub(crate) async fn envelope(
     }
 }
 
+/// The member whose node this is.
+async fn own_member(shared: &Shared) -> Answer<Option<String>> {
+    let key = shared.node.status().node_key;
+    let key = PublicKey::from_slice(&key).ok_or_else(|| fault("the node's own key is none"))?;
+    Ok(operator::find(&*shared.node, &key).await?.map(|own| own.member))
+}
+
+/// Whether this vault is the one of its member's that answers.
+async fn answers(shared: &Shared, member: Option<&str>) -> Answer<bool> {
+    let part = (shared.part.agent.as_ref(), shared.part.is_standby);
+    Ok(chaincity_release::answers(&*shared.node, member.unwrap_or_default(), part).await?)
+}
+
 /// The caller must have the role of the group's steward and act for the member whose node this is; a
 /// reader that seals here what it says with a claim, for any.
 async fn check_officer(
     shared: &Shared,
     caller: &Caller,
     group: &Group,
-    is_readers: bool,
+    (own, is_readers): (Option<&str>, bool),
 ) -> Answer<()> {
-    let key = shared.node.status().node_key;
-    let key = PublicKey::from_slice(&key).ok_or_else(|| fault("the node's own key is none"))?;
-    let own = operator::find(&*shared.node, &key).await?;
     let officer = operator_of(shared, caller).await?;
-    let is_own = own.is_some_and(|own| own.member == officer.member);
+    let is_own = own == Some(&officer.member);
     if (is_own || is_readers) && officer.roles.iter().any(|role| *role == group.steward) {
         Ok(())
     } else {
