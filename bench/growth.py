@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints reports of `chaincity bench --workload size --json FILE`, or `--workload process`, side by side,
-with the growth from the first to the last, as a table of RESULTS.md."""
+"""Prints reports of `chaincity bench --workload size --json FILE`, `--workload process` or
+`--workload disclosure`, side by side, with the growth from the first to the last, as a table of RESULTS.md."""
 
 import json
 import sys
@@ -68,7 +68,52 @@ SIZE = [
     ("– until its queries are level, ms", at("at_size", "snapshot_queries_ms")),
 ]
 
-for title, of in CASES if "cases" in reports[0] else SIZE:
+
+def disclosure(*path):
+    return at("disclosure", *path)
+
+
+def registering(kind):
+    return [
+        ("– before the window: sealing and signing, nodes", disclosure(kind, "preparing_nodes_us")),
+        ("– – client", disclosure(kind, "preparing_client_us")),
+        ("– in the window, nodes", disclosure(kind, "window", "cpu_us_per_tx", "total")),
+        ("– – client", disclosure(kind, "client_us")),
+        ("– committed, tps", disclosure(kind, "window", "committed_tps")),
+        ("– p50, ms", disclosure(kind, "window", "latency_ms", "p50")),
+        ("– p99, ms", disclosure(kind, "window", "latency_ms", "p99")),
+    ]
+
+
+def opened(kind):
+    ranks = ["p50", "p90", "p99"]
+    return [(f"– {rank}, ms", disclosure(kind, "latency_ms", rank)) for rank in ranks]
+
+
+DISCLOSURE = [
+    ("Deeds that are asked for", disclosure("records")),
+    ("A registration in clear, µs of processor time", disclosure("clear", "total_us")),
+    *registering("clear"),
+    ("An encrypted registration, µs of processor time", disclosure("encrypted", "total_us")),
+    *registering("encrypted"),
+    ("Encrypted to clear", disclosure("cost_ratio")),
+    ("Accesses opened a second", disclosure("accesses", "committed_tps")),
+    *opened("accesses"),
+    ("– processor time of an access, µs of all nodes", disclosure("accesses", "cpu_us_per_tx", "total")),
+    ("– – of it the release agent", disclosure("accesses", "cpu_us_per_tx", "release")),
+    ("– – client", disclosure("access_client_us")),
+    ("From the click until it is opened, quiet, accesses a second", disclosure("quiet", "offered_tps")),
+    *opened("quiet"),
+    ("The same beside encrypted registrations, tps", disclosure("half_load_tps")),
+    *opened("half_load"),
+    ("Accesses asked", disclosure("asked")),
+    ("– not answered once, or with other values", disclosure("answers_differing")),
+    ("Peak memory, MB", at("rss_mb")),
+]
+
+KINDS = {"cases": CASES, "disclosure": DISCLOSURE}
+table = next((rows for kind, rows in KINDS.items() if kind in reports[0]), SIZE)
+for title, of in table:
     values = [of(report) for report in reports]
     growth = f"× {values[-1] / values[0]:.2f}" if values[0] and values[-1] is not None else "–"
     known = ["–" if value is None else value for value in values]

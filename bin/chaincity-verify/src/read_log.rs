@@ -68,6 +68,7 @@ impl Report {
             Series::Access => ("调用", "accesses"),
             Series::Confidential => ("保密调用", "confidential accesses"),
             Series::Subject => ("本人日志", "log of the subject"),
+            Series::Search => ("检索", "searches"),
         };
         let (height, time) = (block.header.height, block.header.time);
         self.line(

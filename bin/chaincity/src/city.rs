@@ -104,6 +104,7 @@ const MEMBERS: &[Member] = &[
             ("reviewer-2", &["registry.reviewer"]),
             ("importer", &["registry.importer"]),
             ("keeper", &["steward.clerk"]),
+            ("reception", &["steward.clerk", "reader.officer"]),
             ("release-agent", AGENT),
             ("registry-admin", ADMIN),
         ],
@@ -361,6 +362,9 @@ impl City {
             passphrase: Some("vault.passphrase".into()),
             token: None,
             agent: Some(format!("../../keys/{agent}.key").into()),
+            standby: false,
+            copy_to: None,
+            copy_authorities: None,
         });
         config.write(&path)
     }

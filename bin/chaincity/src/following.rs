@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use chaincity_engine::stage::{Stage, measure};
 use chaincity_history::HistoryStore;
 use chaincity_pipeline::NodeApi;
-use chaincity_query::ReadModel;
+use chaincity_query::{QueryError, ReadModel};
 
 use crate::fault::Fault;
 use crate::node_config::NodeConfig;
@@ -28,11 +28,13 @@ fn rest(spent: Duration) -> Duration {
     spent.saturating_mul(REST).min(REST_MAX)
 }
 
-/// Opens the read model (rebuilt when it is damaged) and keeps it following on its own thread.
+/// Opens the read model (rebuilt when it is damaged) and keeps it following on its own thread. Another
+/// checks the file meanwhile; when it is not whole, `damaged` is told why.
 pub(crate) fn follow(
     config: &NodeConfig,
     api: &Arc<dyn NodeApi>,
     history: &Arc<dyn HistoryStore>,
+    damaged: impl FnOnce(String) + Send + 'static,
 ) -> Result<Arc<ReadModel>, Fault> {
     let path = config.data.join("read-model.sqlite");
     let packages = api.packages();
@@ -49,6 +51,16 @@ pub(crate) fn follow(
     std::thread::Builder::new()
         .name("chaincity-follow".into())
         .spawn(move || follow_loop(&*api, &followed))
+        .map_err(Fault::io(&path))?;
+    let checked = Arc::clone(&model);
+    let check = move || match checked.check_structure() {
+        Ok(()) => {}
+        Err(error @ QueryError::Damaged(_)) => damaged(error.to_string()),
+        Err(error) => tracing::warn!(%error, "the read model could not be checked"),
+    };
+    std::thread::Builder::new()
+        .name("chaincity-check".into())
+        .spawn(check)
         .map_err(Fault::io(&path))?;
     Ok(model)
 }

@@ -4,14 +4,18 @@ use std::error::Error as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use chaincity_client::{Client, ClientError};
+use chaincity_crypto::suite::SecretKey;
 use chaincity_pipeline::NodeApi;
 use chaincity_query::ReadModel;
 use chaincity_release::Agent;
-use chaincity_types::Value;
+use chaincity_server::{Copying, Part};
 use chaincity_types::wire::LogicalKey;
+use chaincity_types::{Digest, Value};
 use chaincity_vault::{TokenError, Vault, VaultError};
 use futures::executor::block_on;
 
+use crate::actor::remote;
 use crate::city::read_key;
 use crate::failure::chain;
 use crate::fault::Fault;
@@ -102,6 +106,52 @@ const fn token_in_chinese(error: &TokenError) -> &'static str {
     }
 }
 
+/// What part the vault has among those of its member.
+///
+/// # Errors
+/// With `config-invalid` when it copies, or is on standby, and has no agent; when a file cannot be read.
+pub(crate) fn part(keeping: &Keeping, ledger: Digest) -> Result<Part, Fault> {
+    let key = keeping.agent.as_ref().map(|path| read_key(path)).transpose()?;
+    let copies = keeping.standby || keeping.copy_to.is_some();
+    let Some(key) = key else {
+        return if copies { Err(without_agent()) } else { Ok(Part::default()) };
+    };
+    let agent = Some(key.public_key());
+    let copy =
+        keeping.copy_to.as_ref().map(|url| copying(keeping, (url, ledger), key)).transpose()?;
+    Ok(Part { agent, is_standby: keeping.standby, copy })
+}
+
+fn without_agent() -> Fault {
+    Fault::Refused {
+        code: "config-invalid",
+        zh: "`[vault]` 设有 `standby` 或 `copy_to` 时须写明 `agent`".to_owned(),
+        en: "`[vault]` with `standby` or `copy_to` names an `agent`".to_owned(),
+        detail: None,
+    }
+}
+
+/// Hands copies to the node at `url`, signed in with the agent's key: for the first one, and again
+/// after a failure, since that node may be down when this one starts.
+fn copying(
+    keeping: &Keeping,
+    (url, ledger): (&str, Digest),
+    key: SecretKey,
+) -> Result<Copying, Fault> {
+    let mut builder = Client::builder(ledger).node(url);
+    if let Some(path) = &keeping.copy_authorities {
+        builder = builder.authorities(&std::fs::read(path).map_err(Fault::io(path))?);
+    }
+    let client = builder.build().map_err(remote)?;
+    let told = |error: ClientError| error.to_string();
+    Ok(Arc::new(move |copy| {
+        if client.operator().is_none() {
+            client.sign_in(key.clone()).map_err(told)?;
+        }
+        client.keep_copy(copy).map_err(told)
+    }))
+}
+
 /// Starts the agent on a thread of its own, if the configuration names its key.
 ///
 /// # Errors
@@ -115,11 +165,14 @@ pub(crate) fn start_agent(
     let Some(path) = &keeping.agent else { return Ok(()) };
     let key = read_key(path)?;
     let (node, model, vault) = (Arc::clone(node), Arc::clone(model), Arc::clone(vault));
+    let is_standby = keeping.standby;
     std::thread::Builder::new()
         .name("chaincity-release".into())
         .spawn(move || {
             let member = own_member(&*node);
-            Agent::new(node, model, vault, key, member).run(|| true);
+            let agent = Agent::new(node, model, vault, key, member);
+            let agent = if is_standby { agent.on_standby() } else { agent };
+            agent.run(|| true);
         })
         .map_err(Fault::io(path))?;
     Ok(())

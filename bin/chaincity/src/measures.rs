@@ -7,6 +7,8 @@ use std::time::Duration;
 use chaincity_engine::Status;
 use chaincity_engine::stage::Used;
 
+use crate::fault::Fault;
+
 /// Name of the counter of processor time.
 pub(crate) const CPU: &str = "chaincity_cpu_seconds_total";
 /// Name of the counter of bytes.
@@ -24,6 +26,20 @@ pub(crate) fn text(used: &[Used], status: &Status) -> String {
     line(&mut out, &format!("{WIRE}{{direction=\"in\"}} {}", status.wire_in));
     line(&mut out, &format!("{WIRE}{{direction=\"out\"}} {}", status.wire_out));
     out
+}
+
+/// What a node tells.
+///
+/// # Errors
+/// When it does not answer.
+pub(crate) fn fetch(url: &str) -> Result<String, Fault> {
+    let answer = ureq::get(format!("{url}/metrics")).call();
+    answer.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(|error| {
+        Fault::other(
+            format!("{url} 的指标无法读取：{error}"),
+            format!("the metrics of {url} cannot be read: {error}"),
+        )
+    })
 }
 
 fn header(out: &mut String, name: &str, help: &str) {

@@ -70,6 +70,17 @@ pub(crate) struct Keeping {
     /// wait for a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<PathBuf>,
+    /// Whether it is on standby: a second vault of the member, which takes copies of what the first one
+    /// seals, and answers once its agent has taken over.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub standby: bool,
+    /// Base URL of the node that keeps the vault on standby: what is sealed is copied there before it
+    /// is answered.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub copy_to: Option<String>,
+    /// Certificate authorities (PEM) for copying over HTTPS.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub copy_authorities: Option<PathBuf>,
 }
 
 impl Keeping {
@@ -153,6 +164,7 @@ impl NodeConfig {
                 return Err(invalid(&"`vault` needs either `passphrase` or `token`"));
             }
             vault.folder = base.join(&vault.folder);
+            vault.copy_authorities = vault.copy_authorities.take().map(|path| base.join(path));
             for path in [&mut vault.passphrase, &mut vault.token, &mut vault.agent] {
                 *path = path.take().map(|path| base.join(path));
             }

@@ -71,6 +71,9 @@ impl Running {
         let key = config.read_key()?;
         // First of all: a passphrase that does not fit must not cut the engine off in its work.
         let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
+        let ledger = hash::ledger_id(&genesis);
+        let part = config.vault.as_ref().map(|keeping| crate::keeping::part(keeping, ledger));
+        let part = part.transpose()?.unwrap_or_default();
         let timers = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("chaincity-timers")
@@ -109,12 +112,15 @@ impl Running {
             async move { pipeline.gossip(clock).await }
         });
         timers.spawn(async move { pipeline.backfill(clock).await });
-        let model = following::follow(config, &api, &history)?;
+        let failing = handle.clone();
+        let damaged = move |cause| failing.fail(cause);
+        let model = following::follow(config, &api, &history, damaged)?;
         if let (Some(keeping), Some(vault)) = (&config.vault, &vault) {
             crate::keeping::start_agent(keeping, &api, &model, vault)?;
         }
         let mut server = server_config(config);
         server.vault = vault;
+        server.part = part;
         let measured = handle.clone();
         server.more_metrics =
             Some(Arc::new(move || measures::text(&stage::used(), &measured.status())));

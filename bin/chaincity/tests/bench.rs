@@ -178,11 +178,38 @@ fn a_small_city_is_loaded_asked_restarted_and_joined() {
 }
 
 #[test]
+fn encrypted_groups_cost_more_and_each_access_is_answered_once_with_what_was_sealed() {
+    let report = bench_with("disclosure", &["--records", "60"]);
+    check(&report, "disclosure");
+    let found = &report["disclosure"];
+    let count = |name: &str| found[name].as_u64().unwrap();
+    // At 20 a second and twice at 5, for two seconds each.
+    assert_eq!((count("asked"), count("released")), (60, 60), "{report}");
+    assert_eq!((count("answers_differing"), count("values_differing")), (0, 0), "{report}");
+    assert_eq!((count("records"), count("half_load_tps")), (60, 10));
+    let of = |kind: &str, what: &str| found[kind][what].as_u64().unwrap();
+    for kind in ["clear", "encrypted"] {
+        check_cost(&found[kind]["window"]);
+        let parts = ["preparing_nodes_us", "preparing_client_us", "client_us"];
+        let nodes = found[kind]["window"]["cpu_us_per_tx"]["total"].as_u64().unwrap();
+        let sum: u64 = parts.map(|part| of(kind, part)).iter().sum();
+        assert_eq!(of(kind, "total_us"), sum + nodes, "{kind}: {report}");
+    }
+    assert!(of("encrypted", "preparing_nodes_us") > 0, "sealing costs: {report}");
+    assert!(found["cost_ratio"].as_f64().unwrap() > 0.0, "{report}");
+    for window in ["accesses", "quiet", "half_load"] {
+        let latency =
+            ["p50", "p90", "p99"].map(|p| found[window]["latency_ms"][p].as_f64().unwrap());
+        assert!(latency[0] > 0.0 && latency.is_sorted(), "{window}: {report}");
+    }
+}
+
+#[test]
 fn the_packages_of_the_benchmark_pass_every_check_and_their_scenarios() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../bench/packages");
     let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     names.sort();
-    assert_eq!(names.len(), 3, "{names:?}");
+    assert_eq!(names.len(), 4, "{names:?}");
     for package in names {
         let package = package.to_str().unwrap();
         let checked = run(&["package", "check", package, "--strict"], Vec::new());

@@ -7,7 +7,7 @@ use chaincity_client::Client;
 use chaincity_types::Digest;
 
 use super::process::disk_bytes;
-use super::workload::{Balance, Counted, Workload};
+use super::workload::{Answers, Balance, Counted, Workload};
 use crate::actor::{Actor, remote};
 use crate::city::City;
 use crate::cluster::Cluster;
@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub(super) balance: Option<Balance>,
     /// What the blocks say of cases, where there are cases.
     pub(super) counted: Option<Counted>,
+    /// What the blocks say of accesses, where there are accesses.
+    pub(super) answers: Option<Answers>,
     /// Whether the blocks' counts and the receipts add up to what was submitted.
     pub(super) totals_agree: bool,
     /// Whether all nodes have the same state root.
@@ -76,7 +78,7 @@ pub(super) fn audit(
     let mut found = Found { roots_agree: roots_agree(&clients, height)?, ..Found::default() };
     let last = clients.last().ok_or_else(|| Fault::other("没有节点", "no nodes"))?;
     let mut counts: BTreeMap<Digest, u64> = BTreeMap::new();
-    let mut transactions = 0_u64;
+    let (mut transactions, mut anothers) = (0_u64, Vec::new());
     for at in 1..=height {
         let block = last.block(at).map_err(remote)?;
         let missing = || Fault::other(format!("缺少区块 {at}"), format!("no block {at}"));
@@ -92,6 +94,7 @@ pub(super) fn audit(
                 let id = Digest::from_hex(&receipt.id).unwrap_or_default();
                 let seen = counts.entry(id).or_default();
                 *seen = seen.saturating_add(1);
+                anothers.extend(workload.is_anothers(receipt).then_some(id));
             }
             let codes = receipt.entries.iter().filter(|entry| !entry.applied);
             let codes = codes.map(|entry| entry.rejection.as_ref().map_or("", |r| r.code.as_str()));
@@ -105,7 +108,8 @@ pub(super) fn audit(
     }
     found.balance = workload.balance(last, height)?;
     found.counted = workload.counted();
-    compare(&mut found, counts, transactions, submitted);
+    found.answers = workload.answers();
+    compare(&mut found, counts, transactions, (submitted, &anothers));
     let nodes = city.nodes.iter().map(|name| disk_bytes(&city.node_dir(name).join("data")));
     let bytes = nodes.collect::<Result<Vec<_>, Fault>>()?;
     let all = bytes.iter().fold(0_u64, |sum, n| sum.saturating_add(*n));
@@ -117,14 +121,15 @@ fn compare(
     found: &mut Found,
     mut counts: BTreeMap<Digest, u64>,
     transactions: u64,
-    submitted: &Submitted,
+    (submitted, anothers): (&Submitted, &[Digest]),
 ) {
     let receipts = counts.values().fold(0_u64, |sum, n| sum.saturating_add(*n));
     let again = counts.values().map(|n| n.saturating_sub(1));
     found.duplicated = again.fold(0, u64::saturating_add);
     let there = submitted.accepted.iter().filter(|id| counts.remove(id).is_some()).count();
     found.lost = count(submitted.accepted.len().saturating_sub(there));
-    let arrived = submitted.unknown.iter().filter(|id| counts.remove(id).is_some()).count();
+    let others = submitted.unknown.iter().chain(anothers);
+    let arrived = others.filter(|id| counts.remove(id).is_some()).count();
     found.foreign = count(counts.len());
     let ours = count(there.saturating_add(arrived));
     found.totals_agree =
@@ -172,7 +177,7 @@ mod tests {
         let counts = receipts.iter().map(|(byte, n)| (id(*byte), *n)).collect();
         let accepted = accepted.iter().map(|byte| id(*byte)).collect();
         let submitted = Submitted { accepted, unknown: vec![id(9)] };
-        compare(&mut found, counts, transactions, &submitted);
+        compare(&mut found, counts, transactions, (&submitted, &[]));
         found
     }
 

@@ -10,7 +10,7 @@ use chaincity_engine::stage::Stage;
 
 use super::process::{Used, purpose};
 use crate::fault::Fault;
-use crate::measures::{CPU, WIRE};
+use crate::measures::{CPU, WIRE, fetch};
 
 /// Everything that is told apart, in the order of a transaction's way, in Chinese and English.
 const NAMES: &[(&str, &str)] = &[
@@ -24,6 +24,7 @@ const NAMES: &[(&str, &str)] = &[
     ("network", "网络"),
     ("history", "历史"),
     ("read_model", "查询库"),
+    ("release", "释放"),
     (REST, "其余"),
     (TOTAL, "合计"),
 ];
@@ -86,16 +87,6 @@ impl Nodes<'_> {
         }
         Ok(told)
     }
-}
-
-fn fetch(url: &str) -> Result<String, Fault> {
-    let answer = ureq::get(format!("{url}/metrics")).call();
-    answer.and_then(|mut answer| answer.body_mut().read_to_string()).map_err(|error| {
-        Fault::other(
-            format!("{url} 的指标无法读取：{error}"),
-            format!("the metrics of {url} cannot be read: {error}"),
-        )
-    })
 }
 
 impl Told {
@@ -220,8 +211,14 @@ mod tests {
     fn everything_that_is_told_apart_has_a_name_for_people() {
         let named: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
         assert!(Stage::ALL.iter().all(|stage| named.contains(&stage.name())), "{named:?}");
-        for thread in ["chaincity-api", "chaincity-engine", "", "chaincity-timers", "fjall:worker"]
-        {
+        for thread in [
+            "chaincity-api",
+            "chaincity-engine",
+            "",
+            "chaincity-timers",
+            "chaincity-release",
+            "fjall:worker",
+        ] {
             assert!(purpose(thread).is_some_and(|name| named.contains(&name)), "{thread}");
         }
         let told = for_person(&[("consensus", 7), ("admission", 3)].into());

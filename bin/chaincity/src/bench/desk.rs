@@ -12,7 +12,7 @@ use chaincity_types::wire::{CALLS_MAX, Call, Mode, PROTOCOL, Transaction};
 use chaincity_types::{Digest, cbor};
 
 use super::town::People;
-use crate::actor::remote;
+use crate::actor::{Actor, remote};
 use crate::clock;
 use crate::fault::Fault;
 
@@ -46,6 +46,17 @@ impl<'a> Desk<'a> {
     pub(super) const fn new(ledger: Digest, people: &'a People, urls: &'a [String]) -> Self {
         let pace = (0, Duration::ZERO);
         Self { ledger, people, urls, signed: 0, preparation: Vec::new(), pace }
+    }
+
+    /// How many nodes there are.
+    pub(super) const fn nodes(&self) -> usize {
+        self.urls.len()
+    }
+
+    /// Someone at this node.
+    pub(super) fn actor(&self, node: usize, key: &SecretKey) -> Result<Actor, Fault> {
+        let url = self.urls.get(node).into_iter().cloned().collect::<Vec<_>>();
+        Actor::sign_in(&url, self.ledger, key.clone())
     }
 
     /// The operator whose turn it is.

@@ -25,7 +25,7 @@ const WARM_UP_MAX: Duration = Duration::from_secs(5);
 /// Where and how the load goes.
 pub(super) struct Driver<'a> {
     lanes: Lanes,
-    nodes: Nodes<'a>,
+    pub(super) nodes: Nodes<'a>,
     follower: &'a Follower,
     pub(super) progress: &'a ProgressBar,
 }
@@ -122,7 +122,7 @@ impl<'a> Driver<'a> {
         let pace = Pace { begun, rate };
         let answers = self.lanes.carry_out(load, pace, self.progress)?;
         let length = pace.due(load.len());
-        let warm_up = length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX);
+        let warm_up = warm_up(length);
         let mut window = Window { rate, submitted: load.len(), ..Window::default() };
         window.seconds = length.as_secs();
         let counts = |after: Duration| u64::from(after >= warm_up && after < length);
@@ -177,7 +177,12 @@ impl<'a> Driver<'a> {
     }
 }
 
-fn micros(time: Duration) -> u64 {
+/// The part of a window of this length that does not count towards its rate.
+pub(super) fn warm_up(length: Duration) -> Duration {
+    length.checked_div(4).unwrap_or_default().min(WARM_UP_MAX)
+}
+
+pub(super) fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 

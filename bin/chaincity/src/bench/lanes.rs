@@ -42,7 +42,8 @@ impl Pace {
         Duration::from_nanos(nanos.unwrap_or(u64::MAX))
     }
 
-    fn at(self, index: usize) -> Instant {
+    /// The same as an instant.
+    pub(super) fn at(self, index: usize) -> Instant {
         self.begun.checked_add(self.due(index)).unwrap_or(self.begun)
     }
 }

@@ -9,7 +9,8 @@
 //! Client and nodes share the machine: the client's own processor time is in the report. An import
 //! has no windows: it goes as fast as it can (see `bulk`). At size, windows follow an import, and at
 //! the end one node is restarted and a new one joins (see `size`). Cases are begun in number first, and
-//! brought to their ends afterwards (see `cases`).
+//! brought to their ends afterwards (see `cases`). Encrypted groups are sealed beforehand by the clerks
+//! of a steward, and read by others (see `disclosure` and `readers`).
 
 mod audit;
 mod bulk;
@@ -17,6 +18,7 @@ mod calls;
 mod cases;
 mod cost;
 mod desk;
+mod disclosure;
 mod draw;
 mod drive;
 mod follow;
@@ -24,6 +26,7 @@ mod lanes;
 mod limit;
 mod plot;
 mod process;
+mod readers;
 mod report;
 mod search;
 mod session;
@@ -47,6 +50,7 @@ use audit::{Submitted, audit};
 use cases::AtCases;
 use cost::Nodes;
 use desk::Desk;
+use disclosure::AtDisclosure;
 use drive::{Driver, Window};
 use follow::Follower;
 use limit::Limit;
@@ -126,8 +130,8 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     say("启动节点 · starting the nodes");
     let records = options.records.unwrap_or_else(|| options.kind.records());
     let instant = cases::instant(records.saturating_add(options.deadlines));
-    let package = options.kind.document(instant)?;
-    let city = town::found(&place.dir, options.validators, (options.kind, package))?;
+    let packages = options.kind.documents(instant)?;
+    let city = town::found(&place.dir, options.validators, (options.kind, packages))?;
     if options.kind.imports() {
         bulk::give_memory(&city, records)?;
     }
@@ -168,6 +172,9 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     if let (Some(cases), Some(counted)) = (&mut shown.cases, &found.counted) {
         cases.count(counted, instant, &shown.measured);
     }
+    if let (Some(disclosure), Some(answers)) = (&mut shown.disclosure, found.answers) {
+        disclosure.answers = answers;
+    }
     Ok(Report::of(Parts {
         kind: options.kind,
         validators: options.validators,
@@ -179,6 +186,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
         searches: session.searches,
         at_size: shown.at_size,
         cases: shown.cases,
+        disclosure: shown.disclosure,
         transaction_bytes: session.transaction_bytes,
         found: &found,
         rss_mb,
@@ -192,6 +200,7 @@ struct Shown {
     half: Option<Window>,
     at_size: Option<AtSize>,
     cases: Option<AtCases>,
+    disclosure: Option<AtDisclosure>,
 }
 
 /// Measures what the workload has to be measured; `instant` is when terms end.
@@ -201,7 +210,7 @@ fn measure(
     (records, instant): (usize, Timestamp),
     (place, client): (&bulk::Place<'_>, Client),
 ) -> Result<Shown, Fault> {
-    let (mut at_size, mut cases) = (None, None);
+    let (mut at_size, mut cases, mut disclosure) = (None, None, None);
     let (measured, half) = if options.kind.imports() {
         let imported = bulk::run(place, client, records)?;
         session.submitted.accepted.extend(&imported.accepted);
@@ -214,8 +223,12 @@ fn measure(
         let (found, measured) = AtCases::windows(session, options, (records, instant), &client)?;
         cases = Some(found);
         (measured, None)
+    } else if options.kind == Kind::Disclosure {
+        let (found, measured) = AtDisclosure::windows(session, options, records)?;
+        disclosure = Some(found);
+        (measured, None)
     } else {
         session.both(options)?
     };
-    Ok(Shown { measured, half, at_size, cases })
+    Ok(Shown { measured, half, at_size, cases, disclosure })
 }

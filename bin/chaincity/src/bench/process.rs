@@ -17,6 +17,7 @@ const PURPOSES: &[(&str, &str)] = &[
     (ENGINE, "consensus"),
     ("chaincity-follo", "read_model"),
     ("chaincity-timer", "gossip"),
+    ("chaincity-relea", "release"),
     ("fjall:", "history"),
     ("tokio-rt-worker", "consensus"),
 ];

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::audit::Found;
 use super::cases::{AtCases, steps_per_s};
 use super::cost::{self, TOTAL};
+use super::disclosure::AtDisclosure;
 use super::drive::Window;
 use super::limit::Limit;
 use super::plot::{Point, svg};
@@ -120,6 +121,9 @@ pub(crate) struct Report {
     /// What else was measured of cases.
     #[serde(skip_serializing_if = "Option::is_none")]
     cases: Option<AtCases>,
+    /// What encrypted groups cost, and how they are read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    disclosure: Option<AtDisclosure>,
     /// Processor time of all nodes together, by stage, divided by transactions and reads.
     cpu_us_per_tx: BTreeMap<&'static str, u64>,
     /// Bytes that all nodes together sent to peers, divided by transactions.
@@ -177,6 +181,7 @@ pub(super) struct Parts<'a> {
     pub(super) searches: Vec<Search>,
     pub(super) at_size: Option<AtSize>,
     pub(super) cases: Option<AtCases>,
+    pub(super) disclosure: Option<AtDisclosure>,
     pub(super) transaction_bytes: u64,
     pub(super) found: &'a Found,
     pub(super) rss_mb: u64,
@@ -187,6 +192,7 @@ impl Report {
     pub(super) fn of(parts: Parts<'_>) -> Self {
         let Parts { measured, found, limit, .. } = parts;
         let limit_tps = limit.transactions(parts.validators);
+        let reads_agree = parts.disclosure.as_ref().is_none_or(AtDisclosure::agrees);
         let half = |window: &Window| HalfLoad {
             offered_tps: window.rate,
             committed_tps: window.committed_rate,
@@ -212,6 +218,7 @@ impl Report {
             at_size: parts.at_size,
             steps_per_s: found.counted.as_ref().map(|counted| steps_per_s(counted, measured)),
             cases: parts.cases,
+            disclosure: parts.disclosure,
             read_latency_ms: (!measured.read_latencies.is_empty())
                 .then(|| Latency::of(&measured.read_latencies)),
             aborted: found.aborted,
@@ -239,6 +246,7 @@ impl Report {
             duplicated: found.duplicated,
             rejected: found.rejected,
             totals_agree: found.totals_agree
+                && reads_agree
                 && found.balance.is_none_or(|balance| balance.agrees())
                 && found.counted.as_ref().is_none_or(|counted| counted.differing == 0),
             roots_agree: found.roots_agree,
@@ -327,6 +335,7 @@ impl Report {
         lines.extend(self.searches.iter().map(Search::for_person));
         lines.extend(self.at_size.iter().flat_map(AtSize::for_person));
         lines.extend(self.cases.iter().flat_map(AtCases::for_person));
+        lines.extend(self.disclosure.iter().flat_map(AtDisclosure::for_person));
         lines.extend(self.exceptions());
         if self.unanswered > 0 {
             lines.push(row("无应答 · without an answer", self.unanswered.to_string()));

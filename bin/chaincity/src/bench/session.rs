@@ -68,13 +68,22 @@ impl Session<'_> {
 
     /// The measured window.
     pub(super) fn measure(&mut self, options: &Options) -> Result<Window, Fault> {
+        self.measure_by(options, Self::window)
+    }
+
+    /// The measured window of what `run` does at a rate for so many seconds.
+    pub(super) fn measure_by(
+        &mut self,
+        options: &Options,
+        mut run: impl FnMut(&mut Self, u64, u64) -> Result<Window, Fault>,
+    ) -> Result<Window, Fault> {
         if options.rate > 0 {
-            return self.window(options.rate, options.seconds);
+            return run(self, options.rate, options.seconds);
         }
-        let mut rate = self.search()?;
+        let mut rate = self.search(&mut run)?;
         let mut attempt = 0_u32;
         loop {
-            let window = self.window(rate, options.seconds)?;
+            let window = run(self, rate, options.seconds)?;
             attempt = attempt.saturating_add(1);
             if window.is_sustained() || attempt >= ATTEMPTS {
                 return Ok(window);
@@ -84,7 +93,10 @@ impl Session<'_> {
     }
 
     /// Looks for the greatest rate that the ledger keeps up with.
-    fn search(&mut self) -> Result<u64, Fault> {
+    fn search(
+        &mut self,
+        run: &mut impl FnMut(&mut Self, u64, u64) -> Result<Window, Fault>,
+    ) -> Result<u64, Fault> {
         let begun = Instant::now();
         let mut search = Search::new();
         while let Some(rate) = search.next() {
@@ -92,7 +104,7 @@ impl Session<'_> {
                 search.cut_short();
                 break;
             }
-            let window = self.window(rate, search::TRIAL_S)?;
+            let window = run(self, rate, search::TRIAL_S)?;
             let prompt = window.median_ms() <= search::MEDIAN_MS_MAX;
             search.on_trial(window.done_rate(), window.is_sustained() && prompt);
         }
@@ -115,22 +127,38 @@ impl Session<'_> {
 
     /// Prepares and runs a window.
     pub(super) fn window(&mut self, rate: u64, seconds: u64) -> Result<Window, Fault> {
+        let load = self.prepared(rate, seconds)?;
+        self.timed(&load, rate)
+    }
+
+    /// Prepares a window.
+    pub(super) fn prepared(&mut self, rate: u64, seconds: u64) -> Result<Vec<Op>, Fault> {
         self.driver.progress.set_message("准备 · preparing");
         let count = self.count(rate, seconds);
-        let load: Vec<Op> = self.workload.prepare(count, rate, &mut self.desk)?;
+        self.workload.prepare(count, rate, &mut self.desk)
+    }
+
+    /// Runs a window that was prepared.
+    pub(super) fn timed(&mut self, load: &[Op], rate: u64) -> Result<Window, Fault> {
         let signed = || load.iter().filter_map(|op| op.submit.as_ref());
         let bytes = signed().fold(0_usize, |sum, signed| sum.saturating_add(signed.bytes.len()));
         let average = bytes.checked_div(signed().count()).unwrap_or(0);
         self.transaction_bytes = u64::try_from(average).unwrap_or(u64::MAX);
-        self.driver.progress.set_message(format!("{rate} tps × {seconds} s"));
-        let mut window = self.driver.run(&load, rate)?;
+        self.driver.progress.set_message(format!("{rate} tps"));
+        let mut window = self.driver.run(load, rate)?;
         window.queries_behind = self.settled()?;
         self.workload.after(&window);
+        self.note(&window);
+        Ok(window)
+    }
+
+    /// Keeps what the audit and the report need of a window.
+    pub(super) fn note(&mut self, window: &Window) {
         self.submitted.accepted.extend(&window.accepted);
         self.submitted.unknown.extend(&window.unknown);
-        self.windows.push(Step::of(&window));
-        say(&format!("{rate} tps → {} tps, p50 {} ms", window.done_rate(), window.median_ms()));
-        Ok(window)
+        self.windows.push(Step::of(window));
+        let (rate, done, median) = (window.rate, window.done_rate(), window.median_ms());
+        say(&format!("{rate} tps → {done} tps, p50 {median} ms"));
     }
 }
 

@@ -15,6 +15,10 @@ use crate::fault::Fault;
 pub(crate) const OPERATORS: usize = 64;
 /// Who owns what is transferred.
 const CITIZENS: usize = 64;
+/// Those who answer for what the first office keeps: a machine, who decides, who edits the catalogue.
+const AGENT: &str = "agent";
+const KEEPER: &str = "keeper";
+const EDITOR: &str = "catalogue";
 /// The member whose node joins at the end.
 const NEWCOMER: &str = "newcomer";
 /// Blocks in an epoch: as `init` has it.
@@ -27,6 +31,16 @@ pub(super) struct People {
     pub(super) operators: Vec<SecretKey>,
     /// Subject id and key of each citizen; none where the workload needs none.
     pub(super) citizens: Vec<(String, SecretKey)>,
+    /// Where the first office keeps a vault.
+    pub(super) steward: Option<Steward>,
+}
+
+/// The keys of those who answer for what the first office keeps.
+#[derive(Debug)]
+pub(super) struct Steward {
+    pub(super) agent: SecretKey,
+    pub(super) keeper: SecretKey,
+    pub(super) editor: SecretKey,
 }
 
 fn operator(index: usize) -> String {
@@ -37,15 +51,21 @@ fn citizen(index: usize) -> (String, String) {
     (format!("citizen-{index:02}"), format!("subject-bench-{index:02}"))
 }
 
+/// The member with this index.
+pub(super) fn office_name(index: usize) -> String {
+    format!("office-{index:02}")
+}
+
 const fn citizens(kind: Kind) -> usize {
     if kind.has_citizens() { CITIZENS } else { 0 }
 }
 
-/// Founds it in `dir`, with this package.
+/// Founds it in `dir`, with these packages; the first office keeps a vault where the workload has a
+/// steward.
 pub(super) fn found(
     dir: &Path,
     validators: usize,
-    (kind, package): (Kind, Vec<u8>),
+    (kind, packages): (Kind, Vec<Vec<u8>>),
 ) -> Result<City, Fault> {
     let office = |office: usize| {
         let mine = |index: &usize| index.checked_rem(validators) == Some(office);
@@ -61,11 +81,12 @@ pub(super) fn found(
             roles: Vec::new(),
             subject: Some(subject),
         });
+        let officials = if kind.has_steward() && office == 0 { officials() } else { Vec::new() };
         Founder {
-            id: format!("office-{office:02}"),
+            id: office_name(office),
             name: (format!("第{office:02}办事处"), format!("Office {office:02}")),
             runs: Runs::Validator,
-            operators: operators.chain(citizens).collect(),
+            operators: operators.chain(citizens).chain(officials).collect(),
         }
     };
     let newcomer = kind.has_newcomer().then(|| Founder {
@@ -75,14 +96,28 @@ pub(super) fn found(
         operators: Vec::new(),
     });
     let members: Vec<Founder> = (0..validators).map(office).chain(newcomer).collect();
-    City::create(&Plan {
+    let city = City::create(&Plan {
         dir: dir.to_owned(),
         ports: free_ports(members.len())?,
         members,
         epoch_blocks: EPOCH_BLOCKS,
         time: clock::now(),
-        packages: vec![package],
-    })
+        packages,
+    })?;
+    if kind.has_steward() {
+        city.add_vault(&office_name(0), AGENT)?;
+    }
+    Ok(city)
+}
+
+fn officials() -> Vec<Operator> {
+    let roles = [(AGENT, "steward.agent"), (KEEPER, "steward.clerk"), (EDITOR, "catalogue.editor")];
+    let official = |(name, role): (&str, &str)| Operator {
+        name: name.to_owned(),
+        roles: vec![role.to_owned()],
+        subject: None,
+    };
+    roles.map(official).into()
 }
 
 /// Free pairs of loopback ports below those that the system hands out for outgoing connections.
@@ -106,9 +141,23 @@ impl People {
         let operators = (0..OPERATORS).map(|index| city.key(&operator(index)));
         let citizens = (0..citizens(kind)).map(citizen);
         let citizens = citizens.map(|(name, subject)| Ok((subject, city.key(&name)?)));
+        let steward = || {
+            let [agent, keeper, editor] = [AGENT, KEEPER, EDITOR].map(|name| city.key(name));
+            Ok::<_, Fault>(Steward { agent: agent?, keeper: keeper?, editor: editor? })
+        };
         Ok(Self {
             operators: operators.collect::<Result<_, Fault>>()?,
             citizens: citizens.collect::<Result<_, Fault>>()?,
+            steward: kind.has_steward().then(steward).transpose()?,
         })
+    }
+
+    /// The operators of one of so many offices.
+    pub(super) fn of_office(
+        &self,
+        office: usize,
+        offices: usize,
+    ) -> impl Iterator<Item = &SecretKey> + Clone {
+        self.operators.iter().skip(office).step_by(offices.max(1))
     }
 }

@@ -27,6 +27,7 @@ mod read_log;
 mod read_model;
 mod rule;
 mod seal;
+mod search;
 mod sector;
 mod status;
 mod vault;
@@ -71,6 +72,8 @@ pub(crate) enum Command {
     Read(Box<read::Arguments>),
     /// 调用日志：本人、提供单位、审计三种视图，可连同完整性证明导出 · read logs of subject, steward and auditor, exported with proof that nothing is missing
     ReadLog(Box<read_log::Arguments>),
+    /// 检索本单位数据：按姓名、地址等查找记录，全程记录 · find records by a name or address in the own member's vault, on the record
+    Search(Box<search::Arguments>),
     /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
     Seal(Box<seal::Arguments>),
     /// 保险库：建立、概况、密钥、托管、备份、恢复 · the vault: make, look at, its keys, escrow, back up, restore
@@ -126,6 +129,7 @@ impl Command {
             Self::Mandate(arguments) => mandate::run(&arguments, output),
             Self::Read(arguments) => read::run(&arguments, output),
             Self::ReadLog(arguments) => read_log::run(&arguments, output),
+            Self::Search(arguments) => search::run(&arguments, output),
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Sector(arguments) => sector::run(&arguments, output),

@@ -60,6 +60,9 @@ pub(crate) struct Arguments {
     /// case of the ledger, of which all records are read
     #[arg(long, value_name = "ID")]
     case: Option<String>,
+    /// 所依检索：记录由此检索找到，目的和业务号须相同 · the search by which the record was found; of the same purpose and case
+    #[arg(long, value_name = "NUMBER")]
+    search: Option<String>,
     /// 所依授权 · the grant that it rests on
     #[arg(long, value_name = "NUMBER", conflicts_with = "consent")]
     grant: Option<String>,
@@ -136,6 +139,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
         of_case: by_case.cloned(),
+        search: arguments.search.clone(),
         basis,
     };
     let wait = Duration::from_secs(arguments.wait);

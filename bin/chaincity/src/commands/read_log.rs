@@ -188,6 +188,7 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
     let state = match entry.state.as_str() {
         "asked" => "待答复 · asked",
         "released" => "已放行 · released",
+        "answered" => "检索已答复 · search answered",
         "refused" => "被拒绝 · refused",
         "unanswered" => "未答复 · unanswered",
         "countersigned" => "已会签 · countersigned",
@@ -210,7 +211,13 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
         let (zh, en) = reason.map_or(("", ""), |reason| (&*reason.zh, &*reason.en));
         format!("{code} {zh} · {en}")
     });
+    let term = entry.term.as_ref().map(|term| {
+        let found = entry.found.map_or(String::new(), |found| format!("，命中 · found {found}"));
+        format!("{term}{found}")
+    });
     lines.extend(part("记录 · record", record));
+    lines.extend(part("检索 · searched by", term));
+    lines.extend(part("所依检索 · after the search", entry.search.clone()));
     lines.extend(part("字段组 · groups", Some(asked_for.join("; "))));
     lines.extend(part("目的 · purpose", entry.purpose.clone()));
     lines.extend(part("业务号 · case", entry.case.clone()));

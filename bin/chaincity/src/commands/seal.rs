@@ -1,6 +1,7 @@
 //! `chaincity seal`: puts a field group into the vault of the operator's member, before the
 //! transaction that names its commitment.
 
+use std::collections::BTreeMap;
 use std::io;
 
 use chaincity_client::api::vault::SealRequest;
@@ -26,13 +27,34 @@ pub(crate) struct Arguments {
     /// the group's fields: @FILE, or @- for standard input; written on the command line they stay in its history
     #[arg(long, value_name = "JSON|@FILE")]
     values: String,
+    /// 假名所限的范围，登记簿字段=值，可重复 · what pseudonyms are scoped to, FIELD=VALUE of the register; may be repeated
+    #[arg(long = "scope", value_name = "FIELD=VALUE", value_parser = scope)]
+    scopes: Vec<(String, String)>,
     #[command(flatten)]
     connection: Connection,
+}
+
+fn scope(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').filter(|(field, value)| !field.is_empty() && !value.is_empty());
+    let pair = pair.map(|(field, value)| (field.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "应写作 字段=值 · written as FIELD=VALUE".to_owned())
 }
 
 #[derive(Debug, Serialize)]
 struct Sealed {
     commitment: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pseudonyms: BTreeMap<String, String>,
+}
+
+impl Sealed {
+    fn words(&self) -> String {
+        let mut lines = vec![format!("承诺值 · commitment: {}", self.commitment)];
+        let line =
+            |(field, made): (&String, &String)| format!("假名 · pseudonym `{field}`: {made}");
+        lines.extend(self.pseudonyms.iter().map(line));
+        lines.join("\n")
+    }
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -44,14 +66,15 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let client = arguments.connection.client()?;
     let mut request = [0; 32];
     rand::rng().fill_bytes(&mut request);
-    let commitment = client.seal_group(&SealRequest {
+    let (commitment, pseudonyms) = client.seal_with_pseudonyms(&SealRequest {
         package: arguments.package.clone(),
         register: arguments.register.clone(),
         group: arguments.group.clone(),
         request: hex::encode(request),
         values: read_input(&arguments.values)?,
+        scopes: arguments.scopes.iter().cloned().collect(),
     })?;
-    let sealed = Sealed { commitment: commitment.to_string() };
-    output.record(&sealed, |sealed| format!("承诺值 · commitment: {}", sealed.commitment))?;
+    let sealed = Sealed { commitment: commitment.to_string(), pseudonyms };
+    output.record(&sealed, Sealed::words)?;
     Ok(Exit::Ok)
 }

@@ -109,6 +109,7 @@ impl Day {
             group: group.to_owned(),
             request: hex::encode(request),
             values,
+            scopes: BTreeMap::new(),
         });
         let commitment = commitment.map_err(crate::actor::remote)?;
         Ok(Value::Bytes(commitment.as_bytes().to_vec()))

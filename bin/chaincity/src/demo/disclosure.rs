@@ -149,6 +149,7 @@ impl Disclosure {
             claims: Vec::new(),
             parameters: BTreeMap::new(),
             of_case: None,
+            search: None,
             steward: "registry".to_owned(),
             package: "real-estate".to_owned(),
             register: "right".to_owned(),

@@ -22,7 +22,7 @@ use crate::city::{City, Plan, free_ports, node_count, whole_sample};
 use crate::clock;
 use crate::cluster::Cluster;
 use crate::fault::Fault;
-use crate::shipped;
+use crate::{measures, shipped};
 
 use day::Day;
 use disclosure::Disclosure;
@@ -118,6 +118,10 @@ fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), F
     sale::play(&city, &cluster, timeline)?;
     agree(&city, &cluster, ledger, timeline)?;
     prove(options, &city, &urls, ledger, timeline)?;
+    for node in &cluster.nodes {
+        let path = city.node_dir(&node.name).join("metrics.txt");
+        fs::write(&path, measures::fetch(&node.url)?).map_err(Fault::io(&path))?;
+    }
     Ok((city, cluster))
 }
 

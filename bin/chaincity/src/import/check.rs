@@ -681,6 +681,7 @@ fn fits(expr: &Expr, kind: &FieldType, names: &[Expr], today: i32) -> Result<(),
         FieldType::Text(_)
             | FieldType::Ref(_)
             | FieldType::Subject
+            | FieldType::Pseudonym(_)
             | FieldType::Identifier(_)
             | FieldType::Enum(_)
     );

@@ -1,9 +1,11 @@
 //! Sharing on a running city, by the command line alone: a steward keeps a vault, a bank reads a
 //! price under a grant, another one is refused, and the vault's node is killed in between.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use chaincity_client::api::vault::SealRequest;
 use serde_json::{Value, json};
 
 use crate::city::{City, NODES, Ran, SOON, chaincity, text};
@@ -16,13 +18,13 @@ const HOLDER: &str = "测试乙";
 const RESOURCE: &str = "431300-0001";
 const PURPOSE: &str = "核实抵押物成交价";
 /// A price that stands nowhere else, in fen.
-const PRICE: i64 = 98_765_432_100;
+pub(crate) const PRICE: i64 = 98_765_432_100;
 /// The buyer's identity number, made up.
 const NUMBER: &str = "110101190001010007";
 /// The node that keeps the vault.
-const STEWARD: &str = "registry";
+pub(crate) const STEWARD: &str = "registry";
 /// The node that everyone else asks.
-const DESK: &str = "court";
+pub(crate) const DESK: &str = "court";
 
 pub(crate) fn done(ran: &Ran) -> Value {
     assert_eq!(ran.code, 0, "{ran:?}");
@@ -48,7 +50,7 @@ pub(crate) fn keep_a_vault(city: &City, steward: &str, agent: &str) -> [String; 
     options
 }
 
-fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
+pub(crate) fn vault(action: &str, options: &[String; 4], more: &[&str]) -> Ran {
     let options = options.each_ref().map(String::as_str);
     chaincity(&[&["vault", action], &options[..], more].concat())
 }
@@ -74,7 +76,12 @@ pub(crate) fn key_of(events: &[Value], kind: &str, register: &str) -> String {
 }
 
 /// A flat is sold by order of the court; its price is sealed at the registry. Gives the new title.
-fn sell(city: &City) -> String {
+pub(crate) fn sell(city: &City) -> String {
+    sell_to(city, HOLDER)
+}
+
+/// The same, to somebody of this name.
+pub(crate) fn sell_to(city: &City, name: &str) -> String {
     register(&city.client(&[DESK], "registrar"), UNIT);
     let seal = |group: &str, values: &Value| {
         let file = city.file(&format!("{group}.json"));
@@ -84,7 +91,7 @@ fn sell(city: &City) -> String {
     };
     let deal = seal("deal", &json!({"price": PRICE, "contract": "示例合同1"}));
     let holder =
-        json!({"subject": HOLDER, "name": HOLDER, "id_kind": "居民身份证", "id_number": NUMBER});
+        json!({"subject": HOLDER, "name": name, "id_kind": "居民身份证", "id_number": NUMBER});
     let identity = seal("holder-identity", &json!({"holders": [holder]}));
     let sale = json!({
         "unit": UNIT, "to": [{"subject": HOLDER, "n": 1, "d": 1}], "court": "court",
@@ -99,13 +106,27 @@ fn sell(city: &City) -> String {
     key_of(&call(city, "registrar", act, &sale, &mandate), "inserted", "right")
 }
 
-/// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
-fn grant(city: &City) -> String {
+/// The protocol comes into force.
+pub(crate) fn publish(city: &City) {
     let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/disclosure");
     let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
     let publish = ["package", "publish", package, "--approve", &court, "--approve", &bank];
     done(&city.run_as("registry-admin", DESK, &publish));
+}
 
+/// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
+pub(crate) fn grant(city: &City) -> String {
+    publish(city);
+    let purpose = (PURPOSE, &["deal"][..], &["holder-identity.is-holder"][..]);
+    grant_to(city, "bank-a", purpose)
+}
+
+/// The registry grants the application of an operator's member, for a purpose, groups and claims.
+pub(crate) fn grant_to(
+    city: &City,
+    reader: &str,
+    (purpose, groups, claims): (&str, &[&str], &[&str]),
+) -> String {
     let resource = json!({
         "code": RESOURCE, "in_package": "real-estate", "register": "right",
         "groups": ["deal", "holder-identity"], "claims": [], "title_zh": "不动产交易信息",
@@ -116,12 +137,11 @@ fn grant(city: &City) -> String {
     let listed = json!({"resource": RESOURCE});
     call(city, "catalogue", ("disclosure", "list-resource"), &listed, &[]);
     let application = json!({
-        "resource": RESOURCE, "groups": ["deal"], "claims": ["holder-identity.is-holder"],
-        "purpose": PURPOSE,
+        "resource": RESOURCE, "groups": groups, "claims": claims, "purpose": purpose,
         "item": "1143130000TEXT021M3430715001000", "basis": "商业银行法 36",
         "from": "2020-01-01", "to": "2099-12-31", "records_max": 10,
     });
-    let applied = call(city, "bank-a", ("disclosure", "apply-use"), &application, &[]);
+    let applied = call(city, reader, ("disclosure", "apply-use"), &application, &[]);
     let decision = json!({
         "application": key_of(&applied, "use-applied", "application"),
         "reason": {"zh": "符合共享条件", "en": "the conditions are met"},
@@ -131,7 +151,12 @@ fn grant(city: &City) -> String {
 }
 
 /// An operator asks for the price of the title.
-fn read(city: &City, operator: &str, (title, grant): (&str, &str), more: &[&str]) -> Ran {
+pub(crate) fn read(
+    city: &City,
+    operator: &str,
+    (title, grant): (&str, &str),
+    more: &[&str],
+) -> Ran {
     let what = ["read", "real-estate", "right", title, "--groups", "deal", "--steward", STEWARD];
     let why = ["--purpose", PURPOSE, "--case", "贷1号", "--grant", grant];
     city.run_as(operator, DESK, &[&what[..], &why, more].concat())
@@ -209,6 +234,7 @@ fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_
     let unknown = [("bank-a", "refused")];
     every_view_shows_what_was_asked(&city, (STEWARD, DESK), HOLDER, &seen, &unknown);
     an_entry_taken_out_of_an_export_is_found(&city, DESK, HOLDER);
+    no_error_and_no_log_tells_what_was_asked_or_sealed(&city);
 
     the_vault_stays_closed_without_its_passphrase(&mut city, &options);
 }
@@ -278,8 +304,36 @@ fn claims_are_read_kept_and_checked_by_others(city: &City, (title, grant): (&str
     }
 }
 
+/// Values that do not fit, a record's key that is a person's number, a wrong address: each refused, none
+/// repeated.
+fn no_error_and_no_log_tells_what_was_asked_or_sealed(city: &City) {
+    let client = city.client(&[STEWARD], "registrar");
+    for (group, values) in [
+        ("deal", json!({"price": format!("{PRICE} yuan")})),
+        ("deal", json!({"price": PRICE, NUMBER: 1})),
+        ("holder-identity", json!({"holders": [{"id_number": NUMBER}]})),
+    ] {
+        let refused = client.seal_group(&SealRequest {
+            package: "real-estate".to_owned(),
+            register: "right".to_owned(),
+            group: group.to_owned(),
+            request: "11".repeat(32),
+            values: values.as_object().unwrap().clone(),
+            scopes: BTreeMap::new(),
+        });
+        let told = format!("{:?}", refused.unwrap_err());
+        assert!(told.contains("group-invalid"), "{told}");
+        assert!(!told.contains(&PRICE.to_string()), "{told}");
+    }
+    assert_eq!(client.record("real-estate", "right", NUMBER).unwrap(), None);
+    assert!(client.record("real-estate", NUMBER, NUMBER).is_err());
+    assert!(client.envelope(NUMBER).unwrap().is_none());
+    let logs = city.logs();
+    assert!(!logs.is_empty() && !logs.contains(NUMBER) && !logs.contains(&PRICE.to_string()));
+}
+
 /// A failure with this code, said in both languages.
-fn refuses(code: &str, ran: &Ran) {
+pub(crate) fn refuses(code: &str, ran: &Ran) {
     assert_eq!(ran.code, 6, "{ran:?}");
     let told = ran.json().remove(0);
     assert_eq!(told["code"], code, "{told}");

@@ -20,3 +20,5 @@ mod operator;
 mod proxy;
 mod read_log;
 mod read_model;
+mod searching;
+mod standby;

@@ -48,9 +48,13 @@ fn add_member(city: &City) {
     govern(city, "add-member", &member);
 }
 
-/// Prepares the member's node as its operator would, and registers it. Gives its folder.
-fn add_node(city: &City) -> PathBuf {
-    let dir = PathBuf::from(city.file(FUND));
+/// Prepares a member's node as its operator would, and registers it. Gives its folder.
+pub(crate) fn add_node(
+    city: &City,
+    name: &str,
+    (member, admin, kind): (&str, &str, &str),
+) -> PathBuf {
+    let dir = PathBuf::from(city.file(name));
     let genesis = city.path().join("genesis.cbor");
     let (peer, api) = spare_addresses();
     let prepared = chaincity(&[
@@ -77,11 +81,10 @@ fn add_node(city: &City) -> PathBuf {
     assert!(early.code == 3 && told.contains("add-node"), "{early:?}");
 
     let node = json!({
-        "key": prepared["node"], "member": FUND, "address": prepared["address"],
-        "kind": "candidate",
+        "key": prepared["node"], "member": member, "address": prepared["address"], "kind": kind,
     });
     let call = ["call", "governance", "add-node", "--input", &node.to_string()];
-    let added = city.run_as("fund-admin", "registry", &call);
+    let added = city.run_as(admin, "registry", &call);
     assert_eq!(added.code, 0, "{added:?}");
     dir
 }
@@ -138,7 +141,7 @@ fn a_fifth_validator_joins_and_another_leaves_under_load_and_no_transaction_is_l
     city.start(&NODES);
     let load = Load::begin(&city, &VALIDATORS, "MEMBERS");
     add_member(&city);
-    let dir = add_node(&city);
+    let dir = add_node(&city, FUND, (FUND, "fund-admin", "candidate"));
     city.adopt(FUND, &dir);
     city.spawn(&[FUND]);
     city.wait("the new node follows", SOON, |city| {

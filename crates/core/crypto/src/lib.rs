@@ -18,6 +18,7 @@ pub mod finality;
 pub mod groups;
 pub mod hash;
 pub mod keyfile;
+pub mod pseudonym;
 pub mod read_log;
 pub mod state_proof;
 pub mod suite;

@@ -21,13 +21,15 @@ pub enum Series {
     Access,
     /// Confidential accesses by steward.
     Confidential,
-    /// What a subject sees of both.
+    /// What a subject sees of all of them.
     Subject,
+    /// Searches of a member's own staff, by member, package and register.
+    Search,
 }
 
 impl Series {
     /// Every one of them.
-    pub const ALL: [Self; 3] = [Self::Access, Self::Confidential, Self::Subject];
+    pub const ALL: [Self; 4] = [Self::Access, Self::Confidential, Self::Subject, Self::Search];
 
     /// The sequence and the register, which have one name.
     #[must_use]
@@ -36,6 +38,21 @@ impl Series {
             Self::Access => "access",
             Self::Confidential => "confidential",
             Self::Subject => "read-log",
+            Self::Search => "search",
+        }
+    }
+
+    /// The key of the record with this number; a subject's log has none that follows from it.
+    #[must_use]
+    pub fn key(self, scope: &str, number: u64) -> String {
+        format!("{}{scope}:{number:08}", self.prefix())
+    }
+
+    /// What stands before the scope.
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Search => "search:",
+            Self::Access | Self::Confidential | Self::Subject => "",
         }
     }
 
@@ -61,13 +78,16 @@ impl Series {
         let (digits, width) = match self {
             Self::Subject if text("subject") == Some(scope) => (text("number")?, 6),
             Self::Subject => return None,
-            Self::Access | Self::Confidential => (key.strip_prefix(scope)?.strip_prefix(':')?, 8),
+            Self::Access | Self::Confidential | Self::Search => {
+                let rest = key.strip_prefix(self.prefix())?.strip_prefix(scope)?;
+                (rest.strip_prefix(':')?, 8)
+            }
         };
         let number: u64 = digits.parse().ok()?;
         (number > 0 && format!("{number:0width$}") == digits).then_some(number)
     }
 
-    /// What an entry of a subject refers to: the access, or the confidential one.
+    /// What an entry of a subject refers to: the access, the confidential one or the search.
     #[must_use]
     pub fn link(self, record: &ProvedRecord) -> Option<LogicalKey> {
         if self != Self::Subject {
@@ -75,7 +95,8 @@ impl Series {
         }
         let fields = &record.current()?.fields;
         let key = |of: Self| Some((of.name(), fields.get(of.name())?.as_str()?.clone()));
-        let (register, key) = key(Self::Access).or_else(|| key(Self::Confidential))?;
+        let (register, key) =
+            [Self::Access, Self::Confidential, Self::Search].into_iter().find_map(key)?;
         Some(LogicalKey::Record { package: PACKAGE.into(), register: register.into(), key })
     }
 }

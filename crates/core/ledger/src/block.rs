@@ -12,7 +12,8 @@ use chaincity_types::wire::{Committee, Genesis, Head, Receipt, Write};
 use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
-use crate::session::{Layer, Mark, Session, WrittenVersion, mark};
+use crate::keyed::Mark;
+use crate::session::{Layer, Session, WrittenVersion};
 use crate::transaction::Tried;
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
 use crate::{timers, transaction};
@@ -161,7 +162,7 @@ impl BlockRun {
     fn take(&mut self, mut receipt: Receipt, layer: Layer) {
         let at = self.receipts.len();
         receipt.index = u32::try_from(at).unwrap_or(u32::MAX);
-        self.written.extend(layer.records.keys().map(|key| (mark(key), at)));
+        self.written.extend(layer.records.marks().map(|mark| (mark, at)));
         self.layer.absorb(layer);
         self.receipts.push(receipt);
     }
@@ -214,7 +215,18 @@ impl BlockRun {
 /// The RFC 9162 root over receipts, then writes, each in canonical CBOR.
 #[must_use]
 pub fn effects_root(receipts: &[Receipt], writes: &[Write]) -> Digest {
-    tree::root(&effects_leaves(receipts, writes))
+    let mut hashes = Vec::with_capacity(receipts.len().saturating_add(writes.len()));
+    let mut room = Vec::new();
+    hashes.extend(receipts.iter().map(|receipt| leaf_hash(&mut room, receipt)));
+    hashes.extend(writes.iter().map(|write| leaf_hash(&mut room, write)));
+    tree::root_of_hashes(hashes)
+}
+
+/// The hash of a leaf, which is encoded into `room`.
+fn leaf_hash<T: minicbor::Encode<()>>(room: &mut Vec<u8>, leaf: &T) -> Digest {
+    room.clear();
+    cbor::encode_onto(room, leaf);
+    tree::leaf_hash(room)
 }
 
 /// The leaves of the effects tree, for inclusion proofs.

@@ -203,12 +203,15 @@ impl CallRun<'_, '_> {
     ) -> Result<BTreeSet<(Str, Str)>, Halt> {
         let mut found = BTreeSet::new();
         for other in package.registers.values() {
-            for (field, then) in &other.on_close {
+            for (field, _) in other.on_close.iter().filter(|(_, then)| **then == rule) {
                 let kind = other.fields.get(field).map(|field| &field.kind);
-                let refers = matches!(kind, Some(FieldType::Ref(of)) if of == register);
-                let leads = |index: &&Index| !index.for_lists && index.fields == [field.clone()];
-                let index = other.indexes.values().find(leads);
-                let (true, true, Some(index)) = (refers, *then == rule, index) else { continue };
+                if !matches!(kind, Some(FieldType::Ref(of)) if of == register) {
+                    continue;
+                }
+                let leads = |index: &&Index| {
+                    !index.for_lists && matches!(index.fields.as_slice(), [only] if only == field)
+                };
+                let Some(index) = other.indexes.values().find(leads) else { continue };
                 let entry = LogicalKey::Index {
                     package: package.id.clone(),
                     register: other.name.clone(),

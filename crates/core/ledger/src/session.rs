@@ -2,8 +2,7 @@
 //! writes over the parent's state; and writing into the transaction's layer.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chaincity_package::model::Package;
@@ -14,6 +13,7 @@ use chaincity_types::{Digest, Reject, Str, Value};
 use crate::built_in::built_in;
 use crate::cases::{Graph, Model};
 use crate::halt::{Halt, reject};
+use crate::keyed::{Keyed, Mark, mark};
 use crate::timers::Due;
 use crate::view::{BlockContext, Lookup, Packages, Record, View};
 use crate::{fuel, governance};
@@ -33,7 +33,7 @@ pub struct WrittenVersion {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layer {
     /// The newest state of each record written.
-    pub(crate) records: BTreeMap<LogicalKey, Arc<Record>>,
+    pub(crate) records: Keyed<Arc<Record>>,
     /// Every version, in order.
     pub(crate) written: Vec<WrittenVersion>,
     /// Timers set, to be queued at the block's end.
@@ -43,27 +43,14 @@ pub(crate) struct Layer {
 impl Layer {
     /// Lays `upper` over this layer.
     pub(crate) fn absorb(&mut self, mut upper: Self) {
-        // Not `append`, which builds the whole map anew: a transaction writes few records over a
-        // block's many.
-        self.records.extend(upper.records);
+        self.records.absorb(upper.records);
         self.written.append(&mut upper.written);
         self.timers.append(&mut upper.timers);
     }
 }
 
-/// Stands for a key where it only matters whether two are the same: keys with one mark count as
-/// one, which costs a transaction that is run once more and changes no outcome.
-pub(crate) type Mark = u64;
-
 /// As many keys as most transactions look at.
 const READS_USUAL: usize = 32;
-
-/// The mark of a key.
-pub(crate) fn mark(key: &LogicalKey) -> Mark {
-    let mut hasher = DefaultHasher::new();
-    key.hash(&mut hasher);
-    hasher.finish()
-}
 
 /// One transaction's reading and writing.
 pub(crate) struct Session<'a> {
@@ -107,14 +94,14 @@ impl<'a> Session<'a> {
     }
 
     /// What the transaction wrote under `key`.
-    fn own(&self, key: &LogicalKey) -> Option<&Arc<Record>> {
+    fn own(&self, mark: Mark, key: &LogicalKey) -> Option<&Arc<Record>> {
         let layers = self.calling.iter().rev().chain([&self.layer]);
-        layers.filter_map(|layer| layer.records.get(key)).next()
+        layers.filter_map(|layer| layer.records.get_marked(mark, key)).next()
     }
 
     /// What stands under `key` before the transaction, as far as it is known.
-    fn before(&self, key: &LogicalKey) -> Lookup {
-        match self.block.records.get(key) {
+    fn before(&self, mark: Mark, key: &LogicalKey) -> Lookup {
+        match self.block.records.get_marked(mark, key) {
             Some(record) => Lookup::Known(Some(Arc::clone(record))),
             None => self.view.lookup(key),
         }
@@ -122,12 +109,13 @@ impl<'a> Session<'a> {
 
     /// The record under `key`, or a note that it must be fetched.
     pub(crate) fn get(&mut self, key: &LogicalKey) -> Result<Option<Arc<Record>>, Halt> {
-        if let Some(record) = self.own(key) {
+        let mark = mark(key);
+        if let Some(record) = self.own(mark, key) {
             return Ok(Some(Arc::clone(record)));
         }
-        match self.before(key) {
+        match self.before(mark, key) {
             Lookup::Known(record) => {
-                self.reads.push(mark(key));
+                self.reads.push(mark);
                 Ok(record)
             }
             Lookup::Unknown => {
@@ -139,7 +127,8 @@ impl<'a> Session<'a> {
 
     /// Notes `key` as missing if it is unknown.
     pub(crate) fn probe(&mut self, key: &LogicalKey) {
-        if self.own(key).is_none() && matches!(self.before(key), Lookup::Unknown) {
+        let mark = mark(key);
+        if self.own(mark, key).is_none() && matches!(self.before(mark, key), Lookup::Unknown) {
             self.missing.insert(key.clone());
         }
     }

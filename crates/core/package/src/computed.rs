@@ -61,6 +61,8 @@ impl Register {
         let mut entries = Vec::with_capacity(
             self.fields.len().saturating_add(fields.len()).saturating_add(own.len()),
         );
+        // First, as in the order of names: no field's begins with `_`.
+        entries.extend(own.map(|(name, value)| (Str::from(name), value)));
         // Both are sorted, so one pass pairs them. A record of an older version of the package may
         // have fields that are not declared now.
         let mut given = fields.iter().peekable();
@@ -72,8 +74,6 @@ impl Register {
             entries.push((name.clone(), value.unwrap_or(Value::Null)));
         }
         entries.extend(given.map(|(name, value)| (name.clone(), value.clone())));
-        // Last, so that they stand whatever a field is called.
-        entries.extend(own.map(|(name, value)| (Str::from(name), value)));
         entries.into_iter().collect()
     }
 

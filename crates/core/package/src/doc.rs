@@ -116,6 +116,22 @@ pub struct GroupDoc {
     #[n(5)]
     #[cbor(skip_if = "Vec::is_empty")]
     pub claims: Vec<ClaimDoc>,
+    /// What it is found by: kinds of terms, as authored.
+    #[n(6)]
+    #[cbor(skip_if = "Vec::is_empty")]
+    pub find_by: Vec<TermDoc>,
+}
+
+/// What a steward's staff finds a group by.
+#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[cbor(array)]
+pub struct TermDoc {
+    /// Kind of the term, such as `name`.
+    #[n(0)]
+    pub kind: String,
+    /// Where its texts stand in the group, such as `holders.name`.
+    #[n(1)]
+    pub path: String,
 }
 
 /// What a group's steward hands over in place of its fields.
@@ -266,6 +282,9 @@ pub struct RegisterDoc {
     /// Timers, as authored.
     #[n(12)]
     pub timers: Vec<TimerDoc>,
+    /// `open`, or `blinded`; open when absent.
+    #[n(13)]
+    pub visibility: Option<String>,
 }
 
 /// A timer.

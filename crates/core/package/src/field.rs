@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chaincity_types::Str;
 use chaincity_types::id::IdKind;
 
-use crate::model::{Field, FieldType, Text};
+use crate::model::{Family, Field, FieldType, Text};
 use crate::rule::{Parser, RuleError};
 
 /// Longest text, in characters, that a field may hold.
@@ -86,6 +86,7 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
         "enum" => FieldType::Enum(words(p)?),
         "ref" => FieldType::Ref(p.word_with_hyphens()?.into()),
         "sealed" => FieldType::Sealed(p.word_with_hyphens()?.into()),
+        "pseudonym" => FieldType::Pseudonym(family(p)?),
         "identifier" => {
             let at = p.at();
             let name = p.word_with_hyphens()?;
@@ -107,6 +108,27 @@ fn kind(p: &mut Parser, depth: u32) -> Result<FieldType, RuleError> {
     };
     p.expect_mark(")")?;
     Ok(kind)
+}
+
+/// `group.field`, with the field that it is scoped to if there is one, or `sector: name`.
+fn family(p: &mut Parser) -> Result<Family, RuleError> {
+    let at = p.at();
+    let name = p.word_with_hyphens()?;
+    if p.take_mark(":") {
+        if name != "sector" {
+            return Err(RuleError::new(at, "a pseudonym is of `group.field` or of `sector: name`"));
+        }
+        let (at, name) = (p.at(), p.word_with_hyphens()?);
+        // With epoch and digits it is then no longer than a subject's id.
+        if name.len() > NAME_BYTES_MAX {
+            return Err(RuleError::new(at, "a name of more than 40 characters"));
+        }
+        return Ok(Family::Sector(name.into()));
+    }
+    p.expect_mark(".")?;
+    let field = p.word()?.into();
+    let scope = if p.take_mark(",") { Some(p.word()?.into()) } else { None };
+    Ok(Family::Vault { group: name.into(), field, scope })
 }
 
 /// A file kept elsewhere: its digest, and what a person needs to ask for it.
@@ -211,6 +233,12 @@ mod tests {
         assert_eq!(parse("list(share, max 20)"), Ok((list, false)));
         assert_eq!(parse("text(100)?"), Ok((FieldType::Text(100), true)));
         assert_eq!(parse("ref(sub-unit)"), Ok((FieldType::Ref("sub-unit".into()), false)));
+        let of_sector = FieldType::Pseudonym(Family::Sector("provident-fund".into()));
+        assert_eq!(parse("pseudonym(sector: provident-fund)?"), Ok((of_sector, true)));
+        let scope = Some("unit".into());
+        let family = Family::Vault { group: "holder-id".into(), field: "number".into(), scope };
+        let of_vault = FieldType::Pseudonym(family);
+        assert_eq!(parse("pseudonym(holder-id.number, unit)"), Ok((of_vault, false)));
         assert_eq!(parse("sealed(deal)?"), Ok((FieldType::Sealed("deal".into()), true)));
         let words = vec!["general".into(), "maximum-amount".into()];
         assert_eq!(parse("enum(general, maximum-amount)"), Ok((FieldType::Enum(words), false)));
@@ -236,6 +264,10 @@ mod tests {
             "float",
             "int int",
             "identifier(x)",
+            "pseudonym()",
+            "pseudonym(holder)",
+            "pseudonym(people: x)",
+            "pseudonym(holder.number, unit, other)",
             "map()",
             "map(a: int, a: int)",
             "map(text(20), fen)",

@@ -53,6 +53,7 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         | FieldType::Enum(_)
         | FieldType::Ref(_)
         | FieldType::Subject
+        | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => text("a string").map(Value::from),
         FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => {
             let digits = text("a hexadecimal string")?;
@@ -118,6 +119,7 @@ pub fn from_text(kind: &FieldType, text: &str) -> Result<Value, FieldProblem> {
         | FieldType::Ref(_)
         | FieldType::Sealed(_)
         | FieldType::Subject
+        | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => Json::String(text.to_owned()),
     };
     to_value(kind, &json)

@@ -12,6 +12,7 @@ pub mod describe;
 pub mod doc;
 pub mod export;
 mod field;
+pub mod find;
 pub mod json;
 pub mod literal;
 pub mod model;

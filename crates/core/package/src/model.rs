@@ -180,6 +180,9 @@ pub struct Group {
     pub fields: BTreeMap<Str, Field>,
     /// What its steward hands over in place of the fields, by name.
     pub claims: BTreeMap<Str, Claim>,
+    /// What its steward's staff finds it by: kinds of terms, and where their texts stand in the
+    /// fields.
+    pub find_by: BTreeMap<Str, Vec<Str>>,
 }
 
 /// A claim: what follows from a group, worked out by its steward and handed over signed, in place of
@@ -207,6 +210,8 @@ pub struct Register {
     pub steward: Str,
     /// How record keys come about.
     pub key: KeyRule,
+    /// Whether persons stand in it under pseudonyms of one family alone.
+    pub blinded: bool,
     /// Fields by name.
     pub fields: BTreeMap<Str, Field>,
     /// Declared indexes by name. They hold live records only.
@@ -335,6 +340,32 @@ pub struct Field {
     pub title: Text,
 }
 
+/// The records within which a person has one pseudonym.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Family {
+    /// Made by the vault of the group's steward, of a field of the group.
+    Vault {
+        /// The group that says who it is.
+        group: Str,
+        /// The field of the group.
+        field: Str,
+        /// The register's field whose value the pseudonym is scoped to.
+        scope: Option<Str>,
+    },
+    /// Made by the stewards of a sector: the same with every member that keeps such records.
+    Sector(Str),
+}
+
+impl Family {
+    /// The name with which its pseudonyms begin.
+    #[must_use]
+    pub const fn name(&self) -> &Str {
+        match self {
+            Self::Vault { group: name, .. } | Self::Sector(name) => name,
+        }
+    }
+}
+
 /// The type of a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FieldType {
@@ -367,6 +398,8 @@ pub enum FieldType {
     Sealed(Str),
     /// Id of a subject, as text: 1 to 128 bytes without white space or control characters.
     Subject,
+    /// The id of a person in one family of records alone, as text.
+    Pseudonym(Family),
     /// An identifier of this kind (`unit-number`, `uscc`, …), as text in canonical form.
     Identifier(Str),
     /// A holder's share: map `{subject: text, n: int, d: int}` with 0 < n ≤ d.

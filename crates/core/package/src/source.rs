@@ -15,7 +15,7 @@ use crate::doc::{
     ActionDoc, ClaimDoc, ComputedDoc, CorrectsDoc, CounterDoc, EffectDoc, EvidenceDoc, FieldDoc,
     FileDoc, FormDoc, FormFieldDoc, GroupDoc, GuardDoc, GuardSetDoc, IndexDoc, InvariantDoc,
     LetDoc, LimitDoc, MandateDoc, NumberedDoc, PackageDoc, ParameterDoc, RegisterDoc, RequireDoc,
-    RoleDoc, SequenceDoc, SetDoc, TextDoc, TimerDoc,
+    RoleDoc, SequenceDoc, SetDoc, TermDoc, TextDoc, TimerDoc,
 };
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
@@ -227,8 +227,10 @@ impl Reader {
             let field = FieldDoc { name, ty, title: TextDoc { zh, en } };
             claims.push(ClaimDoc { field, rule: rule.value, parameters, clear });
         }
+        let terms = self.sets(path, &format!("{place}.find_by"), file.find_by).into_iter();
+        let find_by = terms.map(|set| TermDoc { kind: set.field, path: set.rule }).collect();
         let (title, steward) = (file.title.into(), file.steward.value);
-        self.source.doc.groups.push(GroupDoc { name, title, steward, fields, claims });
+        self.source.doc.groups.push(GroupDoc { name, title, steward, fields, claims, find_by });
     }
 
     fn register(&mut self, path: &str, text: &str) {
@@ -271,6 +273,10 @@ impl Reader {
             self.put(path, format!("{place}.source"), &text);
             text.value
         });
+        let visibility = file.visibility.map(|text| {
+            self.put(path, format!("{place}.visibility"), &text);
+            text.value
+        });
         let mut timers = Vec::new();
         for (name, timer) in file.timers.0 {
             let place = format!("{place}.timers.{name}");
@@ -292,6 +298,7 @@ impl Reader {
             retention,
             source,
             timers,
+            visibility,
         });
     }
 

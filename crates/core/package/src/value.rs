@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chaincity_crypto::pseudonym::is_pseudonym;
 use chaincity_types::id::{self, IdKind};
 use chaincity_types::{Share, Str, Value};
 
@@ -74,15 +75,18 @@ pub fn check_fields_but(
     mut given: BTreeMap<Str, Value>,
     today: i32,
 ) -> Result<BTreeMap<Str, Value>, FieldProblem> {
-    if let Some(name) = given.keys().find(|name| !declared.contains_key(*name)) {
+    // Both are in order of names, so one pass pairs them.
+    let mut names = declared.keys();
+    if let Some(name) = given.keys().find(|name| !names.any(|declared| declared == *name)) {
         return Err(FieldProblem::new("is not declared").inside(&crate::rule::short(name)));
     }
     given.retain(|_, value| *value != Value::Null);
+    let mut values = given.iter_mut().peekable();
     for (name, field) in declared {
-        match given.get_mut(name) {
+        match values.next_if(|(given, _)| *given == name) {
             None if field.optional || later.contains(&name.as_str()) => {}
             None => return Err(FieldProblem::new("is missing").inside(name)),
-            Some(value) => {
+            Some((_, value)) => {
                 let checked = field.kind.check(std::mem::replace(value, Value::Null), today);
                 *value = checked.map_err(|p| p.inside(name))?;
             }
@@ -147,6 +151,10 @@ impl FieldType {
                 let plain = !id.chars().any(|c| c.is_whitespace() || c.is_control());
                 keep(is_key(id) && plain, || "is not the id of a subject".into())
             }
+            (Self::Pseudonym(family), Value::Text(id)) => {
+                let fits = is_pseudonym(family.name(), id);
+                keep(fits, || format!("is not a pseudonym such as `{}.1.…`", family.name()))
+            }
             (Self::Share, Value::Map(map)) => share(map),
             (wanted, found) => {
                 Err(FieldProblem::new(format!("is a {}, not a {}", found.kind(), wanted.name())))
@@ -172,6 +180,7 @@ impl FieldType {
             Self::Ref(_) => "ref",
             Self::Sealed(_) => "sealed",
             Self::Subject => "subject",
+            Self::Pseudonym(_) => "pseudonym",
             Self::Identifier(_) => "identifier",
             Self::Share => "share",
             Self::List(..) => "list",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use chaincity_package::json;
 use chaincity_package::literal;
-use chaincity_package::model::{Field, FieldType, Text};
+use chaincity_package::model::{Family, Field, FieldType, Text};
 use chaincity_package::value::check_fields;
 use chaincity_types::{Timestamp, Value};
 use proptest::prelude::*;
@@ -45,6 +45,19 @@ fn a_text_is_read_as_its_type_without_the_quotes_of_json() {
     let list = FieldType::List(Box::new(FieldType::Int), 3);
     assert_eq!(read(list.clone(), "[1, 2]"), Some(Value::List(vec![Value::Int(1), Value::Int(2)])));
     assert_eq!(read(list, "[1, 2"), None);
+}
+
+#[test]
+fn a_pseudonym_is_of_its_family_and_never_an_id_used_everywhere() {
+    let fund = FieldType::Pseudonym(Family::Sector("provident-fund".into()));
+    let id = |name: &str| text(&format!("{name}.1.{}", "a1".repeat(32)));
+    assert_eq!(fund.check(id("provident-fund"), TODAY), Ok(id("provident-fund")));
+    for wrong in [text("S:police:00000001"), id("worker-identity"), text("")] {
+        let problem = refuses(&fund, wrong);
+        assert_eq!(problem, "is not a pseudonym such as `provident-fund.1.…`");
+    }
+    // What names a party in general takes both.
+    assert!(FieldType::Subject.check(id("provident-fund"), TODAY).is_ok());
 }
 
 #[test]

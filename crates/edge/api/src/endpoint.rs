@@ -123,8 +123,12 @@ endpoints! {
     CreateSession = Post "/v1/session" Open "session" "A session token for a signed challenge";
     /// Seals a field group.
     SealGroup = Post "/v1/vault/groups" Token "vault" "Seal a field group in the vault of the node's member";
+    /// Keeps a copy of a sealed group.
+    KeepCopy = Post "/v1/vault/copies" Token "vault" "Keep a sealed group of the member's other vault, as CBOR, on standby";
     /// The envelope of a released access.
     GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
+    /// The envelope of an answered search.
+    GetSearch = Get "/v1/vault/searches/{search}" Token "vault" "The sealed result of an answered search, as CBOR";
     /// Checks a proof.
     Verify = Post "/v1/verify" Open "verification" "Check a proof against a trust bundle";
     /// Whether the process runs.

@@ -169,6 +169,7 @@ pub fn read(kind: &FieldKind, json: &Json, path: &str) -> Result<Value, JsonErro
         | FieldKind::Enum { .. }
         | FieldKind::Ref { .. }
         | FieldKind::Subject
+        | FieldKind::Pseudonym { .. }
         | FieldKind::Identifier { .. } => text("a text").map(Value::from),
         FieldKind::Bytes { .. } | FieldKind::Digest | FieldKind::Sealed { .. } => {
             let expected = "bytes in hexadecimal";
@@ -221,6 +222,7 @@ pub fn read_text(kind: &FieldKind, text: &str, path: &str) -> Result<Value, Json
         | FieldKind::Enum { .. }
         | FieldKind::Ref { .. }
         | FieldKind::Subject
+        | FieldKind::Pseudonym { .. }
         | FieldKind::Identifier { .. }
         | FieldKind::Bytes { .. }
         | FieldKind::Digest

@@ -77,6 +77,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<transaction::ReceiptInfo>(&mut all);
     add::<vault::SealRequest>(&mut all);
     add::<vault::SealedInfo>(&mut all);
+    add::<vault::KeptInfo>(&mut all);
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
@@ -252,16 +253,7 @@ fn wait() -> Parameter {
 
 fn shape(endpoint: Endpoint) -> Shape {
     let (query, request, answers, problems) = match endpoint {
-        Endpoint::SubmitTransaction => {
-            let body = refers::<transaction::Submitted>();
-            let answers = vec![("202", JSON, body.clone()), ("200", JSON, body)];
-            let problems = &["403", "409", "413", "415", "422", "429"][..];
-            (vec![wait()], Some((COSE, binary())), answers, problems)
-        }
-        Endpoint::SubmitTransactions => {
-            let answers = json::<transaction::BatchSubmitted>();
-            (Vec::new(), Some((CBOR, binary())), answers, &["413", "415"][..])
-        }
+        Endpoint::SubmitTransaction | Endpoint::SubmitTransactions => of_submitting(endpoint),
         Endpoint::GetReceipt => {
             (vec![wait()], None, json::<transaction::ReceiptInfo>(), &["404"][..])
         }
@@ -306,7 +298,9 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
         Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge | Endpoint::CreateSession => of_session(endpoint),
-        Endpoint::SealGroup | Endpoint::GetEnvelope => of_vault(endpoint),
+        Endpoint::SealGroup | Endpoint::KeepCopy | Endpoint::GetEnvelope | Endpoint::GetSearch => {
+            of_vault(endpoint)
+        }
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));
             (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])
@@ -331,6 +325,17 @@ type Parts = (
     &'static [&'static str],
 );
 
+fn of_submitting(endpoint: Endpoint) -> Parts {
+    if endpoint == Endpoint::SubmitTransactions {
+        let answers = json::<transaction::BatchSubmitted>();
+        return (Vec::new(), Some((CBOR, binary())), answers, &["413", "415"][..]);
+    }
+    let body = refers::<transaction::Submitted>();
+    let answers = vec![("202", JSON, body.clone()), ("200", JSON, body)];
+    let problems = &["403", "409", "413", "415", "422", "429"][..];
+    (vec![wait()], Some((COSE, binary())), answers, problems)
+}
+
 fn of_session(endpoint: Endpoint) -> Parts {
     if endpoint == Endpoint::CreateChallenge {
         let request = Some((JSON, refers::<session::ChallengeRequest>()));
@@ -346,6 +351,9 @@ fn of_vault(endpoint: Endpoint) -> Parts {
         let request = Some((JSON, refers::<vault::SealRequest>()));
         let problems = &["403", "404", "409", "413", "415"];
         (Vec::new(), request, json::<vault::SealedInfo>(), problems)
+    } else if endpoint == Endpoint::KeepCopy {
+        let problems = &["403", "404", "409", "413", "415"];
+        (Vec::new(), Some((CBOR, binary())), json::<vault::KeptInfo>(), problems)
     } else {
         (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"])
     }

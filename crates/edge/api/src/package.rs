@@ -118,6 +118,9 @@ pub struct GroupInfo {
     /// What its steward hands over in place of the fields, by name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub claims: BTreeMap<String, ClaimInfo>,
+    /// What its steward's staff finds it by: kinds of terms, with the path to their texts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub find_by: BTreeMap<String, String>,
 }
 
 /// A claim: what follows from a field group, worked out and signed by its steward.
@@ -144,6 +147,9 @@ pub struct RegisterInfo {
     /// The field that gives the key; absent when the ledger makes keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_field: Option<String>,
+    /// Whether persons stand in it under pseudonyms of one family alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blinded: bool,
     /// Fields by name.
     pub fields: BTreeMap<String, FieldInfo>,
     /// Indexes by name.
@@ -230,6 +236,12 @@ pub enum FieldKind {
     },
     /// Id of a subject.
     Subject,
+    /// Id of a person in one family of records alone, such as `holder.1.` and 64 hexadecimal digits.
+    Pseudonym {
+        /// The name with which it begins: the group of whose field the steward's vault makes it, or
+        /// the sector whose stewards make it.
+        name: String,
+    },
     /// An identifier of this kind, such as `unit-number`.
     Identifier {
         /// The kind.

@@ -121,11 +121,17 @@ problems! {
     /// Something else was sealed for the same request.
     RequestDiffers = 409 "request-differs", "同一请求号已用于其他内容", "another group was sealed for the same request";
     /// The access is not released, or its release is not final.
-    NotReleased = 404 "not-released", "该调用尚未放行", "the access is not released";
-    /// The caller is not of the member that asked.
-    NotReader = 403 "not-reader", "仅限提出调用的单位领取", "only the member that asked may fetch it";
+    NotReleased = 404 "not-released", "该调用或检索尚未答复放行", "the access or search is not answered";
+    /// The caller is not of the member that asked, or not the officer who searched.
+    NotReader = 403 "not-reader", "仅限提出调用的单位（检索为检索人）领取", "only the member that asked, or the officer who searched, may fetch it";
     /// The envelope was dropped after its time.
     EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
+    /// Another vault of the member answers.
+    VaultElsewhere = 409 "vault-elsewhere", "本单位已改由另一保险库答复", "another vault of the member answers";
+    /// This vault answers: it takes no copies.
+    NotStandby = 409 "not-standby", "本保险库正在答复，不接收副本", "this vault answers, and takes no copies";
+    /// The standby did not keep a copy of what was sealed.
+    StandbyAway = 503 "standby-away", "备用保险库未能保存副本，请稍后重试", "the standby did not keep a copy, try again later";
     /// The vault cannot answer now.
     VaultClosed = 503 "vault-closed", "保险库暂不可用", "the vault does not answer now";
     /// This node lacks a part of history.

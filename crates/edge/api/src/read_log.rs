@@ -24,12 +24,13 @@ pub struct LogEntry {
     /// The subject's own running number, in his view; a gap shows that an entry is missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub number: Option<String>,
-    /// `access` or `confidential`: the register of `disclosure` that holds it.
+    /// `access`, `confidential` or `search`: the register of `disclosure` that holds it. A search is of
+    /// the steward's own staff; what was searched for is told nowhere.
     pub kind: String,
     /// Its key there, which is its running number.
     pub key: String,
     /// `asked`, `released`, `refused`, `unanswered`; of a confidential one `asked`,
-    /// `countersigned`, `released`, `lifted`.
+    /// `countersigned`, `released`, `lifted`; of a search `answered` in place of `released`.
     pub state: String,
     /// When it was asked.
     pub asked: String,
@@ -62,6 +63,15 @@ pub struct LogEntry {
     /// Number of the case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
+    /// Kind of term of a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub term: Option<String>,
+    /// How many records a search found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub found: Option<u64>,
+    /// The search by which the record of an access was found.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<String>,
     /// What it rests on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub basis: Option<LogBasis>,

@@ -1,5 +1,7 @@
 //! Field groups: sealed before the transaction that names them, handed over after a final release.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,6 +27,10 @@ pub struct SealRequest {
     /// The group's fields, written as a record's.
     #[schema(value_type = Object)]
     pub values: serde_json::Map<String, serde_json::Value>,
+    /// What pseudonyms of the record are scoped to, by the register's field: such as the unit's
+    /// number, as the transaction will name it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scopes: BTreeMap<String, String>,
 }
 
 impl std::fmt::Debug for SealRequest {
@@ -37,9 +43,19 @@ impl std::fmt::Debug for SealRequest {
     }
 }
 
+/// A copy that a standby keeps.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct KeptInfo {
+    /// Digest of the copy, 64 hexadecimal digits.
+    pub copy: String,
+}
+
 /// A sealed group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SealedInfo {
     /// What the transaction names in its place: the commitment, 64 hexadecimal digits.
     pub commitment: String,
+    /// What the transaction names in place of a person, by the register's field.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pseudonyms: BTreeMap<String, String>,
 }

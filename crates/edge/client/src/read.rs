@@ -25,11 +25,11 @@ use crate::submit::call;
 use crate::vault::{open_envelope, until};
 
 /// The package of the disclosure protocol.
-const DISCLOSURE: &str = "disclosure";
+pub(crate) const DISCLOSURE: &str = "disclosure";
 /// How long the steward's node may take to see the release that another node has seen.
-const LAG: Duration = Duration::from_secs(10);
+pub(crate) const LAG: Duration = Duration::from_secs(10);
 /// Older versions looked through for the one that was released: the record may have moved on.
-const VERSIONS: usize = 16;
+pub(crate) const VERSIONS: usize = 16;
 
 /// Older versions of a signer's record that go with a claim: he may have changed his post since.
 const SIGNER_VERSIONS: usize = 16;
@@ -72,6 +72,8 @@ pub struct Reading {
     pub case: Option<String>,
     /// The case of the ledger by which the records are asked for.
     pub of_case: Option<String>,
+    /// The search by which the record was found; of the same purpose and case.
+    pub search: Option<String>,
     /// Grant, consent, or being the subject.
     pub basis: Basis,
 }
@@ -298,6 +300,7 @@ impl Client {
                 register: "access".to_owned(),
                 group: "parameters".to_owned(),
                 values,
+                scopes: BTreeMap::new(),
             })?;
             let commitment = Value::Bytes(commitment.as_bytes().to_vec());
             input.insert("sealed_parameters".into(), commitment);
@@ -398,6 +401,9 @@ pub fn access_call(reading: &Reading, records: &[String], key: &ReaderKey) -> Ca
     if let Some(case) = &reading.of_case {
         input.insert("case".into(), Value::from(case.as_str()));
     }
+    if let Some(search) = &reading.search {
+        input.insert("search".into(), Value::from(search.as_str()));
+    }
     match &reading.basis {
         Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
         Basis::Consent(consent) => input.insert("consent".into(), Value::from(consent.as_str())),
@@ -406,12 +412,12 @@ pub fn access_call(reading: &Reading, records: &[String], key: &ReaderKey) -> Ca
     call(DISCLOSURE, "access", input)
 }
 
-fn commitment(version: &Version, field: &str) -> Option<Digest> {
+pub(crate) fn commitment(version: &Version, field: &str) -> Option<Digest> {
     let Some(Value::Bytes(bytes)) = version.fields.get(field) else { return None };
     <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
 }
 
-fn answer(text: &str) -> ClientError {
+pub(crate) fn answer(text: &str) -> ClientError {
     ClientError::answer("disclosure", text)
 }
 
@@ -423,7 +429,7 @@ pub fn one_time_key() -> Result<ReaderKey, ClientError> {
     Ok(ReaderKey::from_seed(&Secret::from_bytes(*random()?)))
 }
 
-fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
+pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
     let mut bytes = Zeroizing::new([0; 32]);
     let failed = |_| ClientError::Setup("no random bytes from the operating system".to_owned());
     SysRng.try_fill_bytes(&mut *bytes).map_err(failed)?;

@@ -128,7 +128,7 @@ impl Client {
 
     /// The running numbers in which a read log stands. For a subject, his own. For a steward and for
     /// all, those of every member of the ledger with every register that the catalogue or the log
-    /// itself names, or with `register` alone, and the confidential ones: a member that asked for
+    /// itself names, or with `register` alone, the confidential ones and the searches: a member that asked for
     /// nothing is proved to have asked for nothing.
     ///
     /// # Errors
@@ -156,12 +156,19 @@ impl Client {
         for entry in self.whole_read_log(log, filter)? {
             if let (Some(reader), Some(package), Some(name)) =
                 (entry.reader, entry.package, entry.register)
-                && entry.kind == Series::Access.name()
             {
-                scopes.insert(access(&reader, &format!("{package}:{name}")));
+                let scope = format!("{reader}:{package}:{name}");
+                let of = |series: &Series| series.name() == entry.kind;
+                let series = [Series::Access, Series::Search].into_iter().find(of);
+                scopes.extend(series.map(|series| Scope { series, scope }));
             }
         }
         let stewards = steward.map_or(members, |member| [member.to_owned()].into());
+        for member in stewards.iter().filter(|member| wanted(member)) {
+            let of = |place: &Vec<String>| format!("{member}:{}", place.join(":"));
+            let of = registers.iter().map(of);
+            scopes.extend(of.map(|scope| Scope { series: Series::Search, scope }));
+        }
         if filter.reader.is_none() {
             let of = |scope| Scope { series: Series::Confidential, scope };
             scopes.extend(stewards.into_iter().map(of));
@@ -317,7 +324,7 @@ fn place(register: &str, key: &str) -> LogicalKey {
 
 /// The record that bears a number; of a subject's log one that does not exist, which then is missing.
 fn numbered(series: Series, scope: &str, number: u64) -> LogicalKey {
-    place(series.name(), &format!("{scope}:{number:08}"))
+    place(series.name(), &series.key(scope, number))
 }
 
 /// When what an entry is about was asked; when an entry of a subject was noted.

@@ -27,7 +27,7 @@ impl Client {
         let fields = info.fields.iter().filter(|(_, field)| names_subjects(&field.kind));
         let fields: Vec<&String> = fields.map(|(name, _)| name).collect();
         let leads = |field: &str| {
-            let is_subject = info.fields.get(field).is_some_and(|f| f.kind == FieldKind::Subject);
+            let is_subject = info.fields.get(field).is_some_and(|f| is_one(&f.kind));
             is_subject
                 && info
                     .indexes
@@ -86,7 +86,12 @@ fn names_subjects(kind: &FieldKind) -> bool {
     if let FieldKind::Map { fields } = kind {
         return fields.values().any(|field| names_subjects(&field.kind));
     }
-    matches!(kind, FieldKind::Subject | FieldKind::Share)
+    is_one(kind) || matches!(kind, FieldKind::Share)
+}
+
+/// Whether a field of this kind is a subject's id, or his pseudonym.
+const fn is_one(kind: &FieldKind) -> bool {
+    matches!(kind, FieldKind::Subject | FieldKind::Pseudonym { .. })
 }
 
 /// Whether a value of such a field names the subject.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_api::vault::{SealRequest, SealedInfo};
-use chaincity_api::{Endpoint, Problem};
+use chaincity_api::vault::{KeptInfo, SealRequest, SealedInfo};
+use chaincity_api::{CBOR, Endpoint, Problem};
 use chaincity_crypto::claim::{self, SignedClaim};
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
 use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_crypto::hash;
 use chaincity_types::{Digest, Str, Value, cbor};
 
 use crate::client::{Client, absent};
@@ -24,12 +25,38 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; among the codes are `no-vault`, `not-steward`, `group-invalid`.
     pub fn seal_group(&self, request: &SealRequest) -> Result<Digest, ClientError> {
+        self.seal_with_pseudonyms(request).map(|(commitment, _)| commitment)
+    }
+
+    /// Seals a group as [`Client::seal_group`] does, and gives what stands for persons of it in the
+    /// record besides: a pseudonym for each field of the register that is one of this group.
+    ///
+    /// # Errors
+    /// As [`Client::seal_group`].
+    pub fn seal_with_pseudonyms(
+        &self,
+        request: &SealRequest,
+    ) -> Result<(Digest, BTreeMap<String, String>), ClientError> {
         let body = serde_json::to_vec(request)
             .map_err(|error| ClientError::Setup(format!("the group is no JSON: {error}")))?;
         let ask = Ask::new(Endpoint::SealGroup, &[]).body("application/json", body);
         let sealed: SealedInfo = self.get(&ask)?;
-        Digest::from_hex(&sealed.commitment)
-            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))
+        let commitment = Digest::from_hex(&sealed.commitment)
+            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))?;
+        Ok((commitment, sealed.pseudonyms))
+    }
+
+    /// Has the member's vault on standby keep a sealed group, as the vault that answers copied it. The
+    /// caller releases for that member.
+    ///
+    /// # Errors
+    /// See [`ClientError`]; among the codes are `no-vault`, `not-standby`, `not-steward`.
+    pub fn keep_copy(&self, copy: Vec<u8>) -> Result<(), ClientError> {
+        let digest = hash::plain(&copy).to_string();
+        let ask = Ask::new(Endpoint::KeepCopy, &[]).body(CBOR, copy);
+        let kept: KeptInfo = self.get(&ask)?;
+        let wrong = || ClientError::answer("vault", "another copy's digest");
+        if kept.copy == digest { Ok(()) } else { Err(wrong()) }
     }
 
     /// The envelope of an access; `None` while it is not released. The steward's node is asked.
@@ -37,7 +64,20 @@ impl Client {
     /// # Errors
     /// See [`ClientError`]; among the codes are `not-reader`, `envelope-gone`.
     pub fn envelope(&self, access: &str) -> Result<Option<Envelope>, ClientError> {
-        let reply = self.run(&Ask::new(Endpoint::GetEnvelope, &[access]));
+        self.handed_over(&Ask::new(Endpoint::GetEnvelope, &[access]))
+    }
+
+    /// The envelope of a search; `None` while it is not answered. The searcher's own steward's node is
+    /// asked.
+    ///
+    /// # Errors
+    /// As [`Client::envelope`].
+    pub fn search_result(&self, search: &str) -> Result<Option<Envelope>, ClientError> {
+        self.handed_over(&Ask::new(Endpoint::GetSearch, &[search]))
+    }
+
+    fn handed_over(&self, ask: &Ask) -> Result<Option<Envelope>, ClientError> {
+        let reply = self.run(ask);
         let Some(reply) = absent(reply, Problem::NotReleased)? else { return Ok(None) };
         let unreadable = |_| ClientError::answer(&reply.url, "an envelope that is none");
         Envelope::from_bytes(&reply.bytes).map(Some).map_err(unreadable)

@@ -5,7 +5,31 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use chaincity_crypto::suite::PublicKey;
 use chaincity_vault::Vault;
+
+/// Hands a copy of a sealed group to the standby; gives why it did not keep it.
+pub type Copying = Arc<dyn Fn(Vec<u8>) -> Result<(), String> + Send + Sync>;
+
+/// What part the node's vault has among those of its member. By default it is the only one.
+#[derive(Clone, Default)]
+pub struct Part {
+    /// Key of the release service that answers out of it.
+    pub agent: Option<PublicKey>,
+    /// Whether it takes copies until its service takes over.
+    pub is_standby: bool,
+    /// Where what is sealed is copied to before the answer; nowhere when absent.
+    pub copy: Option<Copying>,
+}
+
+impl fmt::Debug for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Part")
+            .field("agent", &self.agent)
+            .field("is_standby", &self.is_standby)
+            .finish_non_exhaustive()
+    }
+}
 
 /// Configuration of the interface.
 #[derive(Clone)]
@@ -20,6 +44,8 @@ pub struct Config {
     pub metrics: Option<SocketAddr>,
     /// The vault of the node's member, if it keeps one.
     pub vault: Option<Arc<Vault>>,
+    /// What part it has.
+    pub part: Part,
     /// Bounds.
     pub limits: Limits,
     /// Adds other parts' metrics, in Prometheus' text format.
@@ -30,8 +56,15 @@ impl Config {
     /// Plain HTTP on `listen` with the default bounds.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
-        let limits = Limits::default();
-        Self { listen, tls: None, metrics: None, vault: None, limits, more_metrics: None }
+        Self {
+            listen,
+            tls: None,
+            metrics: None,
+            vault: None,
+            part: Part::default(),
+            limits: Limits::default(),
+            more_metrics: None,
+        }
     }
 }
 
@@ -42,6 +75,7 @@ impl fmt::Debug for Config {
             .field("tls", &self.tls)
             .field("metrics", &self.metrics)
             .field("vault", &self.vault)
+            .field("part", &self.part)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }

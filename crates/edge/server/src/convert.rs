@@ -129,6 +129,7 @@ fn group(group: &Group) -> GroupInfo {
             parameters: map(&claim.parameters, field),
             clear: claim.clear.iter().map(ToString::to_string).collect(),
         }),
+        find_by: map(&group.find_by, |path| path.join(".")),
     }
 }
 
@@ -140,6 +141,7 @@ fn register(register: &Register) -> RegisterInfo {
             KeyRule::Field(field) => Some(field.to_string()),
             KeyRule::Auto => None,
         },
+        blinded: register.blinded,
         fields: map(&register.fields, field),
         indexes: map(&register.indexes, |index| IndexInfo {
             fields: index.fields.iter().map(Into::into).collect(),
@@ -205,6 +207,7 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Ref(register) => FieldKind::Ref { register: register.to_string() },
         FieldType::Sealed(group) => FieldKind::Sealed { group: group.to_string() },
         FieldType::Subject => FieldKind::Subject,
+        FieldType::Pseudonym(family) => FieldKind::Pseudonym { name: family.name().to_string() },
         FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.to_string() },
         FieldType::Share => FieldKind::Share,
         FieldType::List(of, max) => FieldKind::List { of: Box::new(self::kind(of)), max: *max },

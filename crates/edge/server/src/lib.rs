@@ -21,6 +21,7 @@ mod guard;
 mod metrics;
 mod operator;
 mod params;
+mod pseudonyms;
 mod read_log;
 mod reader;
 mod routes;
@@ -29,6 +30,6 @@ mod session;
 mod state;
 mod tls;
 
-pub use config::{Config, Limits, TlsFiles};
+pub use config::{Config, Copying, Limits, Part, TlsFiles};
 pub use reader::Reader;
 pub use run::{Server, ServerError};

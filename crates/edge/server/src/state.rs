@@ -7,7 +7,7 @@ use chaincity_types::Digest;
 use chaincity_vault::Vault;
 use tokio::sync::{Semaphore, watch};
 
-use crate::config::{Config, Limits};
+use crate::config::{Config, Limits, Part};
 use crate::error::{Answer, fault};
 use crate::metrics::Metrics;
 use crate::reader::Reader;
@@ -19,6 +19,7 @@ pub(crate) struct Shared {
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) ledger: Digest,
     pub(crate) vault: Option<Arc<Vault>>,
+    pub(crate) part: Part,
     pub(crate) sessions: Sessions,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
@@ -45,6 +46,7 @@ impl Shared {
             node,
             reader,
             vault: config.vault.clone(),
+            part: config.part.clone(),
             sessions,
             metrics: Metrics::new(),
             requests: Semaphore::new(limits.requests_max),

@@ -144,6 +144,11 @@ impl Handle {
         self.send(Request::Gossip(message)).await
     }
 
+    /// Makes this the node's fault, as if it had failed by itself: whoever looks at the status stops it.
+    pub fn fail(&self, cause: String) {
+        self.status_cell().set_fault(cause);
+    }
+
     /// Tells the node to stop; returns when it was told. [`crate::Thread::wait`] waits for the end.
     pub async fn stop(&self) {
         if self.send(Request::Stop).await.is_err() {

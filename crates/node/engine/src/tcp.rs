@@ -89,7 +89,7 @@ impl Engine {
         // The runtime would take it for a failure like any other.
         TcpListener::bind(self.place.listen)
             .map_err(|error| EngineError::Address(format!("`{}`: {error}", self.place.listen)))?;
-        check::unseal(&self.place.folder)?;
+        let later = check::unseal(&self.place.folder)?;
         let network = network_config(&self.config, &self.place)?;
         let (ready, opened) = oneshot::channel();
         let status = Arc::clone(&self.status);
@@ -125,6 +125,7 @@ impl Engine {
             })
             .map_err(|error| EngineError::Failed(error.to_string()))?;
         if futures::executor::block_on(opened).is_ok() {
+            check_later(later, status)?;
             return Ok(Thread(thread));
         }
         // Whatever failed takes the whole node with it, and then there is a reason to tell.
@@ -135,6 +136,24 @@ impl Engine {
         let fault = status.get().fault;
         Err(EngineError::Failed(fault.unwrap_or_else(|| "stopped while starting".into())))
     }
+}
+
+/// Checks beside the running node what did not have to be checked before; damage is its fault.
+fn check_later(later: check::Later, status: Arc<StatusCell>) -> Result<(), EngineError> {
+    let check = move || match later.check(|| status.get().fault.is_some()) {
+        Ok(report) if report.is_clean() => {}
+        Ok(report) => {
+            let cause = EngineError::Damaged(report).to_string();
+            error!(%cause, "the storage is damaged");
+            status.set_fault(cause);
+        }
+        Err(error) => error!(%error, "the storage could not be checked"),
+    };
+    std::thread::Builder::new()
+        .name("chaincity-check".into())
+        .spawn(check)
+        .map(|_detached| ())
+        .map_err(|error| EngineError::Failed(error.to_string()))
 }
 
 async fn run(

@@ -44,6 +44,7 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
         | FieldType::Enum(_)
         | FieldType::Ref(_)
         | FieldType::Subject
+        | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => Some(Affinity::Text),
         FieldType::Digest | FieldType::Sealed(_) => Some(Affinity::Blob),
         FieldType::Bytes(max) => {
@@ -76,6 +77,7 @@ pub(crate) fn held<'v>(kind: &FieldType, value: &'v Value) -> Option<ValueRef<'v
             | FieldType::Enum(_)
             | FieldType::Ref(_)
             | FieldType::Subject
+            | FieldType::Pseudonym(_)
             | FieldType::Identifier(_),
             Value::Text(text),
         ) => Some(ValueRef::Text(text.as_bytes())),

@@ -75,11 +75,11 @@ fn prepare(connection: &Connection) -> Result<(), QueryError> {
 
 impl ReadModel {
     /// Opens the read model in the file at `path`, or creates it there, and makes its tables fit
-    /// `packages`. The file's structure is checked (`PRAGMA quick_check`).
+    /// `packages`. The file's structure is for [`check_structure`](Self::check_structure).
     ///
     /// # Errors
-    /// [`QueryError::Damaged`] when the file is not whole, of another layout or not of this
-    /// history: [`rebuild`](crate::rebuild) makes it anew.
+    /// [`QueryError::Damaged`] when the file is of another layout or not of this history, or was found
+    /// not to be whole: [`rebuild`](crate::rebuild) makes it anew.
     pub fn open(
         path: &Path,
         history: Arc<dyn HistoryStore>,
@@ -128,8 +128,22 @@ impl ReadModel {
         if pragma("application_id")? != APPLICATION || pragma("user_version")? != LAYOUT {
             return Err(QueryError::damaged("the file is of another layout"));
         }
-        check_structure(&connection, "quick_check")?;
         Ok(connection)
+    }
+
+    /// Checks the file's structure (`PRAGMA quick_check`): it reads all of it, beside whoever reads
+    /// and writes. When it is not whole, the next [`open`](Self::open) says so too.
+    ///
+    /// # Errors
+    /// [`QueryError::Damaged`] when the file is not whole; otherwise when reading fails.
+    pub fn check_structure(&self) -> Result<(), QueryError> {
+        let connection = Connection::open(&self.path)?;
+        prepare(&connection)?;
+        let checked = check_structure(&connection, "quick_check");
+        if matches!(checked, Err(QueryError::Damaged(_))) {
+            connection.execute_batch("PRAGMA user_version = 0")?;
+        }
+        checked
     }
 
     /// Refuses a file that followed another history than the one given.

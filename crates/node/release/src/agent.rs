@@ -19,6 +19,7 @@ use rand::rngs::SysRng;
 use zeroize::Zeroizing;
 
 use crate::answer::Refusal;
+use crate::answering::answers;
 use crate::cases::Parts;
 use crate::noting::Noting;
 use crate::opening::{self, Answering, Asked};
@@ -62,8 +63,12 @@ pub struct Agent {
     pub(crate) vault: Arc<Vault>,
     pub(crate) key: SecretKey,
     pub(crate) member: String,
+    /// Whether it waits until it takes over.
+    is_standby: bool,
     /// Accesses that were answered.
     answered: Tried,
+    /// Searches that were answered.
+    pub(crate) searched: Tried,
     /// Accesses whose subjects are to be noted.
     pub(crate) noting: Noting,
 }
@@ -74,9 +79,10 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-/// A transaction about an access.
+/// A transaction about an access, or a search.
 pub(crate) struct Submitted {
-    pub(crate) asked: Asked,
+    /// Its number.
+    pub(crate) key: String,
     pub(crate) subjects: Vec<Value>,
     pub(crate) id: Digest,
     /// Whether it releases the access.
@@ -94,8 +100,20 @@ impl Agent {
         key: SecretKey,
         member: String,
     ) -> Self {
-        let (answered, noting) = (Tried::default(), Noting::default());
-        Self { node, model, vault, key, member, answered, noting }
+        let (answered, searched, noting) = Default::default();
+        Self { node, model, vault, key, member, is_standby: false, answered, searched, noting }
+    }
+
+    /// The same agent, on standby: it answers nothing before it has taken over (action `take-over`).
+    #[must_use]
+    pub fn on_standby(self) -> Self {
+        Self { is_standby: true, ..self }
+    }
+
+    /// Whether it is this agent that answers for its member.
+    fn answers(&self) -> Result<bool, NodeError> {
+        let key = self.key.public_key();
+        block_on(answers(&*self.node, &self.member, (Some(&key), self.is_standby)))
     }
 
     /// Answers accesses while `goes_on` says so, asked after every block; blocks its thread.
@@ -147,12 +165,15 @@ impl Agent {
         }
     }
 
-    /// Answers what waits now and notes the subjects of what was not released; gives how many
-    /// accesses were answered or noted.
+    /// Answers what waits now, searches too, and notes the subjects of what was not released, if it is
+    /// this agent that answers; gives how many were answered or noted.
     ///
     /// # Errors
     /// See [`AgentError`]; some may have been answered nevertheless.
     pub fn round(&self) -> Result<usize, AgentError> {
+        if !self.answers()? {
+            return Ok(0);
+        }
         let mut answers = Vec::new();
         let mut fault = None;
         let mut parts = Parts::new();
@@ -173,15 +194,17 @@ impl Agent {
         }
         let answered = answers.len();
         self.settle(answers)?;
+        let searched = self.answer_searches();
         let noted = self.note()?;
-        fault.map_or(Ok(answered.saturating_add(noted)), Err)
+        let done = answered.saturating_add(searched?).saturating_add(noted);
+        fault.map_or(Ok(done), Err)
     }
 
     /// Submits answers, and records as refusals the releases that the ledger rejected.
     fn settle(&self, answers: Vec<(Submitted, Vec<u8>)>) -> Result<(), AgentError> {
         let mut refusals = Vec::new();
         for (answer, code) in self.submit(answers)? {
-            let (id, bytes) = self.refuse(&answer.asked.key, &code, answer.subjects.clone());
+            let (id, bytes) = self.refuse(&answer.key, &code, answer.subjects.clone());
             refusals.push((Submitted { id, released: false, ..answer }, bytes));
         }
         self.submit(refusals)?;
@@ -246,7 +269,7 @@ impl Agent {
         };
         let input = call::release(&asked, number, digest, subjects.clone());
         let (id, bytes) = call::signed(&self.node.status(), &self.key, "release", input);
-        Ok((Submitted { asked, subjects, id, released: true }, bytes))
+        Ok((Submitted { key: asked.key, subjects, id, released: true }, bytes))
     }
 
     /// Seals what is asked for and keeps the envelope; gives its digest.
@@ -277,7 +300,7 @@ impl Agent {
     ) -> (Submitted, Vec<u8>) {
         let input = call::refuse(&asked.key, refusal.texts(), subjects.clone());
         let (id, bytes) = call::signed(&self.node.status(), &self.key, "refuse", input);
-        (Submitted { asked, subjects, id, released: false }, bytes)
+        (Submitted { key: asked.key, subjects, id, released: false }, bytes)
     }
 
     /// A refusal with the code and the texts of the guard that stopped the release.
@@ -313,7 +336,7 @@ impl Agent {
                 // Submitted just so before: that one's receipt is this one's.
                 Err(refused) if refused.code == Reject::Duplicate => admitted.push(answer),
                 Err(refused) => {
-                    let access = &answer.asked.key;
+                    let access = &answer.key;
                     tracing::warn!(%access, code = refused.code.code(), "an answer was not admitted");
                 }
             }
@@ -333,8 +356,9 @@ impl Agent {
 /// applied, is not final yet, or the access is not the agent's to answer any more.
 fn rejection(answer: &Submitted, receipt: Option<&Receipt>) -> Option<String> {
     let Outcome::Rejected { code, .. } = &receipt?.entries.first()?.outcome else { return None };
-    tracing::info!(access = %answer.asked.key, %code, "an answer was rejected");
-    let over = ["access-settled", "deadline-past", "person-must-decide"].contains(&code.as_str());
+    tracing::info!(access = %answer.key, %code, "an answer was rejected");
+    let over = ["access-settled", "deadline-past", "person-must-decide", "agent-superseded"];
+    let over = over.contains(&code.as_str());
     Some(code.to_string()).filter(|_| answer.released && !over)
 }
 

@@ -33,6 +33,12 @@ pub(crate) enum Refusal {
     RecordNotOfCase,
     /// No task of the officer discloses the group.
     GroupNotDisclosed,
+    /// The register is not found by this kind of term.
+    KindUnknown,
+    /// What is searched for is no term, or was not sealed for this search.
+    ValueInvalid,
+    /// More records than an answer may name.
+    TooManyFound,
 }
 
 impl Refusal {
@@ -80,6 +86,21 @@ impl Refusal {
                 "group-not-disclosed",
                 "调用人的任务不披露该字段组",
                 "no task of who asks discloses the group",
+            ),
+            Self::KindUnknown => (
+                "kind-unknown",
+                "该登记簿不能按此类检索词检索",
+                "the register is not found by this kind of term",
+            ),
+            Self::ValueInvalid => (
+                "value-invalid",
+                "检索内容有误或非本次检索所封存",
+                "what is searched for is no term, or was not sealed for this search",
+            ),
+            Self::TooManyFound => (
+                "too-many-found",
+                "命中记录过多，须缩小范围",
+                "too many records were found; the search must be narrower",
             ),
             Self::TooMuch => (
                 "too-much-at-once",

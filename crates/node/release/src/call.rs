@@ -72,6 +72,37 @@ pub(crate) fn refuse(
     ])
 }
 
+/// The input of `answer-search`.
+pub(crate) fn answer_search(
+    (search, key): (&str, &[u8; 32]),
+    found: usize,
+    envelope: Option<Digest>,
+    subjects: Vec<Value>,
+) -> BTreeMap<Str, Value> {
+    let mut input = BTreeMap::from([
+        ("search".into(), Value::from(search)),
+        ("key".into(), Value::Bytes(key.to_vec())),
+        ("found".into(), Value::Int(i64::try_from(found).unwrap_or(i64::MAX))),
+        ("subjects".into(), Value::List(subjects)),
+    ]);
+    let envelope = envelope.map(|digest| Value::Bytes(digest.as_bytes().to_vec()));
+    input.extend(envelope.map(|digest| ("envelope".into(), digest)));
+    input
+}
+
+/// The input of `refuse-search`.
+pub(crate) fn refuse_search(
+    search: &str,
+    (code, zh, en): (&str, &str, &str),
+) -> BTreeMap<Str, Value> {
+    let reason = [("zh".into(), Value::from(zh)), ("en".into(), Value::from(en))];
+    BTreeMap::from([
+        ("search".into(), Value::from(search)),
+        ("code".into(), Value::from(code)),
+        ("reason".into(), Value::Map(reason.into())),
+    ])
+}
+
 /// The input of `note-subjects`.
 pub(crate) fn note_subjects(access: &str, subjects: Vec<Value>) -> BTreeMap<Str, Value> {
     BTreeMap::from([

@@ -75,7 +75,7 @@ fn sealed(answering: &Answering<'_>) -> Result<Result<BTreeMap<Str, Str>, Refusa
 }
 
 /// The fields of an opened group.
-fn fields(group: &Group) -> Option<BTreeMap<Str, Value>> {
+pub(crate) fn fields(group: &Group) -> Option<BTreeMap<Str, Value>> {
     match cbor::decode(group.bytes(), GROUP_BYTES_MAX) {
         Ok(Value::Map(fields)) => Some(fields),
         _ => None,

@@ -7,23 +7,31 @@
 //! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
 //! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
 //!
+//! It answers the searches of the steward's own staff likewise.
+//!
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
 //! answered.
+//!
+//! Where a steward keeps its vault on two machines, the register `answering` names the service that
+//! answers ([`answers`]): the other one leaves accesses alone, and what it released would be refused.
 //!
 //! The agent holds no state of its own: what it has not answered still stands on the ledger as asked,
 //! and an envelope that was kept before a crash is the one that is released after it.
 
 mod agent;
 mod answer;
+mod answering;
 mod call;
 mod cases;
 mod claims;
 mod erasing;
 mod noting;
 mod opening;
+mod searching;
 mod tried;
 
 pub use agent::{Agent, AgentError};
+pub use answering::answers;
 
 /// The package whose records and actions the protocol consists of.
 pub const PACKAGE: &str = "disclosure";
@@ -31,3 +39,4 @@ pub const PACKAGE: &str = "disclosure";
 pub const ACCESS: &str = "access";
 /// The group of that register in which readers seal what they do not say in clear with a claim.
 pub use claims::PARAMETERS;
+pub use searching::{SEARCH, VALUE, statement};

@@ -150,7 +150,7 @@ impl Agent {
         }
         let input = call::note_subjects(&asked.key, self.subjects(&asked)?);
         let (id, bytes) = call::signed(&status, &self.key, "note-subjects", input);
-        let note = Submitted { asked, subjects: Vec::new(), id, released: false };
+        let note = Submitted { key: asked.key, subjects: Vec::new(), id, released: false };
         Ok(Note::Made(Box::new((note, bytes))))
     }
 

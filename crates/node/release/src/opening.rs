@@ -80,7 +80,7 @@ impl Asked {
     }
 }
 
-fn commitment(value: &Value) -> Option<Digest> {
+pub(crate) fn commitment(value: &Value) -> Option<Digest> {
     let Value::Bytes(bytes) = value else { return None };
     <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
 }
@@ -173,25 +173,13 @@ impl Answering<'_> {
         Ok(Ok(Envelope { groups }))
     }
 
-    /// Opens a group. What was sealed for another register is not handed out under this one's grant.
+    /// Opens a group.
     pub(crate) fn open(
         &self,
         place: (&str, &str, &str),
         commitment: &Digest,
     ) -> Result<Result<Group, Refusal>, AgentError> {
-        let opened = match self.vault.open_group(commitment) {
-            Ok(opened) => opened,
-            Err(VaultError::Unknown(_)) => return Ok(Err(Refusal::GroupUnknown)),
-            Err(VaultError::Erased(_)) => return Ok(Err(Refusal::GroupErased)),
-            Err(error) => return Err(error.into()),
-        };
-        let of = &opened.context;
-        let is_of = (&*of.package, &*of.register, &*of.group) == place;
-        if of.ledger == self.status.ledger && is_of {
-            Ok(Ok(opened.group))
-        } else {
-            Ok(Err(Refusal::GroupUnknown))
-        }
+        open(self.vault, self.status.ledger, place, commitment)
     }
 
     fn context(&self, group: &str, commitment: Digest) -> ReleaseContext {
@@ -209,9 +197,32 @@ impl Answering<'_> {
     }
 }
 
+/// Opens a group. What was sealed for another register is not handed out under this one's grant.
+pub(crate) fn open(
+    vault: &Vault,
+    ledger: Digest,
+    place: (&str, &str, &str),
+    commitment: &Digest,
+) -> Result<Result<Group, Refusal>, AgentError> {
+    let opened = match vault.open_group(commitment) {
+        Ok(opened) => opened,
+        Err(VaultError::Unknown(_)) => return Ok(Err(Refusal::GroupUnknown)),
+        Err(VaultError::Erased(_)) => return Ok(Err(Refusal::GroupErased)),
+        Err(error) => return Err(error.into()),
+    };
+    let of = &opened.context;
+    let is_of = (&*of.package, &*of.register, &*of.group) == place;
+    if of.ledger == ledger && is_of { Ok(Ok(opened.group)) } else { Ok(Err(Refusal::GroupUnknown)) }
+}
+
 /// The subjects that the record asked for names in the clear: whose read logs the access belongs to.
 pub(crate) fn subjects_of(package: &Package, asked: &Asked, version: &Version) -> Vec<Value> {
-    let register = package.registers.get(asked.register.as_str());
+    subjects_in(package, &asked.register, version)
+}
+
+/// The subjects that a version of a register's record names in the clear.
+pub(crate) fn subjects_in(package: &Package, register: &str, version: &Version) -> Vec<Value> {
+    let register = package.registers.get(register);
     register.map(|register| subjects(&register.fields, &version.fields)).unwrap_or_default()
 }
 
@@ -227,7 +238,7 @@ fn subjects(fields: &BTreeMap<Str, Field>, values: &BTreeMap<Str, Value>) -> Vec
 
 fn collect(kind: &FieldType, value: &Value, found: &mut BTreeSet<Str>) {
     match (kind, value) {
-        (FieldType::Subject, Value::Text(subject)) => {
+        (FieldType::Subject | FieldType::Pseudonym(_), Value::Text(subject)) => {
             found.insert(subject.clone());
         }
         (FieldType::Share, Value::Map(share)) => {

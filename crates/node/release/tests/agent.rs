@@ -14,6 +14,8 @@
 mod cases;
 mod claims;
 mod common;
+mod searching;
+mod standby;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -10,7 +10,7 @@ use crate::ring::KeyRing;
 use crate::terms::{self, Term};
 use crate::{Vault, VaultError, random};
 
-const CONTEXT_BYTES_MAX: usize = 4_096;
+pub(crate) const CONTEXT_BYTES_MAX: usize = 4_096;
 
 /// Which ledger's, and which register's, group it is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -15,10 +15,14 @@
 //! until the ledger's erasures are applied again. `docs/storage.md` describes every table, and what
 //! the files show to whoever has them without keys.
 //!
+//! A *standby* is a second vault under the same keys, made from a backup: it takes a copy of each group
+//! that the first one seals ([`Vault::copy_of`], [`Vault::keep_copy`]).
+//!
 //! This crate knows nothing of who may read what: its caller asks only for what an access on the
 //! ledger allows. It has no clock either; times are arguments.
 
 mod backup;
+mod copy;
 mod envelopes;
 mod erase;
 mod error;
@@ -26,6 +30,7 @@ mod escrow;
 mod file;
 mod groups;
 mod passphrase;
+mod pseudonyms;
 mod random;
 mod ring;
 mod rotate;
@@ -33,6 +38,7 @@ mod terms;
 mod token;
 mod vault;
 
+pub use copy::COPY_BYTES_MAX;
 pub use erase::{Erasure, Reapplied};
 pub use error::VaultError;
 pub use escrow::{Recovered, Share};

@@ -12,6 +12,8 @@ use crate::{VaultError, random};
 /// Domains of what is derived from the master key.
 const EPOCHS: &str = "chaincity/vault/epochs/1";
 const CHECK: &str = "chaincity/vault/check/1";
+const PSEUDONYMS: &str = "chaincity/vault/pseudonyms/1";
+const FIRST_PSEUDONYMS: &str = "chaincity/vault/first-pseudonyms/1";
 /// Domains of what is derived from an epoch's key.
 const WRAPPING: &str = "chaincity/vault/wrapping/1";
 const INDEX: &str = "chaincity/vault/index/1";
@@ -93,6 +95,12 @@ pub(crate) struct StoredKeys {
     /// Ascending; the last one is in use, the others while data keys are still under them.
     #[n(4)]
     pub(crate) epochs: Vec<StoredEpoch>,
+    /// The key of pseudonyms, wrapped by the master key. Random, and the same for the vault's life:
+    /// records of years stand under what it makes. `None` in a vault made before there were
+    /// pseudonyms: there it follows from the master key, until that is renewed and it is kept.
+    #[n(5)]
+    #[cbor(with = "minicbor::bytes")]
+    pub(crate) pseudonyms: Option<Vec<u8>>,
 }
 
 impl StoredKeys {
@@ -136,6 +144,7 @@ impl KeyRing {
             master: encryption.wrap(&vault, &master)?,
             check: check(&master),
             epochs: Vec::new(),
+            pseudonyms: Some(seal_pseudonyms(&master, &vault, &random::secret()?)?),
         };
         let mut ring = Self { stored, master, epochs: BTreeMap::new() };
         let (key, stored) = ring.new_epoch(at)?;
@@ -172,6 +181,7 @@ impl KeyRing {
             master: encryption.wrap(&vault, &master)?,
             check: check(&master),
             epochs: Vec::new(),
+            pseudonyms: Some(seal_pseudonyms(&master, &vault, &self.pseudonyms()?)?),
         };
         let mut epochs = BTreeMap::new();
         for epoch in &self.stored.epochs {
@@ -217,6 +227,17 @@ impl KeyRing {
     pub(crate) fn keep(&mut self, stored: StoredKeys) {
         self.epochs.retain(|number, _| stored.epochs.iter().any(|epoch| epoch.number == *number));
         self.stored = stored;
+    }
+
+    /// The key of pseudonyms.
+    pub(crate) fn pseudonyms(&self) -> Result<Secret, VaultError> {
+        let Some(stored) = &self.stored.pseudonyms else {
+            return Ok(cipher::derive(&self.master, FIRST_PSEUDONYMS));
+        };
+        let under = cipher::derive(&self.master, PSEUDONYMS);
+        let opened = cipher::open(&under, self.stored.vault.as_bytes(), stored).ok();
+        let key = opened.as_deref().and_then(|bytes| Secret::from_slice(bytes));
+        key.ok_or(VaultError::Damaged("the key of pseudonyms"))
     }
 
     pub(crate) const fn master(&self) -> &Secret {
@@ -265,6 +286,11 @@ impl KeyRing {
     }
 }
 
+fn seal_pseudonyms(master: &Secret, vault: &Digest, key: &Secret) -> Result<Vec<u8>, VaultError> {
+    let under = cipher::derive(master, PSEUDONYMS);
+    Ok(cipher::seal(&under, &random::bytes()?, vault.as_bytes(), key.as_bytes()))
+}
+
 fn seal_epoch(
     master: &Secret,
     vault: &Digest,
@@ -290,4 +316,28 @@ fn check(master: &Secret) -> Digest {
 
 fn data_key(commitment: &Digest) -> Vec<u8> {
     [DATA_KEY.as_bytes(), commitment.as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cost, Passphrase};
+
+    #[test]
+    fn a_vault_made_before_pseudonyms_has_one_key_of_them_for_its_life() {
+        let cheap = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+        let passphrase = Passphrase::with_cost("correct horse battery", cheap).unwrap();
+        let mut ring = KeyRing::new(&passphrase, Timestamp(1)).unwrap();
+        let own = ring.pseudonyms().unwrap();
+        ring.stored.pseudonyms = None;
+        let bytes = cbor::encode(&ring.stored);
+        let opened =
+            || KeyRing::unlock(StoredKeys::from_bytes(&bytes).unwrap(), &passphrase).unwrap();
+        let key = opened().pseudonyms().unwrap();
+        assert_ne!(key.as_bytes(), own.as_bytes());
+        assert_eq!(opened().pseudonyms().unwrap().as_bytes(), key.as_bytes());
+        let renewed = opened().renewed(&passphrase, Timestamp(2)).unwrap();
+        assert_eq!(renewed.pseudonyms().unwrap().as_bytes(), key.as_bytes());
+        assert!(renewed.stored.pseudonyms.is_some());
+    }
 }

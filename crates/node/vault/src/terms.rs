@@ -10,15 +10,16 @@ use zeroize::{Zeroize as _, Zeroizing};
 use crate::{Vault, VaultError, random};
 
 /// Most terms of a group.
-pub const TERMS_MAX: usize = 64;
+pub const TERMS_MAX: usize = 128;
 /// Most characters of a term's text, and of its kind.
-pub const TERM_CHARS_MAX: usize = 200;
+pub const TERM_CHARS_MAX: usize = 300;
 /// Most groups that a search finds.
 pub const SEARCH_MAX: usize = 1_000;
 
 /// Domain of sealed terms.
 const TERMS: &str = "chaincity/vault/terms/1";
-const TERMS_BYTES_MAX: usize = 1 << 18;
+/// A character in its normal form may be eighteen.
+const TERMS_BYTES_MAX: usize = 1 << 22;
 
 /// A term: its kind, such as `name`, and its text. Wiped from memory when dropped, and never printed.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]

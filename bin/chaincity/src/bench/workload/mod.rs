@@ -7,12 +7,14 @@
 mod bank;
 mod cases;
 mod course;
+mod deeds;
 mod estate;
 mod phase;
 mod size;
 mod ycsb;
 
 use chaincity_client::api::block::BlockInfo;
+use chaincity_client::api::transaction::ReceiptInfo;
 use chaincity_client::{Client, ClientError, Select, Signed};
 use chaincity_types::Timestamp;
 use clap::ValueEnum;
@@ -20,6 +22,7 @@ use clap::ValueEnum;
 pub(super) use bank::Balance;
 pub(super) use cases::open_terms;
 pub(super) use course::Counted;
+pub(super) use deeds::{Answers, ENCRYPTED, GROUPS, PACKAGE as DEEDS, key, private};
 use phase::among;
 pub(super) use phase::{Phase, QUERIES};
 
@@ -60,6 +63,8 @@ pub(crate) enum Kind {
     Process,
     /// 规模：先导入，再量登记、转移、查询、重启与快照同步 · at size: an import, then registrations, transfers, queries, a restart, a snapshot
     Size,
+    /// 加密登记与调用：同一登记明文与加密之比，每秒调用数，从点击到打开 · encrypted registrations beside the same in clear, accesses a second, from the click until it is opened
+    Disclosure,
 }
 
 impl Kind {
@@ -79,6 +84,7 @@ impl Kind {
             Self::Import => "import",
             Self::Process => "process",
             Self::Size => "size",
+            Self::Disclosure => "disclosure",
         }
     }
 
@@ -90,21 +96,25 @@ impl Kind {
             }
             Self::Smallbank => bank::PACKAGE,
             Self::Process => course::PACKAGE,
+            Self::Disclosure => deeds::PACKAGE,
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 ycsb::PACKAGE
             }
         }
     }
 
-    /// The document of that package; `instant` is when all terms end, where there are terms.
+    /// The documents of that package and of those that it needs; `instant` is when all terms end, where
+    /// there are terms.
     ///
     /// # Errors
-    /// When the shipped package does not parse; a test keeps this from being shipped.
-    pub(super) fn document(self, instant: Timestamp) -> Result<Vec<u8>, Fault> {
+    /// When a shipped package does not parse; a test keeps this from being shipped.
+    pub(super) fn documents(self, instant: Timestamp) -> Result<Vec<Vec<u8>>, Fault> {
         if self == Self::Process {
-            return cases::document(instant);
+            return Ok(vec![cases::document(instant)?]);
         }
-        Ok(shipped::source(self.package())?.doc.to_bytes())
+        let needed = self.has_steward().then_some("disclosure");
+        let packages = [Some(self.package()), needed].into_iter().flatten();
+        packages.map(|package| Ok(shipped::source(package)?.doc.to_bytes())).collect()
     }
 
     /// The roles of who signs.
@@ -115,6 +125,7 @@ impl Kind {
             Self::Size => &["registry.importer", "registry.registrar"],
             Self::Smallbank => &["bank.teller"],
             Self::Process => &["permit.clerk", "permit.system"],
+            Self::Disclosure => &["deeds.clerk", "reader.officer"],
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 &["store.client"]
             }
@@ -124,6 +135,11 @@ impl Kind {
     /// Whether citizens own what changes hands.
     pub(super) const fn has_citizens(self) -> bool {
         matches!(self, Self::Transfer | Self::Mixed | Self::Size)
+    }
+
+    /// Whether the first office keeps a vault and answers accesses out of it.
+    pub(super) const fn has_steward(self) -> bool {
+        matches!(self, Self::Disclosure)
     }
 
     /// Whether it begins with an import, as fast as it goes.
@@ -142,7 +158,7 @@ impl Kind {
         match self {
             Self::Register | Self::Transfer => 0,
             Self::Mixed => 2_000,
-            Self::Process => 1_000,
+            Self::Process | Self::Disclosure => 1_000,
             Self::Smallbank => 18_000,
             Self::YcsbA | Self::YcsbB | Self::YcsbC | Self::YcsbD | Self::YcsbE | Self::YcsbF => {
                 1_000
@@ -234,6 +250,11 @@ pub(super) trait Workload {
         &[]
     }
 
+    /// Whether another one submitted this, by the benchmark's own definition.
+    fn is_anothers(&self, _receipt: &ReceiptInfo) -> bool {
+        false
+    }
+
     /// Sees every block, afterwards and in order.
     fn on_block(&mut self, _block: &BlockInfo) {}
 
@@ -247,6 +268,11 @@ pub(super) trait Workload {
 
     /// What the blocks say of cases, where there are cases.
     fn counted(&self) -> Option<Counted> {
+        None
+    }
+
+    /// What the blocks say of accesses, where there are accesses.
+    fn answers(&self) -> Option<Answers> {
         None
     }
 }
@@ -270,5 +296,6 @@ pub(super) fn of(kind: Kind, records: usize, terms: usize) -> Result<Box<dyn Wor
         Kind::YcsbE => Box::new(Ycsb::new(E, records)),
         Kind::YcsbF => Box::new(Ycsb::new(F, records)),
         Kind::Process => Box::new(cases::Cases::new(records, terms)?),
+        Kind::Disclosure => Box::new(deeds::Deeds::new(records)),
     })
 }

@@ -19,13 +19,17 @@ pub(in crate::bench) enum Phase {
     Steps,
     /// The first page of a role's open tasks, among steps.
     TaskList,
+    /// Registrations whose private fields stand in clear.
+    Clear,
+    /// The same, with these fields in encrypted groups.
+    Encrypted,
 }
 
 impl Phase {
     /// How many of `rate` operations a second are queries.
     pub(super) fn queries_per_s(self, rate: u64) -> u64 {
         match self {
-            Self::Register | Self::Transfer | Self::Steps => 0,
+            Self::Register | Self::Transfer | Self::Steps | Self::Clear | Self::Encrypted => 0,
             Self::ByKey | Self::ByIndex | Self::TaskList => QUERIES.min(rate),
         }
     }

@@ -34,7 +34,12 @@ impl Size {
         match self.phase {
             Phase::ByKey => Some(Read::Record(PACKAGE, "unit", unit)),
             Phase::ByIndex => Some(Read::Page(Select::new(PACKAGE, "right").eq("unit", &unit))),
-            Phase::Register | Phase::Transfer | Phase::Steps | Phase::TaskList => None,
+            Phase::Register
+            | Phase::Transfer
+            | Phase::Steps
+            | Phase::TaskList
+            | Phase::Clear
+            | Phase::Encrypted => None,
         }
     }
 }

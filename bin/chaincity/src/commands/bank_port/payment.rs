@@ -142,6 +142,7 @@ impl Desk<'_> {
             purpose: purpose.clone(),
             case: Some(case.unwrap_or_else(|| record.key.clone())),
             of_case: None,
+            search: None,
             basis: Basis::Grant(grant.clone()),
         };
         match self.client.read(&reading, self.client, RELEASE)? {

@@ -63,6 +63,7 @@ impl Safes {
                 group: group.to_owned(),
                 request: hex::encode(request),
                 values,
+                scopes: BTreeMap::new(),
             }),
             Some(vault) => {
                 let place = Place {

@@ -1,7 +1,7 @@
 //! `publish-package`: a package comes into force, at once, or replaces its earlier version.
 
 use chaincity_package::doc::PackageDoc;
-use chaincity_package::model::{Action, Package, Register};
+use chaincity_package::model::{Action, Index, Package, Register};
 use chaincity_types::{Reject, Value};
 
 use super::schema::{action, document, field, title};
@@ -120,7 +120,11 @@ fn check_compatible(old: &Register, new: Option<&Register>) -> Result<(), Halt> 
             .is_some_and(|f| f.kind == field.kind && (f.optional || !field.optional))
     });
     let added = new.fields.iter().all(|(name, f)| old.fields.contains_key(name) || f.optional);
-    if kept && added && old.key == new.key && old.indexes == new.indexes {
+    // What the ledger keeps entries of. Others are made by each node of what it has.
+    let kept_indexes = |register: &Register| -> Vec<Index> {
+        register.indexes.values().filter(|index| !index.for_lists).cloned().collect()
+    };
+    if kept && added && old.key == new.key && kept_indexes(old) == kept_indexes(new) {
         Ok(())
     } else {
         reject(Reject::GovernanceInvalid, format!("register `{}` is incompatible", old.name))

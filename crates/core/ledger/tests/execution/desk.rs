@@ -51,7 +51,7 @@ pub(crate) fn key(name: &str) -> Vec<u8> {
     hash::plain(name.as_bytes()).as_bytes().to_vec()
 }
 
-fn member(id: &str, roles: &[&str]) -> GenesisMember {
+pub(crate) fn member(id: &str, roles: &[&str]) -> GenesisMember {
     GenesisMember {
         id: id.into(),
         name_zh: format!("测试{id}"),
@@ -60,7 +60,12 @@ fn member(id: &str, roles: &[&str]) -> GenesisMember {
     }
 }
 
-fn operator(name: &str, member: &str, roles: &[&str], subject: Option<&str>) -> GenesisOperator {
+pub(crate) fn operator(
+    name: &str,
+    member: &str,
+    roles: &[&str],
+    subject: Option<&str>,
+) -> GenesisOperator {
     GenesisOperator {
         key: key(name),
         member: member.into(),
@@ -168,17 +173,21 @@ impl Desk {
     /// After a genesis with these packages.
     pub(crate) fn with_packages(documents: Vec<Vec<u8>>) -> Self {
         let packages = documents.into_iter().map(Into::into).collect();
-        let genesis = Genesis { packages, ..genesis() };
+        Self::after(&Genesis { packages, ..genesis() })
+    }
+
+    /// After this genesis.
+    pub(crate) fn after(genesis: &Genesis) -> Self {
         let mut desk = Self {
             ledger: MemoryLedger::new(),
             packages: PackageCache::default(),
-            id: hash::ledger_id(&genesis),
+            id: hash::ledger_id(genesis),
             height: Height(1),
             time: BEGIN,
             parent_time: BEGIN,
         };
         let mut run = BlockRun::new(desk.context());
-        run.genesis(&genesis, &desk.packages).unwrap();
+        run.genesis(genesis, &desk.packages).unwrap();
         desk.commit(run);
         desk
     }

@@ -3,7 +3,7 @@
 use chaincity_ledger::governance::{APPROVE, GenesisError};
 use chaincity_ledger::memory::PackageCache;
 use chaincity_ledger::{BlockRun, Step, governance};
-use chaincity_package::doc::PackageDoc;
+use chaincity_package::doc::{FieldDoc, GroupDoc, PackageDoc, TermDoc, TextDoc};
 use chaincity_types::Value;
 use chaincity_types::wire::{Call, Committee, Genesis};
 
@@ -281,6 +281,36 @@ fn a_package_is_replaced_by_its_next_compatible_version_only() {
     desk.applied("clerk", create("i1", "s-jia", 1));
     assert_eq!(desk.item("i1").version.schema, 2);
     assert_eq!(desk.record("governance", "package", "desk").unwrap().head.version, 2);
+}
+
+#[test]
+fn what_a_group_is_found_by_may_be_added_to_a_package_in_force() {
+    let mut desk = Desk::new();
+    let mut outcome = |doc: &PackageDoc| {
+        let call = approved(&mut desk, &[("b", "beta")], publish(doc));
+        desk.outcome("a", call)
+    };
+    let field = |name: &str, ty: &str| FieldDoc {
+        name: name.into(),
+        ty: ty.into(),
+        title: TextDoc::default(),
+    };
+    let mut with_group = package().doc;
+    with_group.version = 2;
+    with_group.groups.push(GroupDoc {
+        name: "person".into(),
+        steward: with_group.roles[0].name.clone(),
+        fields: vec![field("name", "text(40)")],
+        ..GroupDoc::default()
+    });
+    with_group.registers[0].fields.push(field("person", "sealed(person)?"));
+    assert_eq!(outcome(&with_group), "applied");
+    let mut found = PackageDoc { version: 3, ..with_group };
+    found.groups[0].find_by = vec![TermDoc { kind: "name".into(), path: "name".into() }];
+    assert_eq!(outcome(&found), "applied");
+    found.version = 4;
+    found.groups[0].find_by[0].path = "nothing".into();
+    assert_eq!(outcome(&found), "package-invalid");
 }
 
 #[test]

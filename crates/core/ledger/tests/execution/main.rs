@@ -14,6 +14,7 @@
 )]
 
 mod blind;
+mod blinded;
 mod calls;
 mod desk;
 mod fuzz;

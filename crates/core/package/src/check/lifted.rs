@@ -71,6 +71,7 @@ fn is_record(kind: &FieldType) -> bool {
         | FieldType::Enum(_)
         | FieldType::Sealed(_)
         | FieldType::Subject
+        | FieldType::Pseudonym(_)
         | FieldType::Identifier(_)
         | FieldType::Share
         | FieldType::Map(_)

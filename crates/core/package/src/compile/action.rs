@@ -434,7 +434,8 @@ impl Compiler {
             }
         }
         let covered = |index: &&Index| {
-            index.fields.iter().all(|f| wanted.contains_key(f))
+            !index.for_lists
+                && index.fields.iter().all(|f| wanted.contains_key(f))
                 && list.as_ref().is_none_or(|list| index.fields.contains(list))
         };
         let best = register

@@ -3,8 +3,10 @@
 //! everything is bounded: the document's size, the counts below, the size of each rule.
 
 mod action;
+mod blinded;
 mod claim;
 mod effect;
+mod find;
 mod form;
 mod register;
 mod timer;
@@ -240,6 +242,7 @@ impl Compiler {
                 register.timers = timers;
             }
         }
+        self.blinded(doc, &package);
         self.forms(doc, &mut package);
         package
     }
@@ -303,6 +306,7 @@ impl Compiler {
                 title: text(&group.title),
                 steward: steward.into(),
                 claims: self.claims(&place, &group.claims, &fields, package),
+                find_by: self.find_by(&place, &group.find_by, &fields),
                 fields,
             };
             package.groups.insert(name.into(), compiled);

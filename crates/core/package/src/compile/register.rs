@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{COMPUTED_MAX, Compiler, INDEXES_MAX, record_type, text};
+use super::{COMPUTED_MAX, Compiler, INDEXES_MAX, find, record_type, text};
 use crate::doc::RegisterDoc;
 use crate::model::{
     Computed, Field, FieldType, Index, Invariant, KeyRule, OnClose, Over, Package, Register,
@@ -32,6 +32,7 @@ impl Compiler {
             title: text(&doc.title),
             steward: doc.steward.as_str().into(),
             key,
+            blinded: self.visibility(&place, doc),
             indexes: self.indexes(&place, doc, &fields),
             fields,
             computed: Vec::new(),
@@ -45,6 +46,8 @@ impl Compiler {
         self.computed(&place, doc, &mut register, &names);
         self.invariants(&place, doc, &mut register, &names);
         self.on_close(&place, doc, &mut register);
+        let to_find = find::indexes(&register.fields, package).into_iter();
+        register.indexes.extend(to_find.map(|index| (index.name.clone(), index)));
         register
     }
 

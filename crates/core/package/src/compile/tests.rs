@@ -533,3 +533,109 @@ proptest::proptest! {
         }));
     }
 }
+
+/// A group `holder` (number, note?), and a blinded register `holding` with a sequence for its key,
+/// which `change` may spoil.
+fn blinded(change: impl FnOnce(&mut PackageDoc)) -> Vec<&'static str> {
+    codes(|doc| {
+        doc.groups.push(GroupDoc {
+            name: "holder".into(),
+            steward: "a.b".into(),
+            fields: vec![field("number", "text(20)"), field("price", "fen")],
+            ..GroupDoc::default()
+        });
+        doc.registers.push(RegisterDoc {
+            name: "holding".into(),
+            steward: "a.b".into(),
+            key: "number".into(),
+            retention: "permanent".into(),
+            visibility: Some("blinded".into()),
+            fields: vec![
+                field("number", "text(20)"),
+                field("unit", "ref(item)"),
+                field("holder", "pseudonym(holder.number, unit)"),
+                field("details", "sealed(holder)"),
+            ],
+            ..RegisterDoc::default()
+        });
+        change(doc);
+    })
+}
+
+fn holding(doc: &mut PackageDoc) -> &mut RegisterDoc {
+    doc.registers.last_mut().unwrap()
+}
+
+#[test]
+fn a_blinded_register_names_persons_by_pseudonyms_of_one_family() {
+    assert!(blinded(|_| ()).is_empty());
+    let with = |ty: &str| blinded(|doc| holding(doc).fields.push(field("x", ty)));
+    assert!(with("list(pseudonym(holder.number, unit), max 3)").is_empty());
+    for ty in ["subject?", "list(share, max 3)", "map(a: subject)", "identifier(resident-id)?"] {
+        assert!(with(ty).contains(&"person-in-clear"), "{ty}");
+    }
+    assert_eq!(with("pseudonym(sector: fund)?"), ["families-linked"]);
+    assert_eq!(with("pseudonym(holder.number)?"), ["families-linked"]);
+    assert!(blinded(|doc| holding(doc).visibility = Some("shut".into())).contains(&"unknown-name"));
+    // Without pseudonyms it is blinded all the same.
+    assert!(blinded(|doc| drop(holding(doc).fields.remove(2))).is_empty());
+}
+
+#[test]
+fn what_a_pseudonym_stands_for_is_there() {
+    let of = |ty: &str| {
+        blinded(|doc| holding(doc).fields[2] = field("holder", &format!("pseudonym({ty})")))
+    };
+    assert!(of("holder.number").is_empty());
+    for ty in ["other.number", "holder.price", "holder.x", "holder.number, x"] {
+        assert_eq!(of(ty), ["unknown-name"], "{ty}");
+    }
+    let optional = blinded(|doc| holding(doc).fields[1] = field("unit", "ref(item)?"));
+    assert_eq!(optional, ["unknown-name"]);
+}
+
+#[test]
+fn the_key_of_a_blinded_register_is_numbered_or_a_pseudonym() {
+    let inserted = |key: &'static str| {
+        blinded(move |doc| {
+            holding(doc).key = key.into();
+            let set = |name: &str| named(name, &format!("input.{name}"));
+            let action = action(doc);
+            action.input.push(field("unit", "ref(item)"));
+            action.input.push(field("holder", "pseudonym(holder.number, unit)"));
+            action.input.push(field("details", "sealed(holder)"));
+            action.effects.push(EffectDoc::Insert {
+                register: "holding".into(),
+                name: None,
+                fields: ["number", "unit", "holder", "details"].map(set).into(),
+                numbers: Vec::new(),
+            });
+        })
+    };
+    assert!(inserted("auto").is_empty());
+    assert!(inserted("holder").is_empty());
+    assert_eq!(inserted("number"), ["key-in-clear"]);
+}
+
+#[test]
+fn nothing_open_leads_from_a_pseudonym_to_another_id() {
+    let beside = |ty: &str| {
+        blinded(|doc| {
+            let item = &mut doc.registers[0];
+            item.fields.push(field("about", "ref(holding)?"));
+            item.fields.push(field("x", ty));
+        })
+    };
+    assert!(beside("text(9)?").is_empty());
+    assert_eq!(beside("subject?"), ["families-linked"]);
+    assert_eq!(beside("pseudonym(sector: fund)?"), ["families-linked"]);
+    let said = |ty: &str| {
+        blinded(|doc| {
+            let action = action(doc);
+            action.input.push(field("about", "ref(holding)?"));
+            action.input.push(field("x", ty));
+        })
+    };
+    assert_eq!(said("list(subject, max 2)?"), ["families-linked"]);
+    assert!(said("pseudonym(holder.number, unit)?").is_empty());
+}

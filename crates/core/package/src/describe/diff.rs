@@ -169,6 +169,7 @@ impl Changes {
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
         self.fields(&place, &old.fields, &new.fields);
         self.value(&place, ("派生结论", "its claims"), &old.claims, &new.claims);
+        self.value(&place, ("检索词", "what it is found by"), &old.find_by, &new.find_by);
     }
 
     fn register(&mut self, old: &RegisterDoc, new: &RegisterDoc) {
@@ -177,6 +178,7 @@ impl Changes {
         self.rule(&place, ("主管角色", "steward"), &old.steward, &new.steward);
         self.value(&place, ("来源系统接口", "source"), &old.source, &new.source);
         self.rule(&place, ("保存期限", "retention"), &old.retention, &new.retention);
+        self.value(&place, ("可见性", "visibility"), &old.visibility, &new.visibility);
         if old.key != new.key {
             let (zh, en) = (&old.key, &new.key);
             self.breaking(

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use super::escape;
 use crate::doc::{
-    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TextDoc,
+    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TermDoc, TextDoc,
 };
 use crate::touches::{read_registers, written_registers};
 
@@ -158,6 +158,9 @@ impl Page {
             self.row("字段", "Fields", &fields(&group.fields));
             let claims: Vec<String> = group.claims.iter().map(claim).collect();
             self.row("派生结论", "Claims", &list(&claims));
+            let term = |term: &TermDoc| format!("{} ({})", code(&term.kind), code(&term.path));
+            let terms: Vec<String> = group.find_by.iter().map(term).collect();
+            self.row("检索词", "Found by", &list(&terms));
             self.put("</table>\n");
         }
     }
@@ -195,6 +198,8 @@ impl Page {
         self.row("来源系统接口", "Source", &source);
         self.row("主键", "Key", &code(&register.key));
         self.row("保存", "Kept", &code(&register.retention));
+        let visibility = register.visibility.as_deref().map(code).unwrap_or_default();
+        self.row("可见性", "Visibility", &visibility);
         self.row("字段", "Fields", &fields(&register.fields));
         let computed: Vec<String> = register
             .computed

@@ -104,6 +104,7 @@ impl Type {
             | FieldType::Enum(_)
             | FieldType::Ref(_)
             | FieldType::Subject
+            | FieldType::Pseudonym(_)
             | FieldType::Identifier(_) => Self::String,
             FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => Self::Bytes,
             FieldType::Date => Self::Date,

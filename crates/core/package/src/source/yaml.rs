@@ -95,6 +95,8 @@ pub(super) struct GroupFile {
     pub(super) fields: Ordered<Spanned<FieldText>>,
     #[serde(default)]
     pub(super) claims: Ordered<Spanned<ClaimText>>,
+    #[serde(default)]
+    pub(super) find_by: Ordered<Spanned<String>>,
 }
 
 /// A claim.
@@ -135,6 +137,8 @@ pub(super) struct RegisterFile {
     pub(super) retention: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) source: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) visibility: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) timers: Ordered<Spanned<TimerText>>,
 }

@@ -80,7 +80,9 @@ pub(super) fn roles(texts: &[String]) -> Vec<Role> {
 
 /// Whether a variable of this type can name parties: members or subjects.
 fn holds_parties(kind: &FieldType) -> bool {
-    let one = |kind: &FieldType| matches!(kind, FieldType::Text(_) | FieldType::Subject);
+    let one = |kind: &FieldType| {
+        matches!(kind, FieldType::Text(_) | FieldType::Subject | FieldType::Pseudonym(_))
+    };
     if let FieldType::List(items, max) = kind {
         one(items) && *max <= PARTIES_MAX
     } else {

@@ -1,4 +1,4 @@
-//! An access, or a confidential one, as an entry of a read log.
+//! An access, a confidential one or a search, as an entry of a read log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use chaincity_api::json;
 use chaincity_api::package::TextInfo;
 use chaincity_api::read_log::{LogBasis, LogEntry};
 use chaincity_pipeline::NodeError;
-use chaincity_release::{ACCESS, PACKAGE};
+use chaincity_release::{ACCESS, PACKAGE, SEARCH};
 use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Version};
 
@@ -21,7 +21,7 @@ pub(crate) const READ_LOG: &str = "read-log";
 /// The number of an entry of a subject's log, and the record that it refers to.
 pub(crate) fn of_subject(version: &Version) -> Option<(String, LogicalKey)> {
     let text = |field: &str| version.fields.get(field).and_then(Value::as_text);
-    let place = [ACCESS, CONFIDENTIAL]
+    let place = [ACCESS, CONFIDENTIAL, SEARCH]
         .into_iter()
         .find_map(|register| Some(place(register, text(register)?)));
     Some((text("number")?.to_owned(), place?))
@@ -47,6 +47,19 @@ pub(crate) fn state(version: &Version) -> &str {
     }
 }
 
+/// The member that asked: a search is its own steward's.
+pub(crate) fn reader(version: &Version) -> Option<&str> {
+    let is_search =
+        matches!(&version.key, LogicalKey::Record { register, .. } if *register == *SEARCH);
+    let field = reader_field(if is_search { SEARCH } else { ACCESS });
+    version.fields.get(field).and_then(Value::as_text)
+}
+
+/// The field of a register with the member that asked.
+pub(crate) fn reader_field(register: &str) -> &'static str {
+    if register == SEARCH { "steward" } else { "reader" }
+}
+
 /// Makes entries; what they have in common is looked up once.
 pub(crate) struct Entries<'a> {
     shared: &'a Shared,
@@ -59,7 +72,7 @@ impl<'a> Entries<'a> {
         Self { shared, granted: BTreeMap::new() }
     }
 
-    /// The entry of an access or a confidential one; `None` when it is neither.
+    /// The entry of an access, a confidential one or a search; `None` when it is none of them.
     pub(crate) async fn make(
         &mut self,
         number: Option<String>,
@@ -145,7 +158,10 @@ fn plain(
         Some(Value::Date(day)) => Some(*day),
         _ => None,
     };
-    let number_of = |field: &str| version.fields.get(field).and_then(Value::as_int);
+    let number_of = |field: &str| {
+        let number = version.fields.get(field).and_then(Value::as_int);
+        number.and_then(|number| u64::try_from(number).ok())
+    };
     LogEntry {
         number,
         kind: register.to_owned(),
@@ -153,7 +169,7 @@ fn plain(
         state: state(version).to_owned(),
         asked: time("asked").unwrap_or_default(),
         steward: text("steward").unwrap_or_default(),
-        reader: text("reader"),
+        reader: reader(version).map(str::to_owned),
         officer: text("officer"),
         package: text("in_package"),
         register: text("register"),
@@ -162,6 +178,9 @@ fn plain(
         claims: list("claims"),
         purpose: text("purpose"),
         case: text("case_number"),
+        term: text("kind"),
+        found: number_of("found"),
+        search: text("search"),
         basis: None,
         code: text("code"),
         reason,
@@ -171,7 +190,7 @@ fn plain(
             Some(Value::Bool(by)) => Some(*by),
             _ => None,
         },
-        version: number_of("version").and_then(|number| u64::try_from(number).ok()),
+        version: number_of("version"),
         until: until.map(json::date),
         overdue: until.map(|day| today > day && state(version) != "lifted"),
     }

@@ -110,7 +110,8 @@ pub(crate) fn report(reader: &dyn Reader, member: &str, days: &Days) -> Answer<U
 
 /// The order of a register's index by steward.
 pub(crate) fn order(register: &str) -> Vec<(String, Direction)> {
-    let fields: &[&str] = if register == ACCESS { &["state", "number"] } else { &["number"] };
+    let is_confidential = register == CONFIDENTIAL;
+    let fields: &[&str] = if is_confidential { &["number"] } else { &["state", "number"] };
     fields.iter().map(|field| ((*field).to_owned(), Direction::Ascending)).collect()
 }
 

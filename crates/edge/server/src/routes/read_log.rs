@@ -9,7 +9,7 @@ use chaincity_api::Problem;
 use chaincity_api::read_log::{LogPage, parse_since, parse_until};
 use chaincity_api::record::{LIMIT_DEFAULT, LIMIT_MAX};
 use chaincity_query::{Direction, Filter, Op, Page, Select, StatusFilter};
-use chaincity_release::{ACCESS, PACKAGE};
+use chaincity_release::{ACCESS, PACKAGE, SEARCH};
 use chaincity_types::wire::Version;
 use chaincity_types::{Timestamp, Value};
 
@@ -55,18 +55,18 @@ impl Narrow {
         Ok(narrow)
     }
 
-    /// The same as conditions on a register. A state is stored for accesses alone.
+    /// The same as conditions on a register. A state is not stored for confidential accesses.
     fn conditions(&self, register: &str) -> Vec<Filter> {
         let text = |field: &str, text: &Option<String>| {
             text.as_deref().map(|text| condition(field, Op::Eq, text.into()))
         };
         let mut filters = Vec::new();
-        filters.extend(text("reader", &self.reader));
+        filters.extend(text(entry::reader_field(register), &self.reader));
         if let Some((package, name)) = &self.register {
             filters.push(condition("in_package", Op::Eq, package.as_str().into()));
             filters.push(condition("register", Op::Eq, name.as_str().into()));
         }
-        if register == ACCESS {
+        if register != CONFIDENTIAL {
             filters.extend(text("state", &self.state));
         }
         filters.extend(self.since.map(|since| condition("asked", Op::Ge, Value::Time(since))));
@@ -88,7 +88,7 @@ impl Narrow {
             .register
             .as_ref()
             .map_or((None, None), |(package, name)| (Some(package.as_str()), Some(name.as_str())));
-        is("reader", self.reader.as_deref())
+        self.reader.as_deref().is_none_or(|wanted| entry::reader(version) == Some(wanted))
             && is("in_package", package)
             && is("register", register)
             && self.state.as_deref().is_none_or(|state| entry::state(version) == state)
@@ -178,7 +178,7 @@ pub(crate) async fn of_steward(
     blocking(move || Ok(Json(usage::report(&*shared.reader, &member, &days)?))).await
 }
 
-/// Accesses, then confidential ones. Of a steward in the order of its index, open ones first, so that
+/// Accesses, then confidential ones, then searches. Of a steward in the order of its index, open ones first, so that
 /// no page sorts the whole log; else in the order of their keys: reader, package, register, number.
 async fn all(shared: &Arc<Shared>, way_in: &Filter, narrow: &Narrow) -> Answer<Json<LogPage>> {
     let wrong = || Failure::from(Problem::BadCursor);
@@ -187,6 +187,7 @@ async fn all(shared: &Arc<Shared>, way_in: &Filter, narrow: &Narrow) -> Answer<J
         Some(text) => match text.split_once(':').ok_or_else(wrong)? {
             ("access", rest) => (ACCESS, Some(rest)),
             ("confidential", rest) => (CONFIDENTIAL, Some(rest)),
+            ("search", rest) => (SEARCH, Some(rest)),
             _ => return Err(wrong()),
         },
     };
@@ -207,6 +208,7 @@ async fn all(shared: &Arc<Shared>, way_in: &Filter, narrow: &Narrow) -> Answer<J
     let next = match page.next {
         Some(next) => Some(format!("{register}:{next}")),
         None if register == ACCESS => Some(format!("{CONFIDENTIAL}:")),
+        None if register == CONFIDENTIAL => Some(format!("{SEARCH}:")),
         None => None,
     };
     let mut entries = Entries::of(shared);

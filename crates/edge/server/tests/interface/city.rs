@@ -53,7 +53,9 @@ impl City {
     }
 
     pub fn with(change: impl FnOnce(&mut Config), padding: usize) -> Self {
-        let packages = ["real-estate", "disclosure"].map(|name| Arc::new(package(name))).into();
+        let packages = ["real-estate", "disclosure", "engineering-funds"]
+            .map(|name| Arc::new(package(name)))
+            .into();
         let node = Arc::new(FakeNode::new(packages, padding));
         let reader = Arc::new(FakeReader::default());
         let key = hex::encode(clerk().public_key().as_bytes());

@@ -213,3 +213,38 @@ fn a_restored_vault_hands_nothing_over_until_the_erasures_are_applied_again() {
     keeping.vault.reapply_erasures([]).unwrap();
     assert!(keeping.city.client().envelope(ACCESS).unwrap().is_some());
 }
+
+/// Keys of searches, in the same vault.
+const SEARCH: &str = "search:registry:real-estate:right:00000001";
+
+#[test]
+fn a_result_is_handed_to_the_officer_who_searched_alone_and_after_the_answer() {
+    let keeping = Keeping::open();
+    let city = &keeping.city;
+    let envelope = sealed(7, city.node.ledger());
+    keeping.vault.keep_envelope(SEARCH, &envelope, Timestamp(1_000)).unwrap();
+    let record = |officer: &str, state: &str, digest: Digest| {
+        let digest = Value::Bytes(digest.as_bytes().to_vec());
+        let fields = [("officer", officer.into()), ("state", state.into()), ("envelope", digest)];
+        city.node.put(version(("disclosure", "search", SEARCH), 2, 1, &fields));
+    };
+    let refused = |client: &chaincity_client::Client| {
+        let error = client.search_result(SEARCH).unwrap_err();
+        error.code().unwrap().to_owned()
+    };
+    let own = city.client();
+    let officer_key = hex::encode(clerk().public_key().as_bytes());
+    assert_eq!(own.search_result(SEARCH).unwrap(), None, "the ledger knows of no search");
+    for state in ["asked", "refused", "unanswered"] {
+        record(&officer_key, state, envelope.digest());
+        assert_eq!(own.search_result(SEARCH).unwrap(), None, "{state}");
+    }
+    record(&officer_key, "answered", Digest([9; 32]));
+    assert_eq!(own.search_result(SEARCH).unwrap(), None, "the ledger names another result");
+    record(&officer_key, "answered", envelope.digest());
+    assert_eq!(own.search_result(SEARCH).unwrap(), Some(envelope.clone()));
+    let colleague = client_of(city, officer(city, 23, "registry", "steward.clerk"));
+    assert_eq!(refused(&colleague), "not-reader");
+    // Nor is it an access's, whatever its number.
+    assert_eq!(own.envelope(SEARCH).unwrap(), None);
+}

@@ -1,13 +1,17 @@
 //! `POST /v1/vault/groups`: who may seal what, and that no value comes back.
 
+use std::collections::BTreeMap;
+
 use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest};
-use chaincity_client::ClientError;
+use chaincity_client::{Client, ClientError};
 use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_crypto::pseudonym::is_pseudonym;
 use chaincity_types::{Digest, Value, cbor};
 use chaincity_vault::Vault;
 use serde_json::{Value as Json, json};
 
 use crate::city::{City, clerk, post};
+use crate::fake::version;
 use crate::vaults::{Keeping, client_of, officer, passphrase, post_group, token_of};
 
 const REGISTRAR: &str = "registry.registrar";
@@ -21,6 +25,7 @@ fn request(number: u8, group: &str, values: Json) -> SealRequest {
         group: group.into(),
         request: hex::encode([number; 32]),
         values: values.as_object().unwrap().clone(),
+        scopes: BTreeMap::new(),
     }
 }
 
@@ -56,6 +61,32 @@ fn a_sealed_group_opens_in_the_vault_by_its_commitment() {
     };
     let expected = [("contract".into(), "合同1".into()), ("price".into(), Value::Int(PRICE))];
     assert_eq!(fields, expected.into());
+}
+
+#[test]
+fn a_group_is_found_by_what_its_package_names_and_by_nothing_else() {
+    let keeping = Keeping::open();
+    let holder = |name: &str, address: Option<&str>| {
+        let (kind, number) = ("居民身份证", "110101190001010007");
+        json!({"subject": "测试甲", "name": name, "id_kind": kind, "id_number": number, "address": address})
+    };
+    let holders = [
+        holder("测试甲", Some("示例路 1 号")),
+        holder("测试乙", Some(" ")),
+        holder("测试丙", None),
+    ];
+    let identity = request(1, "holder-identity", json!({"holders": holders}));
+    let commitment = keeping.city.client().seal_group(&identity).unwrap();
+    let found = |kind: &str, text: &str| keeping.vault.search(kind, text, 9).unwrap();
+    for (kind, text) in [("name", "测试甲"), ("name", " 测试丙"), ("address", "示例路１号")]
+    {
+        assert_eq!(found(kind, text), [commitment], "{kind} {text}");
+    }
+    for (kind, text) in
+        [("name", "示例路1号"), ("id_number", "110101190001010007"), ("name", "测试")]
+    {
+        assert_eq!(found(kind, text), [], "{kind} {text}");
+    }
 }
 
 #[test]
@@ -99,6 +130,7 @@ fn a_reader_of_any_member_seals_what_it_says_with_a_claim_and_nothing_else() {
         group: "parameters".into(),
         request: hex::encode([1; 32]),
         values: values.as_object().unwrap().clone(),
+        scopes: BTreeMap::new(),
     };
     let said = said(json!({"key": "11".repeat(32), "values": {"number": "测试号码"}}));
     let reader = client_of(city, officer(city, 21, "bank", "reader.officer"));
@@ -109,6 +141,56 @@ fn a_reader_of_any_member_seals_what_it_says_with_a_claim_and_nothing_else() {
     let without_role = client_of(city, officer(city, 22, "bank", "registry.withdrawn"));
     assert_eq!(refusal(without_role.seal_group(&said)), is(403, "not-steward"));
     assert_eq!(keeping.vault.summary().unwrap().groups, 1);
+}
+
+/// Seals a worker's identity for a project, and gives the pseudonyms that come with it.
+fn worker(
+    client: &Client,
+    (request, number): (u8, &str),
+    project: Option<&str>,
+) -> Result<BTreeMap<String, String>, ClientError> {
+    let values = json!({
+        "name": "测试工人", "document_number": number, "phone": "0", "bank_account": "0",
+    });
+    let asked = SealRequest {
+        package: "engineering-funds".into(),
+        register: "worker".into(),
+        scopes: project.iter().map(|p| ("project".to_owned(), (*p).to_owned())).collect(),
+        ..self::request(request, "worker-identity", values)
+    };
+    client.seal_with_pseudonyms(&asked).map(|(_, pseudonyms)| pseudonyms)
+}
+
+#[test]
+fn a_sealed_person_stands_under_one_pseudonym_in_each_scope() {
+    const NUMBERS: [&str; 2] = ["431302190001010017", "431302190001010025"];
+    let keeping = Keeping::open();
+    let role = "contractor.labour";
+    keeping.city.node.put(version(
+        ("governance", "member", "registry"),
+        2,
+        2,
+        &[("roles", Value::List(vec![role.into()])), ("active", Value::Bool(true))],
+    ));
+    let client = client_of(&keeping.city, officer(&keeping.city, 24, "registry", role));
+    let signer = |request, number, project| {
+        let made = worker(&client, (request, number), Some(project)).unwrap();
+        assert_eq!(made.keys().collect::<Vec<_>>(), ["signer"]);
+        made["signer"].clone()
+    };
+    let first = signer(1, NUMBERS[0], "p-1");
+    assert!(is_pseudonym("worker-identity", &first));
+    assert_eq!(signer(1, NUMBERS[0], "p-1"), first, "the same request");
+    assert_eq!(signer(2, NUMBERS[0], "p-1"), first, "another request");
+    assert_ne!(signer(3, NUMBERS[0], "p-2"), first, "another project");
+    assert_ne!(signer(4, NUMBERS[1], "p-1"), first, "another worker");
+    let without = worker(&client, (5, NUMBERS[0]), None).map(|_| Digest([0; 32]));
+    assert_eq!(refusal(without), is(400, "group-invalid"));
+    let stranger = client_of(&keeping.city, officer(&keeping.city, 25, "bank", role));
+    let strange = worker(&stranger, (6, NUMBERS[0]), Some("p-1")).map(|_| Digest([0; 32]));
+    assert_eq!(refusal(strange), is(403, "not-steward"));
+    // None without a group that says whom it stands for.
+    assert_eq!(keeping.vault.summary().unwrap().groups, 4);
 }
 
 #[test]

@@ -6,18 +6,25 @@
 //! value by value ([`walk`]), and what a crash leaves torn at the end of a file is told apart from
 //! damage: the library repairs the one when it opens, the other is refused.
 //!
+//! At a start only what the node before can last have written is read first; files that newer ones
+//! have followed are read beside the running node ([`Later`]), since a large ledger's would keep it
+//! from its work for minutes.
+//!
 //! What is *in* the state is for the caller to compare with history: [`read_state`] hands it over
 //! from a copy of the files, because the library repairs what it opens.
 
+mod later;
 mod seal;
 mod state;
 mod walk;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+pub(crate) use later::Later;
 pub use state::{StateContent, read_state};
 
 use crate::handle::EngineError;
@@ -27,7 +34,7 @@ const HOLD: &str = ".hold";
 /// What the caller keeps here about how the folder was last used; it has a checksum of its own.
 pub const RUN_FILE: &str = "run";
 /// Files that are not sealed.
-const OWN: [&str; 5] = [HOLD, RUN_FILE, "run.new", seal::NAME, seal::DRAFT];
+const OWN: [&str; 6] = [HOLD, RUN_FILE, "run.new", seal::NAME, seal::DRAFT, later::SUSPECT];
 /// Where the library notes how far a snapshot is: a key of one byte, then one of these, then more.
 const SNAPSHOT: &str = "chainstate_sync_metadata";
 const SNAPSHOT_BEGUN: u8 = 0;
@@ -116,7 +123,7 @@ pub fn fsck(folder: &Path) -> io::Result<Report> {
         return Ok(report);
     }
     let _hold = hold(folder, false)?;
-    check_seal(folder, &files, &mut report)?;
+    check_seal(folder, &files, &BTreeSet::new(), &mut report)?;
     walk::check(folder, &files, &mut report)?;
     Ok(report)
 }
@@ -139,19 +146,22 @@ pub fn snapshot_under_way(folder: &Path) -> io::Result<bool> {
 }
 
 /// Before the storage is opened: refuses a folder that is damaged, and takes the seal away, since
-/// what comes now is no longer what was sealed.
-pub(crate) fn unseal(folder: &Path) -> Result<(), EngineError> {
+/// what comes now is no longer what was sealed. What is returned is to be checked when the node runs.
+pub(crate) fn unseal(folder: &Path) -> Result<Later, EngineError> {
     let failed = |error: io::Error| EngineError::Failed(format!("`{}`: {error}", folder.display()));
     let mut report = Report::default();
     let files = files(folder).map_err(failed)?;
     if files.is_empty() {
-        return Ok(());
+        return Ok(Later::default());
     }
     // Waits for what a node before in this process may still be writing.
     let _hold = hold(folder, true).map_err(failed)?;
-    check_seal(folder, &files, &mut report).map_err(failed)?;
+    let settled = later::settled(folder, &files).map_err(failed)?;
+    let sealed = check_seal(folder, &files, &settled, &mut report).map_err(failed)?;
     if report.condition == Condition::Crashed {
-        walk::check(folder, &files, &mut report).map_err(failed)?;
+        let recent: Vec<PathBuf> =
+            files.iter().filter(|name| !settled.contains(*name)).cloned().collect();
+        walk::check(folder, &recent, &mut report).map_err(failed)?;
     }
     for torn in &report.torn {
         tracing::info!(%torn, "a crash left the end of a file torn: it is repaired");
@@ -159,7 +169,9 @@ pub(crate) fn unseal(folder: &Path) -> Result<(), EngineError> {
     if !report.is_clean() {
         return Err(EngineError::Damaged(report));
     }
-    seal::remove(folder).map_err(failed)
+    later::trust(folder).map_err(failed)?;
+    seal::remove(folder).map_err(failed)?;
+    Ok(Later::new(folder, settled, sealed))
 }
 
 /// After the storage is closed: seals what is there.
@@ -168,16 +180,22 @@ pub(crate) fn seal(folder: &Path) -> io::Result<()> {
     seal::write(folder, &files(folder)?)
 }
 
-fn check_seal(folder: &Path, files: &[PathBuf], report: &mut Report) -> io::Result<()> {
+/// What the seal, if there is one, says of the files that are `settled`; the others are compared.
+fn check_seal(
+    folder: &Path,
+    files: &[PathBuf],
+    settled: &BTreeSet<PathBuf>,
+    report: &mut Report,
+) -> io::Result<seal::Sealed> {
     report.condition = if seal::exists(folder)? { Condition::Stopped } else { Condition::Crashed };
     for file in files {
         report.files = report.files.saturating_add(1);
         report.bytes = report.bytes.saturating_add(fs::metadata(folder.join(file))?.len());
     }
-    if report.condition == Condition::Stopped {
-        seal::check(folder, files, report)?;
+    match report.condition {
+        Condition::Stopped => seal::check(folder, files, settled, report),
+        Condition::Empty | Condition::Crashed => Ok(seal::Sealed::new()),
     }
-    Ok(())
 }
 
 /// The storage library's own lock on the folder, so that nobody writes meanwhile: waited for, or

@@ -10,7 +10,7 @@
 //! # 64 hexadecimal digits
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -65,36 +65,59 @@ pub(super) fn remove(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Compares the files with the seal.
-pub(super) fn check(folder: &Path, files: &[PathBuf], report: &mut Report) -> io::Result<()> {
+/// Digests by file, as they were sealed.
+pub(super) type Sealed = BTreeMap<PathBuf, String>;
+
+/// Compares the files with the seal: their names, and the content of those that are not `settled`.
+/// What was sealed of these is returned.
+pub(super) fn check(
+    folder: &Path,
+    files: &[PathBuf],
+    settled: &BTreeSet<PathBuf>,
+    report: &mut Report,
+) -> io::Result<Sealed> {
     let bytes = fs::read(folder.join(NAME))?;
     let Some(mut sealed) = parse(&bytes) else {
         let detail = "what was sealed when the node was stopped cannot be told any more";
         report.found(Finding::new("engine-seal-damaged", Path::new(NAME), detail));
-        return Ok(());
+        return Ok(Sealed::new());
     };
+    let mut left = Sealed::new();
     for name in files {
         match sealed.remove(name) {
             None => {
                 let detail = "it was not there when the node was stopped";
                 report.found(Finding::new("engine-file-unknown", name, detail));
             }
-            Some(expected) if expected != digest(&folder.join(name))? => {
-                let detail = "it is not as it was when the node was stopped";
-                report.found(Finding::new("engine-file-changed", name, detail));
+            Some(expected) if settled.contains(name) => {
+                left.insert(name.clone(), expected);
             }
-            Some(_) => {}
+            Some(expected) => compare(folder, name, &expected, report)?,
         }
     }
     for name in sealed.keys() {
         let detail = "it was there when the node was stopped";
         report.found(Finding::new("engine-file-missing", name, detail));
     }
+    Ok(left)
+}
+
+/// Compares one file with what was sealed of it.
+pub(super) fn compare(
+    folder: &Path,
+    name: &Path,
+    expected: &str,
+    report: &mut Report,
+) -> io::Result<()> {
+    if expected != digest(&folder.join(name))? {
+        let detail = "it is not as it was when the node was stopped";
+        report.found(Finding::new("engine-file-changed", name, detail));
+    }
     Ok(())
 }
 
 /// Digests by file; `None` when the text is not as it was written.
-fn parse(bytes: &[u8]) -> Option<BTreeMap<PathBuf, String>> {
+fn parse(bytes: &[u8]) -> Option<Sealed> {
     let text = std::str::from_utf8(bytes).ok()?;
     let at = text.strip_suffix('\n')?.rfind('\n')?.checked_add(1)?;
     let (body, sum) = text.split_at_checked(at)?;
@@ -139,7 +162,7 @@ mod tests {
         write(folder, &files(folder).unwrap()).unwrap();
         let findings = || {
             let mut report = Report::default();
-            check(folder, &files(folder).unwrap(), &mut report).unwrap();
+            check(folder, &files(folder).unwrap(), &BTreeSet::new(), &mut report).unwrap();
             report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>()
         };
         assert_eq!(findings(), Vec::<&str>::new());

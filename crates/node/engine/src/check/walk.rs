@@ -49,7 +49,7 @@ pub(super) fn check(folder: &Path, files: &[PathBuf], report: &mut Report) -> io
         let mut blob = Blob { folder, name, report: &mut *report };
         let Some(mut file) = blob.open()? else { continue };
         let partition = name.parent().unwrap_or(Path::new(""));
-        if COPIES.iter().any(|copy| name.file_name() == Some(OsStr::new(copy))) {
+        if is_copy(name) {
             copies.entry(partition).or_default().push(blob.copy(&mut file)?);
             continue;
         }
@@ -76,6 +76,19 @@ pub(super) fn check(folder: &Path, files: &[PathBuf], report: &mut Report) -> io
         }
     }
     Ok(())
+}
+
+/// Whether a file is one of two copies.
+fn is_copy(name: &Path) -> bool {
+    COPIES.iter().any(|copy| name.file_name() == Some(OsStr::new(copy)))
+}
+
+/// The file with the values that the records in a file name, if it holds records.
+pub(super) fn values_of(name: &Path) -> Option<PathBuf> {
+    match partition_of(name) {
+        Form::Records(values) => Some(values.join(name.file_name().unwrap_or_default())),
+        Form::Pages(_) | Form::Values => None,
+    }
 }
 
 /// The keys and values of the newer whole copy in a folder of two copies, if there is one.

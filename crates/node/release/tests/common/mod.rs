@@ -38,9 +38,10 @@ const PURPOSE: &str = "贷款审查";
 const DAYS: i32 = 100;
 
 /// Name, member, roles, subject.
-const PEOPLE: [(&str, &str, &[&str], Option<&str>); 8] = [
+const PEOPLE: [(&str, &str, &[&str], Option<&str>); 9] = [
     ("keeper", STEWARD, &["files.clerk", "steward.clerk"], None),
     ("agent", STEWARD, &["steward.agent"], None),
+    ("second-agent", STEWARD, &["steward.agent"], None),
     ("other-keeper", OTHER_STEWARD, &["steward.clerk"], None),
     ("other-agent", OTHER_STEWARD, &["steward.agent"], None),
     ("editor", "data-bureau", &["catalogue.editor"], None),
@@ -234,7 +235,7 @@ impl City {
         receipt
     }
 
-    fn disclose(&self, by: &str, action: &str, input: Fields) -> Receipt {
+    pub fn disclose(&self, by: &str, action: &str, input: Fields) -> Receipt {
         self.apply(by, "disclosure", action, input)
     }
 
@@ -515,7 +516,7 @@ impl City {
     }
 }
 
-fn event_key(receipt: &Receipt, kind: &str) -> String {
+pub fn event_key(receipt: &Receipt, kind: &str) -> String {
     let events = &receipt.entries[0].events;
     events.iter().find(|event| event.kind == kind).expect(kind).key.to_string()
 }

@@ -45,6 +45,7 @@ steward: files.clerk
 fields:
   name: {type: text(100), zh: 姓名, en: Name}
   id_number: {type: text(40), zh: 证件号码, en: Number of the identity document}
+find_by: {name: name}
 claims:
   masked: {type: text(100), rule: mask(this.name), zh: 姓名（掩码）, en: Masked name}
   is: {type: bool, rule: this.id_number == input.number, parameters: {number: {type: text(40), zh: 证件号码, en: Number}}, zh: 是否此人, en: Whether it is he}

@@ -85,6 +85,7 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
         purpose: PURPOSE.to_owned(),
         case: None,
         of_case: None,
+        search: None,
         basis: Basis::Consent(consent),
     };
     let key = one_time_key().map_err(remote)?;
