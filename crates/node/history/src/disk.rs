@@ -18,6 +18,9 @@ use crate::journal::Journal;
 use crate::kv::{Batch, Kv, Pair, Space};
 use crate::mark::Mark;
 
+/// Threads that flush and compact. Of several, the storage engine's first one spins for as long as
+/// another compacts: where the disk is slow it takes a core from those who wait for it.
+const WORKERS: usize = 1;
 /// Values of at least this many bytes lie apart from their keys.
 const APART_BYTES: u32 = 256;
 const DATABASE: &str = "db";
@@ -27,13 +30,11 @@ const DATABASE: &str = "db";
 pub struct DiskOptions {
     /// Memory for cached blocks of data, in bytes.
     pub cache_bytes: u64,
-    /// Threads that flush and compact, at least 1.
-    pub workers: usize,
 }
 
 impl Default for DiskOptions {
     fn default() -> Self {
-        Self { cache_bytes: 64 * 1024 * 1024, workers: 2 }
+        Self { cache_bytes: 64 * 1024 * 1024 }
     }
 }
 
@@ -74,10 +75,9 @@ impl Tree {
         let held = path.try_exists().map_err(|e| HistoryError::Storage(Box::new(e)))?;
         let fresh = !held && !Mark::exists(dir)?;
         let (mark, marked) = Mark::open(dir, fresh)?;
-        let workers = options.workers.max(1);
         let (db, spaces) = guarded("database", || {
             let builder = Database::builder(&path).cache_size(options.cache_bytes);
-            let db = builder.worker_threads(workers).open()?;
+            let db = builder.worker_threads(WORKERS).open()?;
             let spaces = Space::ALL
                 .iter()
                 .map(|space| Ok((*space, db.keyspace(space.name(), || layout(*space))?)))

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use chaincity_history::{DiskOptions, DiskStore, FsckOptions, HistoryStore, StoredBlock, fsck};
 use common::{Bodies, blocks, read_all};
 
-const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20, workers: 1 };
+const OPTIONS: DiskOptions = DiskOptions { cache_bytes: 1 << 20 };
 
 /// What became of a damaged history.
 #[derive(Debug, PartialEq, Eq)]

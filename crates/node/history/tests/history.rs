@@ -21,7 +21,7 @@ use chaincity_types::{Digest, Height};
 use common::{blocks, read_all};
 
 fn disk(dir: &std::path::Path) -> DiskStore {
-    DiskStore::open(dir, &DiskOptions { cache_bytes: 1 << 20, workers: 1 }).unwrap()
+    DiskStore::open(dir, &DiskOptions { cache_bytes: 1 << 20 }).unwrap()
 }
 
 /// Runs a claim on both kinds of store.
