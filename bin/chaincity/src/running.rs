@@ -4,6 +4,7 @@ use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use chaincity_crypto::hash;
 use chaincity_crypto::suite::SecretKey;
@@ -25,6 +26,8 @@ use crate::{following, machine, measures, refusal, together};
 
 /// Blocks looked at for the one whose state the engine has; it applies a few before it counts them.
 const BLOCKS_AHEAD: u64 = 64;
+/// Pause between two looks at a state that is being opened.
+const OPENING_LOOK: Duration = Duration::from_millis(100);
 /// Pages of state in a mebibyte.
 pub(crate) const PAGES_PER_MIB: usize = 256;
 
@@ -102,7 +105,7 @@ impl Running {
         let api: Arc<dyn NodeApi> = Arc::new(node);
         let engine = launch(config, engine, &pipeline)?;
         if !by_snapshot {
-            check_state(config, &handle, &*history)?;
+            check_once_open(config, &handle, &history)?;
         }
         if let Some(joining) = joining {
             joining.store(true, Ordering::Release);
@@ -148,6 +151,34 @@ fn launch(config: &NodeConfig, engine: Engine, pipeline: &Pipeline) -> Result<Th
         | EngineError::Config(_)
         | EngineError::Address(_) => Fault::form(&config.engine())(error),
     })
+}
+
+/// Refuses a state that is not of the blocks in the history: at once, or where it is so large that it
+/// is still being opened, when it is open. Until then nothing is read from it, and no vote is cast.
+fn check_once_open(
+    config: &NodeConfig,
+    handle: &Handle,
+    history: &Arc<dyn HistoryStore>,
+) -> Result<(), Fault> {
+    if !handle.status().syncing {
+        return check_state(config, handle, &**history);
+    }
+    tracing::info!("the state is being opened; until then the interface serves queries alone");
+    let (config, handle, history) = (config.clone(), handle.clone(), Arc::clone(history));
+    let thread = std::thread::Builder::new().name("chaincity-state".into());
+    let check = move || {
+        while handle.status().syncing {
+            if handle.status().fault.is_some() {
+                return;
+            }
+            std::thread::park_timeout(OPENING_LOOK);
+        }
+        match check_state(&config, &handle, &*history) {
+            Ok(()) => tracing::info!("the state is open"),
+            Err(fault) => handle.fail(fault.to_string()),
+        }
+    };
+    thread.spawn(check).map(drop).map_err(Fault::io(Path::new("threads")))
 }
 
 /// Refuses a state that is not of the blocks in the history. A node that fetches a snapshot has

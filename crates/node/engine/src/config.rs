@@ -122,6 +122,17 @@ pub struct Limits {
     pub recent_blocks: usize,
 }
 
+/// Entries of the state's log that a start waits for, however slow the machine: some seconds.
+const OPENING_WAITED: usize = 1 << 21;
+
+impl Limits {
+    /// Whether the state is so large that the node begins to answer before it is open: it cannot be
+    /// read then, and [`crate::Status::syncing`] says so.
+    pub(crate) const fn opens_beside(&self) -> bool {
+        self.open_keys.get() > OPENING_WAITED
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self { state_pages: NZUsize!(16_384), open_keys: NZUsize!(1 << 20), recent_blocks: 4_096 }

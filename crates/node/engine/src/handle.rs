@@ -98,7 +98,7 @@ impl Handle {
     /// The heads under `keys` in the latest applied state, and its root.
     ///
     /// # Errors
-    /// [`EngineError::NotReady`] while a snapshot is being fetched; [`EngineError::Stopped`].
+    /// [`EngineError::NotReady`] while [`crate::Status::syncing`]; [`EngineError::Stopped`].
     pub async fn heads(&self, keys: Vec<Digest>) -> Result<Heads, EngineError> {
         self.ask(|answer| Request::Heads(keys, answer)).await?
     }
@@ -106,7 +106,7 @@ impl Handle {
     /// Proofs for `keys` against the root of the latest applied state.
     ///
     /// # Errors
-    /// [`EngineError::NotReady`] while a snapshot is being fetched; [`EngineError::Stopped`].
+    /// [`EngineError::NotReady`] while [`crate::Status::syncing`]; [`EngineError::Stopped`].
     pub async fn prove(&self, keys: Vec<Digest>) -> Result<StateProofs, EngineError> {
         self.ask(|answer| Request::Prove(keys, answer)).await?
     }

@@ -147,7 +147,8 @@ pub(crate) struct Node<M> {
     pub(crate) machine: M,
     pub(crate) status: Arc<StatusCell>,
     pub(crate) requests: mpsc::Receiver<Request>,
-    /// Told when the node is running and, unless it fetches a snapshot, its state is open.
+    /// Told when the node is running and its state is open, unless it fetches a snapshot or the state
+    /// is large ([`crate::Limits`]).
     pub(crate) ready: oneshot::Sender<()>,
     /// What the names of this node's storage begin with.
     pub(crate) storage: String,
@@ -209,7 +210,8 @@ impl<M: Machine> Node<M> {
         });
         probe_actor.start(channels.probe);
         let syncing = plan.should_sync(config.sync_epoch.is_some());
-        status.set_syncing(syncing);
+        let beside = syncing || config.limits.opens_beside();
+        status.set_syncing(beside);
         if syncing && begun != Some(sync_epoch) {
             track_for_probe(&mut manager, &committees, sync_epoch);
             if let Ok(floor) = probe.subscribe().await {
@@ -393,7 +395,7 @@ impl<M: Machine> Node<M> {
         let (opened, opened_status) = (Arc::clone(&databases), Arc::clone(&status));
         let processed = marshal.clone();
         let mut ready = Some(ready);
-        if syncing && ready.take().is_some_and(|ready| ready.send(()).is_err()) {
+        if beside && ready.take().is_some_and(|ready| ready.send(()).is_err()) {
             tracing::trace!("nobody waits for the start");
         }
         context.child("open").spawn(move |_| async move {

@@ -19,7 +19,8 @@ pub struct Status {
     pub peers: u64,
     /// Whether the node is a validator of this epoch.
     pub validator: bool,
-    /// Whether a snapshot is being fetched: state cannot be read yet.
+    /// Whether the state cannot be read yet: a snapshot is being fetched, or a large state is still
+    /// being opened.
     pub syncing: bool,
     /// Height up to which the node had applied blocks when it opened its state.
     pub opened_at: Height,
