@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod asking;
 mod bank_port;
 mod bench;
 mod calendar;

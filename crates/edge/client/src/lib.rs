@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod asking;
 mod client;
 mod error;
 mod events;
@@ -40,11 +41,12 @@ mod submit;
 mod transport;
 mod vault;
 
+pub use asking::{Answer, one_time_key};
 pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
 pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
-pub use read::{BATCH_MAX, Basis, Read, Reading, access_call, one_time_key};
+pub use read::{BATCH_MAX, Basis, Opened, Read, Reading};
 pub use read_log::{Log, LogFilter, Scope};
 pub use search::{Hit, Search, Searched};
 pub use select::Select;

@@ -23,6 +23,7 @@ use crate::answering::answers;
 use crate::cases::Parts;
 use crate::noting::Noting;
 use crate::opening::{self, Answering, Asked};
+use crate::said::Fields;
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
@@ -183,7 +184,7 @@ impl Agent {
             if !self.answered.is_due(&asked.key, self.node.status().height) {
                 continue;
             }
-            match self.answer(asked, &mut parts) {
+            match self.answer(asked, &version, &mut parts) {
                 Ok(answer) => answers.push(answer),
                 // What is at fault for one access keeps no other from its answer.
                 Err(error) => {
@@ -239,7 +240,12 @@ impl Agent {
     }
 
     /// What answers an access: a release whose envelope is kept, or a refusal.
-    fn answer(&self, asked: Asked, parts: &mut Parts) -> Result<(Submitted, Vec<u8>), AgentError> {
+    fn answer(
+        &self,
+        asked: Asked,
+        entry: &Version,
+        parts: &mut Parts,
+    ) -> Result<(Submitted, Vec<u8>), AgentError> {
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
         let found = match block_on(self.node.record(asked.record_key()))? {
             Some((head, version)) => package.map(|package| (package, head, version)),
@@ -249,6 +255,10 @@ impl Agent {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
         let subjects = opening::subjects_of(&package, &asked, &version);
+        let said = match self.said(&asked, entry)? {
+            Ok(said) => said,
+            Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
+        };
         if let Err(refusal) = self.check_case(&asked, parts)? {
             return Ok(self.refusal(asked, refusal, subjects));
         }
@@ -262,7 +272,7 @@ impl Agent {
             let number = kept.groups.first().map_or(head.version, |group| group.context.version);
             (number, kept.digest())
         } else {
-            match self.seal(&package, &asked, head.version, commitments)? {
+            match self.seal(&package, (&asked, &said), head.version, commitments)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
                 Ok(digest) => (head.version, digest),
             }
@@ -276,13 +286,13 @@ impl Agent {
     fn seal(
         &self,
         package: &Package,
-        asked: &Asked,
+        (asked, said): (&Asked, &Fields),
         version: u64,
         commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
         let status = self.node.status();
         let (vault, key) = (&*self.vault, &self.key);
-        let answering = Answering { vault, key, package, status: &status, asked, version };
+        let answering = Answering { vault, key, package, status: &status, asked, said, version };
         match answering.seal(commitments)? {
             Err(refusal) => Ok(Err(refusal)),
             Ok(envelope) => {

@@ -175,7 +175,7 @@ pub(crate) async fn of_steward(
     check_steward(&shared, &caller, &member).await?;
     let now = shared.node.status().time;
     let days = usage::Days::of(now, since, until);
-    blocking(move || Ok(Json(usage::report(&*shared.reader, &member, &days)?))).await
+    blocking(move || Ok(Json(usage::report(&shared, &member, &days)?))).await
 }
 
 /// Accesses, then confidential ones, then searches. Of a steward in the order of its index, open ones first, so that
