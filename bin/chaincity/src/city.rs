@@ -362,6 +362,7 @@ impl City {
             passphrase: Some("vault.passphrase".into()),
             token: None,
             agent: Some(format!("../../keys/{agent}.key").into()),
+            policy: None,
             standby: false,
             copy_to: None,
             copy_authorities: None,

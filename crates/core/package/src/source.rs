@@ -20,7 +20,7 @@ use crate::doc::{
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
 use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile};
-pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
+pub(crate) use yaml::{ExportFile, ObjectText, PolicyFile, PolicyRule, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
 pub const FOLDERS: [&str; 6] = ["groups", "registers", "guards", "actions", "forms", "scenarios"];

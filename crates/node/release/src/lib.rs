@@ -7,6 +7,9 @@
 //! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
 //! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
 //!
+//! What grant and consent allow, the steward's own policy may hold back ([`chaincity_package::policy`]): it
+//! is refused, or left to a person.
+//!
 //! It answers the searches of the steward's own staff likewise.
 //!
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
@@ -27,6 +30,7 @@ mod claims;
 mod erasing;
 mod noting;
 mod opening;
+mod policy;
 mod searching;
 mod tried;
 

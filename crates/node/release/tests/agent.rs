@@ -14,6 +14,7 @@
 mod cases;
 mod claims;
 mod common;
+mod policy;
 mod searching;
 mod standby;
 

@@ -5,26 +5,28 @@
 //! no roles, and no transaction of its key is ever admitted.
 
 use chaincity_crypto::PublicKey;
-use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Status, Version};
 
+use crate::api::{NodeApi, NodeError};
+
 /// An active operator of an active member, or a node of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Operator {
-    pub(crate) member: String,
+pub struct Operator {
+    /// Its member.
+    pub member: String,
     /// Roles that the operator holds and its member may hand out.
-    pub(crate) roles: Vec<String>,
+    pub roles: Vec<String>,
     /// The person whom the operator is, or acts for.
-    pub(crate) subject: Option<String>,
+    pub subject: Option<String>,
 }
 
 /// The active operator or the node with this key; `None` when there is none, or its member is
 /// suspended.
-pub(crate) async fn find(
-    node: &dyn NodeApi,
-    key: &PublicKey,
-) -> Result<Option<Operator>, NodeError> {
+///
+/// # Errors
+/// When the node cannot answer.
+pub async fn find(node: &dyn NodeApi, key: &PublicKey) -> Result<Option<Operator>, NodeError> {
     let name = hex::encode(key.as_bytes());
     let found = match node.record(governance("operator", &name)).await? {
         Some((_, operator)) => Some(operator).filter(|version| is_active(version)),
