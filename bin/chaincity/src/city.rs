@@ -71,6 +71,7 @@ const MEMBERS: &[Member] = &[
             ("escrow", &["escrow.officer"]),
             ("escrow-2", &["escrow.officer"]),
             ("escrow-system", &["escrow.system", "reader.officer"]),
+            ("bank-b-keeper", &["steward.clerk"]),
             ("bank-b-agent", AGENT),
             ("bank-b-admin", ADMIN),
         ],

@@ -150,6 +150,8 @@ fn the_processes_of_a_package_are_checked_against_it() {
         (ran.code, codes.collect::<Vec<_>>())
     };
     assert_eq!(found("utilities.read-part", "utilities.read-part"), (0, vec![]));
+    // What another package seals, nobody here knows.
+    assert_eq!(found("part.water-payload", "real-estate.right.deal"), (0, vec![]));
     for (part, other, code) in [
         ("utilities.read-part", "utilities.read-all", "unknown-action"),
         (
@@ -158,6 +160,8 @@ fn the_processes_of_a_package_are_checked_against_it() {
             "role-may-not",
         ),
         ("part.water-payload", "part.steam-payload", "unknown-group"),
+        ("part.water-payload", "utilities.part.steam-payload", "unknown-group"),
+        ("part.water-payload", "payload", "unknown-group"),
         ("userTask id=\"sign\"", "adHocSubProcess id=\"sign\"", "outside-subset"),
     ] {
         let (exit, codes) = found(part, other);

@@ -74,12 +74,19 @@ fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Fi
 
 fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
     for name in &node.binding.discloses {
-        let Some((register, group)) = name.split_once('.') else { continue };
-        let sealed = package.registers.get(register).is_some_and(|register| {
+        let own = match name.split('.').collect::<Vec<_>>().as_slice() {
+            [register, group] => Some((*register, *group)),
+            [of, register, group] if **of == *package.id => Some((*register, *group)),
+            // Another package's.
+            [_, _, _] => continue,
+            _ => None,
+        };
+        let sealed = own.is_some_and(|(register, group)| {
             let of_group = |kind: &FieldType| {
                 if let FieldType::Sealed(sealed) = kind { &**sealed == group } else { false }
             };
-            register.fields.values().any(|field| of_group(&field.kind))
+            let register = package.registers.get(register);
+            register.is_some_and(|r| r.fields.values().any(|field| of_group(&field.kind)))
         });
         if !sealed {
             let cause =
@@ -88,7 +95,10 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
                 "unknown-group",
                 (node.line, &node.id),
                 cause,
-                ("写作`登记簿.字段组`", "write `register.group`"),
+                (
+                    "写作`登记簿.字段组`，其他应用包的写作`应用包.登记簿.字段组`",
+                    "write `register.group`, or `package.register.group` of another package",
+                ),
             );
         }
     }

@@ -334,10 +334,15 @@ impl City {
 
     /// The keeper begins a case about these files.
     pub fn begin_case(&self, files: &[&str]) -> String {
+        self.begin_case_of((PACKAGE, "loan"), files)
+    }
+
+    /// The same by another process.
+    pub fn begin_case_of(&self, (package, process): (&str, &str), files: &[&str]) -> String {
         let about = |file: &&str| Value::from(format!("{PACKAGE}/{REGISTER}/{file}").as_str());
         let input = fields([
-            ("package", PACKAGE.into()),
-            ("process", "loan".into()),
+            ("package", package.into()),
+            ("process", process.into()),
             ("subjects", Value::List(files.iter().map(about).collect())),
         ]);
         let begun = self.apply("keeper", "case", "start", input);

@@ -12,7 +12,7 @@ use super::super::forms::Fields;
 use super::super::prepare::{PURPOSE, RESOURCE};
 use super::books::titled;
 use super::today;
-use crate::actor::remote;
+use crate::actor::{Sent, remote};
 use crate::fault::Fault;
 
 const SUPPLY: &str = "utilities";
@@ -97,7 +97,7 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let number = format!("{member}:{SUPPLY}:{PART}:{:08}", before.saturating_add(1));
     let noted = json!({"part": part, "access": number});
     let acts = vec![access, desk.act(SUPPLY, "read-part", &noted)?];
-    let after = move |desk: &Desk<'_>| {
+    let after = move |desk: &Desk<'_>, _: &Sent| {
         // It is connected through the registry's node, which hands the envelope over.
         let client = &desk.person.actor.client;
         let read = client.read_access(&reading, (number, &key), client, RELEASE_MAX);
