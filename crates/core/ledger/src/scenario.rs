@@ -276,13 +276,11 @@ impl<'a> Stage<'a> {
         }
         let mut calls = self.script.calls(at, step)?;
         let mut mandates = Vec::new();
-        for (by, given) in self.script.mandates(at, step, calls.first(), self.time)? {
+        for (by, given, place) in self.script.mandates(at, step, &calls, self.time)? {
             let receipt = self.submit(at, by, vec![given], &mut |_, _| {})?;
-            mandates.push(Script::mandate(at, &receipt)?);
+            mandates.push((place, Script::mandate(at, &receipt)?));
         }
-        if let Some(call) = calls.first_mut() {
-            call.mandates = (!mandates.is_empty()).then_some(mandates);
-        }
+        Script::name_mandates(&mut calls, mandates);
         let receipt = self.submit(at, &step.by, calls, watch)?;
         self.script.compare(at, step, &receipt)
     }

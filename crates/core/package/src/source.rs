@@ -475,8 +475,10 @@ impl Reader {
             EffectText::Close(close) => {
                 EffectDoc::Close { record: close.record, reason: close.reason }
             }
-            EffectText::Tell(yaml::TellText { message, register, key }) => {
-                EffectDoc::Tell { message, register, key }
+            EffectText::Tell(yaml::TellText { message, register, key, fields }) => {
+                // A message that says no more has the same bytes as ever.
+                let fields = Some(self.sets(path, place, fields)).filter(|sets| !sets.is_empty());
+                EffectDoc::Tell { message, register, key, fields }
             }
             EffectText::Event(event) => {
                 EffectDoc::Event { kind: event.kind, register: event.register, key: event.key }

@@ -406,6 +406,31 @@ fn an_event_sub_process_has_one_start_with_a_trigger_and_compensation_a_handler(
 }
 
 #[test]
+fn a_message_about_a_record_begins_a_process_at_its_only_start_event() {
+    let begun = |start: &str, more: &str| {
+        let text = format!("<startEvent id='s' {start}</startEvent>{more}{}{END}", task("a"));
+        found(&process(&text, "s>a;a>e"))
+    };
+    let message = "><messageEventDefinition/>";
+    assert!(begun(&format!("chaincity:about='land.plot'{message}"), "").is_empty());
+    assert_eq!(begun(&format!("chaincity:about='plot'{message}"), ""), ["about"]);
+    assert_eq!(begun("chaincity:about='land.plot'>", ""), ["about"]);
+    let timer = "chaincity:about='land.plot'><timerEventDefinition chaincity:workdays='3'/>";
+    assert_eq!(begun(timer, ""), ["about"]);
+    let handler = format!(
+        "<subProcess id='h' triggeredByEvent='true'><startEvent id='hs' chaincity:about='land.plot'>\
+         <messageEventDefinition/></startEvent><endEvent id='he'/>{}</subProcess>",
+        flows("hs>he")
+    );
+    assert_eq!(begun(">", &handler), ["about"]);
+    let elsewhere = process(
+        &format!("{START}<userTask id='a' chaincity:role='x' chaincity:about='land.plot'/>{END}"),
+        "s>a;a>e",
+    );
+    assert_eq!(found(&elsewhere), ["unknown-attribute"]);
+}
+
+#[test]
 fn who_sends_is_said_of_messages_alone() {
     let waiting = |definition: &str| {
         let catch = format!(

@@ -86,6 +86,7 @@ pub(super) const TABLE: &[Entry] = &[
     row("application-lapse", ACCEPTOR, books::lapse),
     row("ask-correction", ACCEPTOR, books::ask_correction),
     row("supply", ACCEPTOR, books::supply),
+    row("recall", ACCEPTOR, books::recall),
     row("accept", ACCEPTOR, books::accept),
     row("notice", REGISTRAR, books::notice),
     row("notice-end", REGISTRAR, books::end_notice),

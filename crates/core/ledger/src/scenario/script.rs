@@ -199,22 +199,26 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// The calls that give a step's mandates beforehand for exactly its arguments, and who makes
-    /// each, `now`.
+    /// The calls that give a step's mandates beforehand for exactly the arguments of its `calls`, who
+    /// makes each, `now`, and the place of the call that it is for.
     ///
     /// # Errors
-    /// When one is to come from nobody.
+    /// When one is to come from nobody, or is for a call that the step has not.
     pub fn mandates(
         &self,
         at: &str,
         step: &'a Step,
-        call: Option<&Call>,
+        calls: &[Call],
         now: Timestamp,
-    ) -> Result<Vec<(&'a str, Call)>, Failure> {
-        let Some(call) = call else { return Ok(Vec::new()) };
-        let digest = crate::mandate_digest(&call.input);
-        let mut calls = Vec::new();
+    ) -> Result<Vec<(&'a str, Call, usize)>, Failure> {
+        let mut given = Vec::new();
         for mandate in &step.mandates {
+            let action = mandate.action.as_ref().unwrap_or(&step.action);
+            let found = calls.iter().enumerate().find(|(_, call)| *call.action == **action);
+            let Some((place, call)) = found else {
+                return fail(at, format!("a call of `{action}`"), "none");
+            };
+            let digest = crate::mandate_digest(&call.input);
             let Some(person) = self.scenario.people.get(&mandate.by) else {
                 return fail(at, format!("a person named `{}`", mandate.by), "none");
             };
@@ -228,7 +232,7 @@ impl<'a> Script<'a> {
                 ("expiry", Value::Time(now.plus_ms(MANDATE_MS))),
             ];
             let case = call.case.clone().map(|case| ("case".into(), Value::Text(case)));
-            let given = Call {
+            let mandate_call = Call {
                 package: governance::ID.into(),
                 action: "mandate".into(),
                 input: fields
@@ -240,9 +244,18 @@ impl<'a> Script<'a> {
                 task: None,
                 mandates: None,
             };
-            calls.push((mandate.by.as_str(), given));
+            given.push((mandate.by.as_str(), mandate_call, place));
         }
-        Ok(calls)
+        Ok(given)
+    }
+
+    /// Names mandates in the calls that they are for: keys by the places of the calls.
+    pub fn name_mandates(calls: &mut [Call], given: Vec<(usize, Str)>) {
+        for (place, mandate) in given {
+            if let Some(call) = calls.get_mut(place) {
+                call.mandates.get_or_insert_default().push(mandate);
+            }
+        }
     }
 
     /// The key of the mandate that a receipt says was given.

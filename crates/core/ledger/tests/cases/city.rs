@@ -33,7 +33,7 @@ pub(crate) fn permits(process: &str) -> Source {
     source
 }
 
-fn books() -> Source {
+pub(crate) fn books() -> Source {
     let files = [
         ("package.yaml", include_str!("package/books.yaml")),
         ("registers/entry.yaml", include_str!("package/entry.yaml")),
@@ -54,7 +54,7 @@ pub(crate) fn hex_key(name: &str) -> String {
 /// Who is there: name, member, roles, subject.
 pub(crate) type People = Vec<(&'static str, &'static str, Vec<String>, Option<&'static str>)>;
 
-fn people() -> People {
+pub(crate) fn people() -> People {
     let roles = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
     vec![
         ("admin", "office", roles(&["governance.admin"]), None),

@@ -305,8 +305,10 @@ fn effect(effect: &EffectDoc) -> String {
         EffectDoc::Event { kind, key, .. } => {
             format!("{} {} → {}", said("通知", "tell followers"), code(kind), code(key))
         }
-        EffectDoc::Tell { message, key, .. } => {
-            format!("{} {} → {}", said("告知相关办件", "tell its cases"), code(message), code(key))
+        EffectDoc::Tell { message, key, fields, .. } => {
+            let head = said("告知相关办件", "tell its cases");
+            let told = fields.as_ref().map(|fields| format!("<br>{}", sets(fields)));
+            format!("{head} {} → {}{}", code(message), code(key), told.unwrap_or_default())
         }
         EffectDoc::Each { name, list, effects, .. } => {
             let head = said("对列表中的每一项", "for each item of");

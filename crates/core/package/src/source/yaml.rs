@@ -435,6 +435,8 @@ pub(super) struct TellText {
     pub(super) message: String,
     pub(super) register: String,
     pub(super) key: String,
+    #[serde(default)]
+    pub(super) fields: Ordered<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
