@@ -15,13 +15,12 @@ use chaincity_types::wire::{
 use chaincity_types::{Reject, Str, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
+use crate::memory::STEP_MS;
 use crate::view::Record;
 use crate::{built_in, cases, governance};
 
 /// 2026-09-01T01:00:00Z: nine in the morning in Loudi, a Tuesday.
 const BEGIN: Timestamp = Timestamp(1_788_224_400_000);
-/// From one step to the next, unless it says when.
-pub const STEP_MS: u64 = 1_000;
 /// How long a mandate holds.
 const MANDATE_MS: u64 = 3_600_000;
 

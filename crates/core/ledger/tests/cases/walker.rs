@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use chaincity_ledger::cases::{Graph, Model, compile};
 use chaincity_ledger::governance;
-use chaincity_ledger::{BlockRun, SignedCall, Step};
 use chaincity_package::model::FieldType;
 use chaincity_package::source;
 use chaincity_process::graph::{Role, TaskKind};
 use chaincity_process::run::{State, WorkId};
-use chaincity_types::wire::{Call, Mode, PROTOCOL, Receipt, Status, Transaction};
+use chaincity_types::wire::{Call, Mode, Receipt, Status};
 use chaincity_types::{Timestamp, Value, cbor};
 
 use crate::city::{
@@ -448,24 +447,10 @@ impl Walk {
         let mut city = again.city;
         for (time, transaction) in &self.blocks {
             city.time = *time;
-            let mut run = BlockRun::new(city.context());
-            if let Some((by, calls)) = transaction {
-                let transaction = Transaction {
-                    ledger: city.id,
-                    protocol: PROTOCOL,
-                    expiry: city.time.plus_ms(60_000),
-                    mode: Mode::Atomic,
-                    calls: calls.clone(),
-                    intent: None,
-                };
-                let operator = key(by);
-                let mut bytes = cbor::encode(&transaction);
-                bytes.extend(&operator);
-                let id = chaincity_crypto::hash::plain(&bytes);
-                let signed = SignedCall { id, operator: &operator, transaction: &transaction };
-                assert_eq!(run.run(&signed, &city.ledger, &city.packages), Step::Done(()));
-            }
-            city.commit(run);
+            let signed = transaction
+                .as_ref()
+                .map(|(by, calls)| city.signed(key(by), Mode::Atomic, calls.clone()));
+            city.block(&signed).unwrap();
         }
         assert!(city.ledger == self.city.ledger, "the same blocks gave another ledger");
     }

@@ -1,12 +1,5 @@
 //! Short files and a hand that moves them.
-#![allow(
-    dead_code,
-    clippy::unwrap_used,
-    clippy::panic,
-    unreachable_pub,
-    missing_docs,
-    reason = "tests"
-)]
+#![allow(unreachable_pub, reason = "tests")]
 
 use std::collections::BTreeMap;
 

@@ -1,21 +1,10 @@
 //! Random runs against a model that is a map.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::common::{bytes, create, erasure, passphrase, reopen, seal};
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{Term, Vault, VaultError};
-use common::{bytes, create, erasure, passphrase, reopen, seal};
 use proptest::prelude::*;
 
 /// What is done; numbers choose among what there is.

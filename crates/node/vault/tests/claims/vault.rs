@@ -1,25 +1,13 @@
 //! What a vault does: seal, open, find, erase, rotate, keep envelopes.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::integer_division,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
 
-mod common;
-
+use crate::common::{
+    CHEAP, bytes, create, envelope_of, erasure, passphrase, place, reopen, request, seal,
+};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::{self, ReaderKey};
 use chaincity_crypto::groups::{GROUP_BYTES_MAX, GroupError};
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{Erasure, Passphrase, Place, Sealing, Term, Vault, VaultError};
-use common::{
-    CHEAP, bytes, create, envelope_of, erasure, passphrase, place, reopen, request, seal,
-};
 
 #[test]
 fn a_sealed_group_opens_again_after_a_restart() {

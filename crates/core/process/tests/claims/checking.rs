@@ -1,11 +1,8 @@
 //! What `check` finds, and that it finds nothing where nothing is wrong.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod common;
-
+use crate::common::{file, flows, found, model, process, task, tasks, when};
 use chaincity_package::Severity;
 use chaincity_process::check;
-use common::{file, flows, found, model, process, task, tasks, when};
 
 const START: &str = "<startEvent id='s'/>";
 const END: &str = "<endEvent id='e'/>";

@@ -1,11 +1,8 @@
 //! What of BPMN is read: the declared subset in full, what informs left out, the rest by name.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-mod common;
-
+use crate::common::{file, flows, found, model, process, task, tasks};
 use chaincity_process::model::{NodeKind, TaskKind};
 use chaincity_process::parse;
-use common::{file, flows, found, model, process, task, tasks};
 
 #[test]
 fn a_plain_process_has_nothing_wrong() {

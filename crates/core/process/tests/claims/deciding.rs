@@ -1,15 +1,12 @@
 //! Decision tables of DMN files: what a business-rule task decides, and what is wrong with a table.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
-
-mod common;
 
 use std::collections::BTreeMap;
 
+use crate::common::{file, flows, model, task};
 use chaincity_process::decision::{Decisions, parse_decisions};
 use chaincity_process::run::{Event, State, Stop, step};
 use chaincity_process::{check_with, compile_with};
 use chaincity_types::Value;
-use common::{file, flows, model, task};
 
 /// A table with inputs `area` and `kind` and output `fee`.
 fn table(hit: &str, rows: &[[&str; 3]]) -> String {

@@ -1,25 +1,13 @@
 //! A crash at any point leaves what was before or what is after, and nothing between.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::integer_division,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
 
+use crate::common::{CHEAP, bytes, create, envelope_of, erasure, passphrase, seal};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::ReaderKey;
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{Passphrase, Summary, Term, Vault};
-use common::{CHEAP, bytes, create, envelope_of, erasure, passphrase, seal};
 
 /// Header of SQLite's write-ahead log, and of each frame in it; then a page.
 const LOG_HEADER: usize = 32;
@@ -169,7 +157,7 @@ fn crash_within_rewrap(max: u32, left: u64) {
             }
             assert_eq!(vault.search("name", "张三", 10).unwrap().len(), 3);
             assert_eq!(vault.rewrap(100).unwrap(), 0);
-            vault = common::reopen(vault);
+            vault = crate::common::reopen(vault);
         }
     }
     behind.dedup();

@@ -1,24 +1,13 @@
 //! Random walks over generated block-structured processes: every one ends with no token left, and
 //! a planted fault is found. A failure prints its input, made small, and its seed.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
-    clippy::integer_division,
-    clippy::wildcard_enum_match_arm,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 
+use crate::common::{flows, model, process, task, when};
 use chaincity_process::auto::play;
 use chaincity_process::run::{Awaits, Event, Outcome, State, step};
 use chaincity_process::{check, compile};
 use chaincity_types::{Value, cbor};
-use common::{flows, model, process, task, when};
 use proptest::prelude::*;
 
 /// A part of a process with one way in and one way out.
@@ -283,7 +272,7 @@ proptest! {
         path in proptest::collection::vec(any::<usize>(), 0..6),
     ) {
         let text = written(&plant(block, &path, Block::Starved));
-        let found = common::found(&text);
+        let found = crate::common::found(&text);
         prop_assert!(found.contains(&"deadlock"), "{found:?}\n{text}");
     }
 
@@ -293,7 +282,7 @@ proptest! {
         path in proptest::collection::vec(any::<usize>(), 0..6),
     ) {
         let text = written(&plant(block, &path, Block::Doubled));
-        let found = common::found(&text);
+        let found = crate::common::found(&text);
         prop_assert!(found.contains(&"missing-join"), "{found:?}\n{text}");
     }
 }

@@ -1,13 +1,10 @@
 //! A new master key, and what the former one still opens.
-#![allow(missing_docs, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
-
-mod common;
 
 use std::fs;
 
+use crate::common::{CHEAP, bytes, create, passphrase, reopen, seal};
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{Passphrase, Recovered, Term, Vault, VaultError};
-use common::{CHEAP, bytes, create, passphrase, reopen, seal};
 
 fn sealed(vault: &Vault) -> Vec<Digest> {
     let terms = [Term::new("name", "张三")];

@@ -1,5 +1,4 @@
 //! Files of real modellers: read, played, drawn.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 use chaincity_process::auto::{Played, play, played};
 use chaincity_process::{compile, draw, parse};
@@ -13,7 +12,7 @@ fn played_of(bytes: &[u8]) -> Vec<Played> {
 
 #[test]
 fn a_chain_of_tasks_passes_each_once() {
-    let [played] = &played_of(include_bytes!("data/miwg/A.1.0.bpmn"))[..] else { panic!() };
+    let [played] = &played_of(include_bytes!("../data/miwg/A.1.0.bpmn"))[..] else { panic!() };
     assert_eq!(played.completed.len(), 5, "start, three tasks, end");
     assert!(played.completed.values().all(|times| *times == 1) && played.finished);
 }
@@ -21,8 +20,8 @@ fn a_chain_of_tasks_passes_each_once() {
 #[test]
 fn a_gateway_without_data_takes_one_way_in_each_modellers_file() {
     for file in [
-        &include_bytes!("data/miwg/A.2.0-signavio.bpmn")[..],
-        include_bytes!("data/miwg/A.2.0-trisotech.bpmn"),
+        &include_bytes!("../data/miwg/A.2.0-signavio.bpmn")[..],
+        include_bytes!("../data/miwg/A.2.0-trisotech.bpmn"),
     ] {
         let [played] = &played_of(file)[..] else { panic!() };
         assert!(played.finished && played.stopped.is_none());
@@ -32,7 +31,7 @@ fn a_gateway_without_data_takes_one_way_in_each_modellers_file() {
 
 #[test]
 fn of_a_collaboration_the_executable_pool_is_played() {
-    let file = include_str!("data/miwg/A.4.0-bpmn-io.bpmn");
+    let file = include_str!("../data/miwg/A.4.0-bpmn-io.bpmn");
     let [one] = &played_of(file.as_bytes())[..] else { panic!() };
     assert_eq!((one.process.as_str(), one.completed.len()), ("Process_0elb8rq", 4));
     let all = played_of(file.replace("isExecutable=\"true\"", "").as_bytes());
@@ -44,13 +43,13 @@ fn of_a_collaboration_the_executable_pool_is_played() {
 
 #[test]
 fn a_booking_with_compensation_is_played_to_its_end() {
-    let [played] = &played_of(include_bytes!("data/miwg/C.6.0.bpmn"))[..] else { panic!() };
+    let [played] = &played_of(include_bytes!("../data/miwg/C.6.0.bpmn"))[..] else { panic!() };
     assert!(played.finished && played.waiting.is_empty());
 }
 
 #[test]
 fn a_file_of_camunda_modeler_is_drawn_at_its_places() {
-    let model = parse("file", include_bytes!("data/miwg/C.9.1.bpmn")).unwrap();
+    let model = parse("file", include_bytes!("../data/miwg/C.9.1.bpmn")).unwrap();
     let svg = draw(&model);
     let nodes = model.processes.iter().map(|process| process.body.nodes.len()).sum::<usize>();
     assert_eq!(svg.matches("<g><title>").count(), nodes);
@@ -60,7 +59,7 @@ fn a_file_of_camunda_modeler_is_drawn_at_its_places() {
 
 /// The same file without its diagram.
 fn plain() -> String {
-    let text = include_str!("data/miwg/C.9.1.bpmn");
+    let text = include_str!("../data/miwg/C.9.1.bpmn");
     let (head, rest) = text.split_once("<bpmndi:BPMNDiagram").unwrap();
     let (_, tail) = rest.split_once("</bpmndi:BPMNDiagram>").unwrap();
     format!("{head}{tail}")

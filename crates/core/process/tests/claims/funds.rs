@@ -1,13 +1,11 @@
 //! The processes of construction funds: what is chased is over when it is done.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
-mod common;
+use crate::common::Hand;
 
-use common::Hand;
-
-const CLOSING: &str = include_str!("../../../../packages/engineering-funds/processes/closing.bpmn");
+const CLOSING: &str =
+    include_str!("../../../../../packages/engineering-funds/processes/closing.bpmn");
 const FOUNDING: &str =
-    include_str!("../../../../packages/engineering-funds/processes/founding.bpmn");
+    include_str!("../../../../../packages/engineering-funds/processes/founding.bpmn");
 
 #[test]
 fn a_chase_ends_with_the_payment_that_it_chases() {

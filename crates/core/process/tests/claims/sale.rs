@@ -1,26 +1,16 @@
 //! The sale of a mortgaged house as one process: seven organisations in parallel, and what may
 //! come between.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::integer_division,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 
+use crate::common::{Hand, model};
 use chaincity_process::auto::play;
 use chaincity_process::check;
 use chaincity_process::run::{Awaits, Event, Outcome};
 use chaincity_types::Value;
-use common::{Hand, model};
 use proptest::prelude::*;
 
-const SALE: &str = include_str!("data/sale.bpmn");
+const SALE: &str = include_str!("../data/sale.bpmn");
 const LEGS: [&str; 4] = ["funds", "loan", "payoff", "tax"];
 
 fn legs_open() -> Hand {

@@ -1,20 +1,11 @@
 //! What the token machine does with each element of the subset.
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::arithmetic_side_effects,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 
+use crate::common::{Hand, file, flows, process, task, tasks, when};
 use chaincity_package::rule::Fuel;
 use chaincity_process::run::{Effect, Event, Outcome, State, Stop, step_within};
 use chaincity_types::{Value, cbor};
-use common::{Hand, file, flows, process, task, tasks, when};
 
 const START: &str = "<startEvent id='s'/>";
 const END: &str = "<endEvent id='e'/>";
@@ -548,7 +539,7 @@ fn variables_are_set_before_the_first_move_and_while_a_task_stays_open() {
 #[test]
 fn a_step_draws_on_the_fuel_that_it_is_given() {
     let text = process(&format!("<startEvent id='s'/>{}<endEvent id='e'/>", task("a")), "s>a;a>e");
-    let (graph, _) = chaincity_process::compile(&common::model(&text));
+    let (graph, _) = chaincity_process::compile(&crate::common::model(&text));
     let spent = |left: u64| {
         let (mut state, mut fuel) = (State::default(), Fuel { left });
         let result = step_within(&graph, &mut state, &Event::begin(0), &mut fuel);

@@ -1,12 +1,9 @@
 //! Pseudonyms stay what they are through everything that changes a vault's keys.
-#![allow(missing_docs, clippy::unwrap_used, reason = "tests")]
 
-mod common;
-
+use crate::common::{CHEAP, create, passphrase, seal};
 use chaincity_crypto::pseudonym::Family;
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{Passphrase, Recovered, Vault, VaultError};
-use common::{CHEAP, create, passphrase, seal};
 
 const FAMILY: Family<'_> = Family {
     ledger: Digest([9; 32]),

@@ -1,28 +1,16 @@
 //! What the files show without keys, and what is never printed.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::string_slice,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use crate::common::{
+    CHEAP, PASSPHRASE, create, envelope_of, erasure, files, holding, passphrase, place, request,
+    seal,
+};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::ReaderKey;
 use chaincity_types::Timestamp;
 use chaincity_vault::{Passphrase, Recovered, Sealing, Share, Term, Vault, VaultError};
-use common::{
-    CHEAP, PASSPHRASE, create, envelope_of, erasure, files, holding, passphrase, place, request,
-    seal,
-};
 
 const NAME: &str = "张三planted";
 const NUMBER: &str = "110101190001019996";

@@ -1,25 +1,17 @@
 //! The standard process of service items: what is missing is told once, whoever withdraws is out
 //! before the decision, and every case ends in one declared way.
-#![allow(
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::integer_division,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::collections::BTreeMap;
 
+use crate::common::Hand;
 use chaincity_process::run::{Awaits, Event, Outcome};
 use chaincity_types::{Str, Value};
-use common::Hand;
 use proptest::prelude::*;
 
-const STANDARD: &str = include_str!("../../../../packages/service-items/processes/standard.bpmn");
-const IMMEDIATE: &str = include_str!("../../../../packages/service-items/processes/immediate.bpmn");
+const STANDARD: &str =
+    include_str!("../../../../../packages/service-items/processes/standard.bpmn");
+const IMMEDIATE: &str =
+    include_str!("../../../../../packages/service-items/processes/immediate.bpmn");
 const ENDS: [&str; 4] = ["ended-delivered", "ended-declined", "ended-lapsed", "ended-withdrawn"];
 
 /// A case of the department that it names.

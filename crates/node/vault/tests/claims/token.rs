@@ -1,34 +1,22 @@
 //! The master key under a key in a token: the real SoftHSM, in processes of their own.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
-mod softhsm;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common::{bytes, holding, passphrase, seal};
+use crate::softhsm::{PIN, configure, make_token, module, pin_file};
 use chaincity_crypto::cipher::Secret;
 use chaincity_types::{Digest, Timestamp};
 use chaincity_vault::{
     KeyEncryption as _, Recovered, Token, TokenError, TokenKey, Unlock as _, Vault, VaultError,
 };
-use common::{bytes, holding, passphrase, seal};
 use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, KeyType, ObjectClass};
 use cryptoki::session::UserType;
 use cryptoki::types::AuthPin;
-use softhsm::{PIN, configure, make_token, module, pin_file};
 
 /// Set in the process that a test runs in.
 const FOLDER: &str = "CHAINCITY_TEST_SOFTHSM";
@@ -75,7 +63,8 @@ fn alone(name: &str, test: impl FnOnce(&Bench)) {
     let folder = tempfile::tempdir().unwrap();
     let config = configure(folder.path());
     let ran = Command::new(std::env::current_exe().unwrap())
-        .args([name, "--exact", "--nocapture"])
+        .arg(format!("token::{name}"))
+        .args(["--exact", "--nocapture"])
         .env(FOLDER, folder.path())
         .env("SOFTHSM2_CONF", config)
         .output()

@@ -1,17 +1,8 @@
 //! A standby: a second vault under the same keys takes what the first one seals.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
 
-mod common;
-
+use crate::common::{bytes, create, erasure, passphrase, reopen, seal};
 use chaincity_types::Timestamp;
 use chaincity_vault::{Erasure, Term, Vault, VaultError};
-use common::{bytes, create, erasure, passphrase, reopen, seal};
 use tempfile::TempDir;
 
 /// A vault, and one made from its backup, which answers.

@@ -1,5 +1,5 @@
 //! What the vault's tests share.
-#![allow(dead_code, unreachable_pub, reason = "each test uses its part")]
+#![allow(unreachable_pub, reason = "tests")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,24 +1,13 @@
 //! Backups and restores: one moment, no key in the content, erased groups stay erased.
-#![allow(
-    missing_docs,
-    clippy::arithmetic_side_effects,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "tests"
-)]
-
-mod common;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::common::{CHEAP, bytes, create, envelope_of, erasure, passphrase, seal};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::ReaderKey;
 use chaincity_types::Timestamp;
 use chaincity_vault::{Passphrase, Recovered, Term, Vault, VaultError};
-use common::{CHEAP, bytes, create, envelope_of, erasure, passphrase, seal};
 
 #[test]
 fn a_restored_vault_opens_everything_and_what_was_erased_stays_erased() {
