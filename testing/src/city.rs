@@ -213,10 +213,19 @@ pub fn genesis(
 /// # Errors
 /// A text for the developer: a file that cannot be read, or is not of its form.
 pub fn package(name: &str) -> Result<Source, String> {
+    package_with(name, &[])
+}
+
+/// The same with further files, by their paths in the package's folder.
+///
+/// # Errors
+/// As [`package`].
+pub fn package_with(name: &str, more: &[(&str, &str)]) -> Result<Source, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packages").join(name);
     let mut files = Vec::new();
     collect(&root, &root, &mut files).map_err(|error| format!("{}: {error}", root.display()))?;
-    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let files = files.iter().map(|(path, text)| (path.as_str(), text.as_str()));
+    let files: Vec<_> = files.chain(more.iter().copied()).collect();
     source::parse(&files).map_err(|problems| format!("{problems:#?}"))
 }
 

@@ -1,13 +1,14 @@
 //! The final blocks of a simulated city, and what must come of them once more on a fresh node.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::sync::Arc;
 
 use chaincity_engine::replay;
 use chaincity_history::{FsckOptions, HistoryStore, MemoryStore, fsck};
 use chaincity_pipeline::{NodeApi, Pipeline, genesis_header};
-use chaincity_types::wire::{Block, Genesis};
-use chaincity_types::{Digest, Height, Timestamp};
+use chaincity_types::wire::{Block, Genesis, LogicalKey, Status, Version};
+use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
 
 use crate::desk::Desk;
 use crate::sim::Failure;
@@ -90,6 +91,33 @@ impl Recording {
     /// # Errors
     /// The first height at which that is not so.
     pub fn again(&self) -> Result<(), Failure> {
+        let desk = self.on_the_stand_in()?;
+        same("the stand-in", content(&*desk.node().history())?, self.content)
+    }
+
+    /// What was decided, apart from when: every version of every record in order, a text each, without
+    /// times and bytes. What follows from the time at which a transaction was signed (keys, above all)
+    /// is numbered as it comes. Two runs of the same transactions have the same.
+    ///
+    /// # Errors
+    /// As [`Recording::again`].
+    pub fn outline(&self) -> Result<Vec<String>, Failure> {
+        let desk = self.on_the_stand_in()?;
+        let history = desk.node().history();
+        let mut outline = Outline::default();
+        let failed = |error: chaincity_history::HistoryError| error.to_string();
+        for block in &self.blocks {
+            let stored = history.block(block.header.height).map_err(failed)?;
+            for write in stored.ok_or("a block is missing")?.writes {
+                let body = history.body(&write.body).map_err(failed)?.ok_or("a body is missing")?;
+                let version = cbor::decode(&body, body.len());
+                outline.version(&version.map_err(|error| error.to_string())?);
+            }
+        }
+        Ok(outline.versions.iter().map(|version| format!("{version:?}")).collect())
+    }
+
+    fn on_the_stand_in(&self) -> Result<Desk, Failure> {
         let mut desk = Desk::before(Genesis::clone(&self.genesis));
         for wanted in &self.blocks {
             let height = wanted.header.height;
@@ -117,7 +145,69 @@ impl Recording {
                 ));
             }
         }
-        same("the stand-in", content(&*desk.node().history())?, self.content)
+        Ok(desk)
+    }
+}
+
+/// What a run amounts to, apart from when it was.
+#[derive(Default)]
+struct Outline {
+    versions: Vec<Value>,
+    /// Texts that follow from when a transaction was signed, numbered.
+    numbers: BTreeMap<String, usize>,
+}
+
+/// Hexadecimal digits from which on a text is a key or a digest.
+const DIGITS_MIN: usize = 24;
+
+impl Outline {
+    fn version(&mut self, version: &Version) {
+        let LogicalKey::Record { package, register, key } = &version.key else { return };
+        let by = &version.by;
+        let parts = vec![
+            Value::Text(package.clone()),
+            Value::Text(register.clone()),
+            self.text(key),
+            Value::Int(i64::try_from(version.version).unwrap_or(i64::MAX)),
+            Value::Bool(version.status == Status::Live),
+            Value::Text(by.package.clone()),
+            Value::Text(by.action.clone()),
+            Value::Bytes(by.operator.to_vec()),
+            self.value(&Value::Map(version.fields.clone())),
+        ];
+        self.versions.push(Value::List(parts));
+    }
+
+    fn value(&mut self, value: &Value) -> Value {
+        match value {
+            Value::Time(_) | Value::Bytes(_) => Value::Null,
+            Value::Text(text) => self.text(text),
+            Value::List(items) => Value::List(items.iter().map(|item| self.value(item)).collect()),
+            Value::Map(map) => Value::Map(
+                map.iter().map(|(name, item)| (name.clone(), self.value(item))).collect(),
+            ),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Decimal { .. }
+            | Value::Date(_) => value.clone(),
+        }
+    }
+
+    fn text(&mut self, text: &str) -> Value {
+        let is_digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        let mut out = String::new();
+        for part in text.split_inclusive(|c: char| !is_digit(c)) {
+            let digits = part.trim_end_matches(|c: char| !is_digit(c));
+            if digits.len() < DIGITS_MIN {
+                out.push_str(part);
+                continue;
+            }
+            let next = self.numbers.len();
+            let number = *self.numbers.entry(digits.to_owned()).or_insert(next);
+            out.extend(["#", &number.to_string(), part.get(digits.len()..).unwrap_or_default()]);
+        }
+        out.into()
     }
 }
 

@@ -150,6 +150,43 @@ fn content_that_differs_from_the_cluster_s_is_noticed_on_the_stand_in() {
     assert!(failure.starts_with("the stand-in has the content"), "{failure}");
 }
 
+/// A validator that is killed at any step of a case changes nothing: not what the others, the replay
+/// and the stand-in come to, and not what comes of the case when nobody is killed. Which validator, and
+/// whether before, during or after a transaction, goes in turn; the seed is that of the simulator
+/// (`CHAINCITY_SEED`).
+#[test]
+fn a_validator_killed_at_every_step_of_a_first_mortgage_changes_nothing() {
+    let seed = std::env::var("CHAINCITY_SEED").ok().and_then(|text| text.parse().ok());
+    let seed: u64 = seed.unwrap_or(2026);
+    eprintln!("CHAINCITY_SEED={seed}");
+    let play = Play::staged("real-estate", &["disclosure"], FIRST_MORTGAGE).unwrap();
+    let [scenario] = play.scenarios.as_slice() else { panic!("one scenario") };
+    stand_in::perform(&play, scenario).unwrap();
+    let calm = cluster::perform(&play, scenario).unwrap();
+    let killed = cluster::perform_killing(&play, scenario, seed).unwrap();
+    for recording in [&calm, &killed] {
+        recording.replay().unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+        recording.again().unwrap_or_else(|failure| panic!("seed {seed}: {failure}"));
+    }
+    let outline = |recording: &Recording| recording.outline().unwrap();
+    let (undisturbed, disturbed) = (outline(&calm), outline(&killed));
+    for (at, (one, other)) in undisturbed.iter().zip(&disturbed).enumerate() {
+        assert_eq!(one, other, "seed {seed}: version {at} of the run");
+    }
+    assert_eq!(undisturbed.len(), disturbed.len(), "seed {seed}");
+    let full = |recording: &Recording| {
+        recording.blocks.iter().filter(|block| !block.transactions.is_empty()).count()
+    };
+    assert!(full(&killed) == full(&calm) && full(&calm) > 25, "{}", full(&calm));
+    // Another course of the same case has another outline.
+    let mut other = scenario.clone();
+    other.when[1].input.insert("title".to_owned(), "另一件".into());
+    let other = cluster::perform(&play, &other).unwrap();
+    assert_ne!(undisturbed, outline(&other));
+}
+
+const FIRST_MORTGAGE: &str = include_str!("data/first-mortgage.yaml");
+
 fn some_recording() -> Recording {
     let schedule = Schedule { equivocator: None, events: Vec::new(), end_ms: 2_000 };
     record(300, &schedule).unwrap().1

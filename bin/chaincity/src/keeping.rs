@@ -1,4 +1,5 @@
-//! The vault that a node keeps for its member, and the agent that answers accesses out of it.
+//! What a node keeps for its member: the vault, the agent that answers accesses out of it, and the keys
+//! of sectors and lists.
 
 use std::error::Error as _;
 use std::path::Path;
@@ -6,9 +7,11 @@ use std::sync::Arc;
 
 use chaincity_client::{Client, ClientError};
 use chaincity_crypto::suite::SecretKey;
+use chaincity_package::policy::Policy;
 use chaincity_pipeline::NodeApi;
 use chaincity_query::ReadModel;
 use chaincity_release::Agent;
+use chaincity_sector::{Keys, SectorError};
 use chaincity_server::{Copying, Part};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Value};
@@ -17,15 +20,71 @@ use futures::executor::block_on;
 
 use crate::actor::remote;
 use crate::city::read_key;
+use crate::commands::{not_done, open_keys};
 use crate::failure::chain;
 use crate::fault::Fault;
-use crate::node_config::Keeping;
+use crate::node_config::{Evaluating, Keeping, NodeConfig};
+
+/// What a node keeps for its member, opened.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    pub(crate) vault: Option<Arc<Vault>>,
+    /// What part the vault has among those of the member.
+    pub(crate) part: Part,
+    /// What the agent does not answer by itself.
+    policy: Policy,
+    pub(crate) sector_keys: Option<Arc<Keys>>,
+}
+
+impl Kept {
+    /// Opens what `node.toml` names.
+    ///
+    /// # Errors
+    /// With the code of what is missing, in use or damaged, or does not open.
+    pub(crate) fn open(config: &NodeConfig, ledger: Digest) -> Result<Self, Fault> {
+        let mut kept = Self::default();
+        if let Some(keeping) = &config.vault {
+            kept.vault = Some(Arc::new(open(keeping)?));
+            kept.part = part(keeping, ledger)?;
+            kept.policy = policy(keeping)?;
+        }
+        let keys = config.sector.as_ref().map(|of| sector_keys(of, ledger)).transpose()?;
+        kept.sector_keys = keys.map(Arc::new);
+        Ok(kept)
+    }
+
+    /// Starts the agent on a thread of its own, if the configuration names its key.
+    ///
+    /// # Errors
+    /// When the key cannot be read, or the operating system gives no thread.
+    pub(crate) fn start_agent(
+        &self,
+        keeping: &Keeping,
+        node: &Arc<dyn NodeApi>,
+        model: &Arc<ReadModel>,
+    ) -> Result<(), Fault> {
+        let (Some(path), Some(vault)) = (&keeping.agent, &self.vault) else { return Ok(()) };
+        let key = read_key(path)?;
+        let (node, model, vault) = (Arc::clone(node), Arc::clone(model), Arc::clone(vault));
+        let (is_standby, policy) = (keeping.standby, self.policy.clone());
+        std::thread::Builder::new()
+            .name("chaincity-release".into())
+            .spawn(move || {
+                let member = own_member(&*node);
+                let agent = Agent::new(node, model, vault, key, member).with_policy(policy);
+                let agent = if is_standby { agent.on_standby() } else { agent };
+                agent.run(|| true);
+            })
+            .map_err(Fault::io(path))?;
+        Ok(())
+    }
+}
 
 /// Opens the vault that `node.toml` names.
 ///
 /// # Errors
 /// With the vault's code when it is missing, in use or damaged, or its key does not open it.
-pub(crate) fn open(keeping: &Keeping) -> Result<Vault, Fault> {
+fn open(keeping: &Keeping) -> Result<Vault, Fault> {
     let key = keeping.key_files().open(&keeping.folder)?;
     Vault::open(&keeping.folder, &*key).map_err(|error| refused(&keeping.folder, &error))
 }
@@ -110,7 +169,7 @@ const fn token_in_chinese(error: &TokenError) -> &'static str {
 ///
 /// # Errors
 /// With `config-invalid` when it copies, or is on standby, and has no agent; when a file cannot be read.
-pub(crate) fn part(keeping: &Keeping, ledger: Digest) -> Result<Part, Fault> {
+fn part(keeping: &Keeping, ledger: Digest) -> Result<Part, Fault> {
     let key = keeping.agent.as_ref().map(|path| read_key(path)).transpose()?;
     let copies = keeping.standby || keeping.copy_to.is_some();
     let Some(key) = key else {
@@ -152,30 +211,36 @@ fn copying(
     }))
 }
 
-/// Starts the agent on a thread of its own, if the configuration names its key.
+/// The keys of sectors and lists that `node.toml` names, all of this ledger.
 ///
 /// # Errors
-/// When the key cannot be read, or the operating system gives no thread.
-pub(crate) fn start_agent(
-    keeping: &Keeping,
-    node: &Arc<dyn NodeApi>,
-    model: &Arc<ReadModel>,
-    vault: &Arc<Vault>,
-) -> Result<(), Fault> {
-    let Some(path) = &keeping.agent else { return Ok(()) };
-    let key = read_key(path)?;
-    let (node, model, vault) = (Arc::clone(node), Arc::clone(model), Arc::clone(vault));
-    let is_standby = keeping.standby;
-    std::thread::Builder::new()
-        .name("chaincity-release".into())
-        .spawn(move || {
-            let member = own_member(&*node);
-            let agent = Agent::new(node, model, vault, key, member);
-            let agent = if is_standby { agent.on_standby() } else { agent };
-            agent.run(|| true);
-        })
-        .map_err(Fault::io(path))?;
-    Ok(())
+/// Refused when one does not open, or is of another ledger.
+fn sector_keys(of: &Evaluating, ledger: Digest) -> Result<Keys, Fault> {
+    let keys = open_keys(&of.keys, &of.passphrase)?;
+    if keys.public().all(|key| key.scope().ledger == ledger) {
+        Ok(keys)
+    } else {
+        Err(not_done(SectorError::ScopeDiffers))
+    }
+}
+
+/// The release policy that `node.toml` names; without one the agent answers what grant and consent allow.
+///
+/// # Errors
+/// With `policy-invalid` when it cannot be understood; a fault when the file cannot be read.
+fn policy(keeping: &Keeping) -> Result<Policy, Fault> {
+    let Some(path) = &keeping.policy else { return Ok(Policy::default()) };
+    let text = std::fs::read_to_string(path).map_err(Fault::io(path))?;
+    Policy::read(&path.display().to_string(), &text).map_err(|problems| {
+        let first = problems.first();
+        let zh = first.map(|problem| problem.cause.zh.clone()).unwrap_or_default();
+        Fault::Refused {
+            code: "policy-invalid",
+            zh: format!("`{}` 不是放行规则：{zh}", path.display()),
+            en: format!("`{}` is no release policy", path.display()),
+            detail: first.map(ToString::to_string),
+        }
+    })
 }
 
 /// The member whose node this is, by the governance registers; waits until they are there.

@@ -52,6 +52,20 @@ pub(crate) struct NodeConfig {
     /// The vault of the node's member, if this node keeps it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub vault: Option<Keeping>,
+    /// The keys of sectors and lists that the node evaluates blinded questions with.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sector: Option<Evaluating>,
+}
+
+/// Keys of sectors and lists.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evaluating {
+    /// Their files, as `chaincity sector new-key` makes them: of each sector every epoch that still
+    /// answers.
+    pub keys: Vec<PathBuf>,
+    /// File with the passphrase under which they are kept.
+    pub passphrase: PathBuf,
 }
 
 /// A vault that the node keeps.
@@ -70,6 +84,9 @@ pub(crate) struct Keeping {
     /// wait for a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub agent: Option<PathBuf>,
+    /// File of rules by which the agent refuses what grant and consent allow, or leaves it to a person.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub policy: Option<PathBuf>,
     /// Whether it is on standby: a second vault of the member, which takes copies of what the first one
     /// seals, and answers once its agent has taken over.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
@@ -123,6 +140,7 @@ impl NodeConfig {
             state_cache_mib: None,
             tls: None,
             vault: None,
+            sector: None,
         }
     }
 
@@ -165,9 +183,14 @@ impl NodeConfig {
             }
             vault.folder = base.join(&vault.folder);
             vault.copy_authorities = vault.copy_authorities.take().map(|path| base.join(path));
-            for path in [&mut vault.passphrase, &mut vault.token, &mut vault.agent] {
+            let Keeping { passphrase, token, agent, policy, .. } = vault;
+            for path in [passphrase, token, agent, policy] {
                 *path = path.take().map(|path| base.join(path));
             }
+        }
+        if let Some(sector) = &mut config.sector {
+            sector.passphrase = base.join(&sector.passphrase);
+            sector.keys.iter_mut().for_each(|path| *path = base.join(&*path));
         }
         Ok(config)
     }

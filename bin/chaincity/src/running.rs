@@ -21,6 +21,7 @@ use crate::clock::SystemClock;
 use crate::failure::chain;
 use crate::fault::Fault;
 use crate::joining::Joining;
+use crate::keeping::Kept;
 use crate::node_config::NodeConfig;
 use crate::{following, machine, measures, refusal, together};
 
@@ -73,10 +74,7 @@ impl Running {
         let genesis = Arc::new(config.read_genesis()?);
         let key = config.read_key()?;
         // First of all: a passphrase that does not fit must not cut the engine off in its work.
-        let vault = config.vault.as_ref().map(crate::keeping::open).transpose()?.map(Arc::new);
-        let ledger = hash::ledger_id(&genesis);
-        let part = config.vault.as_ref().map(|keeping| crate::keeping::part(keeping, ledger));
-        let part = part.transpose()?.unwrap_or_default();
+        let kept = Kept::open(config, hash::ledger_id(&genesis))?;
         let timers = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("chaincity-timers")
@@ -118,12 +116,13 @@ impl Running {
         let failing = handle.clone();
         let damaged = move |cause| failing.fail(cause);
         let model = following::follow(config, &api, &history, damaged)?;
-        if let (Some(keeping), Some(vault)) = (&config.vault, &vault) {
-            crate::keeping::start_agent(keeping, &api, &model, vault)?;
+        if let Some(keeping) = &config.vault {
+            kept.start_agent(keeping, &api, &model)?;
         }
         let mut server = server_config(config);
-        server.vault = vault;
-        server.part = part;
+        server.vault = kept.vault;
+        server.part = kept.part;
+        server.sector_keys = kept.sector_keys;
         let measured = handle.clone();
         server.more_metrics =
             Some(Arc::new(move || measures::text(&stage::used(), &measured.status())));

@@ -145,11 +145,15 @@ fn the_processes_of_a_package_are_checked_against_it() {
         fs::write(folder.join("processes/transfer.bpmn"), whole.replacen(part, other, 1)).unwrap();
         let ran = chaincity(&["package", "check", folder.to_str().unwrap(), "--json"]);
         let lines = ran.json();
-        let codes = lines.iter().map(|line| line["code"].as_str().unwrap().to_owned());
-        assert!(lines.iter().all(|line| line["file"] == "processes/transfer.bpmn"), "{lines:?}");
+        // Where the spoilt file cannot be read, no task of it names a form.
+        let told = lines.iter().filter(|line| line["code"] != "idle-form");
+        let codes = told.clone().map(|line| line["code"].as_str().unwrap().to_owned());
+        assert!(told.clone().all(|line| line["file"] == "processes/transfer.bpmn"), "{lines:?}");
         (ran.code, codes.collect::<Vec<_>>())
     };
     assert_eq!(found("utilities.read-part", "utilities.read-part"), (0, vec![]));
+    // What another package seals, nobody here knows.
+    assert_eq!(found("part.water-payload", "real-estate.right.deal"), (0, vec![]));
     for (part, other, code) in [
         ("utilities.read-part", "utilities.read-all", "unknown-action"),
         (
@@ -158,6 +162,8 @@ fn the_processes_of_a_package_are_checked_against_it() {
             "role-may-not",
         ),
         ("part.water-payload", "part.steam-payload", "unknown-group"),
+        ("part.water-payload", "utilities.part.steam-payload", "unknown-group"),
+        ("part.water-payload", "payload", "unknown-group"),
         ("userTask id=\"sign\"", "adHocSubProcess id=\"sign\"", "outside-subset"),
     ] {
         let (exit, codes) = found(part, other);

@@ -58,7 +58,7 @@ impl Desk {
         if action == "new-key" {
             arguments.extend(["--ledger".to_owned(), "09".repeat(32)]);
         }
-        if ["new-key", "list", "evaluate", "answer"].contains(&action) {
+        if ["new-key", "list", "evaluate"].contains(&action) {
             arguments.extend(["--passphrase-file".to_owned(), self.path("pass")]);
         }
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
@@ -179,8 +179,8 @@ fn who_is_on_another_citys_list_is_told_and_nothing_else() {
     desk.write("others", &format!("name,no\n甲,{}\n乙,{}\n", NUMBERS[0], NUMBERS[2]));
     let made = desk.done("list others --column no --key l.key --out l.tags");
     assert_eq!((&made[0]["lines"], &made[0]["class"]), (&json!(2), &json!(1024)));
-    desk.done("ask l.tags numbers --out q.1 --secret s.1");
-    desk.done("answer q.1 --key l.key --member bank-a --quota 2 --counts c.l --out q.2");
+    desk.done("question l.tags numbers --out q.1 --secret s.1");
+    desk.done("evaluate q.1 --key l.key --member bank-a --quota 2 --counts c.l --out q.2");
     let told = desk.done("verdict q.2 numbers --tags l.tags --secret s.1");
     let verdicts: Vec<_> = told.iter().map(|told| (&told["line"], &told["listed"])).collect();
     assert_eq!(verdicts, [(&json!(1), &json!(true)), (&json!(3), &json!(false))]);
@@ -191,7 +191,7 @@ fn who_is_on_another_citys_list_is_told_and_nothing_else() {
     assert_eq!(other, "sector-persons-differ");
     let by_sector = "evaluate q.1 --key a.key --member bank-a --quota 2 --counts c.l --out q.9";
     assert_eq!(desk.refused(6, by_sector), "sector-purpose-differs");
-    let again = "answer q.1 --key l.key --member bank-a --quota 2 --counts c.l --out q.9";
+    let again = "evaluate q.1 --key l.key --member bank-a --quota 2 --counts c.l --out q.9";
     assert_eq!(desk.refused(6, again), "sector-quota-exceeded");
     no_number_in_files(&desk);
 }
@@ -247,4 +247,49 @@ fn keys_are_their_owners_alone_and_open_under_their_passphrase() {
         "sector-key-damaged"
     );
     assert!(!Path::new(&desk.path("q.2")).exists());
+}
+
+/// Founds a city, and gives the configuration of one of its nodes, with this section at its end.
+fn node_with(desk: &Desk, section: &str) -> String {
+    let dir = desk.path("city");
+    let founded = run(&["init", "--json", "--dir", &dir], Vec::new());
+    assert_eq!(founded.code, 0, "{}{}", founded.out, founded.err);
+    let config = format!("{dir}/nodes/registry/node.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n{section}\n")).unwrap();
+    config
+}
+
+fn does_not_start(config: &str, code: &str) {
+    let ran = run(&["node", "--json", "--config", config], Vec::new());
+    assert_eq!(ran.code, 6, "{}{}", ran.out, ran.err);
+    let told = &ran.json()[0];
+    assert_eq!(told["code"], code);
+    assert!(!told["zh"].as_str().unwrap().is_ascii() && told["en"].as_str().unwrap().is_ascii());
+}
+
+#[test]
+fn a_node_does_not_start_with_keys_of_another_ledger() {
+    let desk = Desk::new();
+    let section = format!(
+        "[sector]\nkeys = [\"{}\"]\npassphrase = \"{}\"",
+        desk.path("a.key"),
+        desk.path("pass")
+    );
+    does_not_start(&node_with(&desk, &section), "sector-scope-differs");
+}
+
+#[test]
+fn a_node_does_not_start_with_a_policy_that_it_cannot_understand() {
+    let desk = Desk::new();
+    let (vault, pass, policy) = (desk.path("vault"), desk.path("pass"), desk.path("policy.yaml"));
+    let create = ["vault", "create", "--json", "--vault", &vault, "--passphrase-file", &pass];
+    assert_eq!(run(&create, Vec::new()).code, 0);
+    desk.write(
+        "policy.yaml",
+        "rules:\n  - {when: access.price > 3, refuse: {zh: 价, en: price}}\n",
+    );
+    let section =
+        format!("[vault]\nfolder = \"{vault}\"\npassphrase = \"{pass}\"\npolicy = \"{policy}\"");
+    does_not_start(&node_with(&desk, &section), "policy-invalid");
 }

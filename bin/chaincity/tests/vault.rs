@@ -4,7 +4,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 
 mod common;
-#[path = "../../../crates/node/vault/tests/softhsm/mod.rs"]
+#[path = "../../../crates/node/vault/tests/claims/softhsm/mod.rs"]
 mod softhsm;
 
 use std::fs;

@@ -11,8 +11,8 @@ use chaincity_types::{Height, cbor};
 const BYTES_MIN: usize = 16;
 /// Most bytes of such a string.
 const BYTES_MAX: usize = 64;
-/// Bits of a digest that the first look goes by.
-const BITS: u32 = 24;
+/// Words of 64 bits, one for every beginning of 24 bits: what the first look goes by.
+const WORDS: usize = 1 << 18;
 /// Bodies read at a time.
 const PAGE: usize = 1_000;
 
@@ -24,7 +24,7 @@ const PAGE: usize = 1_000;
 pub struct Known {
     strings: BTreeSet<[u8; BYTES_MIN]>,
     /// A bit for each beginning of a string: most of what is asked for is not there.
-    first: Vec<bool>,
+    first: Vec<u64>,
     /// Whole numbers.
     integers: BTreeSet<u64>,
 }
@@ -37,7 +37,7 @@ impl std::fmt::Debug for Known {
 
 impl Default for Known {
     fn default() -> Self {
-        let first = vec![false; 1 << BITS];
+        let first = vec![0; WORDS];
         Self { strings: BTreeSet::new(), first, integers: BTreeSet::new() }
     }
 }
@@ -59,7 +59,8 @@ impl Known {
     #[must_use]
     pub fn has(&self, bytes: &[u8]) -> bool {
         let Some(beginning) = bytes.first_chunk() else { return false };
-        self.first.get(place(beginning)).is_some_and(|is| *is) && self.strings.contains(beginning)
+        let (word, bit) = place(beginning);
+        self.first.get(word).is_some_and(|bits| bits & bit != 0) && self.strings.contains(beginning)
     }
 
     /// Whether this whole number stands there.
@@ -70,8 +71,9 @@ impl Known {
 
     fn add(&mut self, bytes: &[u8]) {
         let Some(beginning) = bytes.first_chunk() else { return };
-        if let Some(bit) = self.first.get_mut(place(beginning)) {
-            *bit = true;
+        let (word, bit) = place(beginning);
+        if let Some(bits) = self.first.get_mut(word) {
+            *bits |= bit;
         }
         self.strings.insert(*beginning);
     }
@@ -156,7 +158,9 @@ impl Known {
     }
 }
 
-fn place(beginning: &[u8; BYTES_MIN]) -> usize {
+/// The word and the bit of a beginning.
+fn place(beginning: &[u8; BYTES_MIN]) -> (usize, u64) {
     let [a, b, c, ..] = *beginning;
-    usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap_or(0)
+    let at = u32::from_be_bytes([0, a, b, c]);
+    (usize::try_from(at >> 6).unwrap_or(0), 1_u64.rotate_left(at & 63))
 }

@@ -176,6 +176,14 @@ impl Model {
         Ok(())
     }
 
+    /// Nothing need be supplied: the day of the application stays.
+    pub(super) fn recall_correction(&mut self, case: &mut Case<'_>) -> Ruling {
+        let (number, _) = self.at(case, &["correction-asked"])?;
+        demand(!case.text("reason").is_empty(), "application-unexplained")?;
+        self.step(number, "applied", [("recalled", case.text("reason").into())]);
+        Ok(())
+    }
+
     pub(super) fn decline_application(&mut self, case: &mut Case<'_>) -> Ruling {
         let (number, entry) = self.at(case, &["applied"])?;
         Self::check_told(case, &entry, "reason")?;

@@ -60,6 +60,7 @@ pub(super) const RULES: &[(&str, &[Role], Rule)] = &[
     ("print-certificate", COUNTER, Model::print_certificate),
     ("query", ASKED, Model::query),
     ("query-person", ASKED, Model::query_person),
+    ("recall-correction", ACCEPTOR, Model::recall_correction),
     ("record-facility", PLANNER, Model::record_facility),
     ("record-generation", &[Role::Importer], Model::record_generation),
     ("record-sale", &[Role::Clerk, Role::Importer], Model::record_sale),

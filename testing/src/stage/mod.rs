@@ -11,8 +11,9 @@
 //!
 //! *Not covered.* A block comes at most a minute after its parent, so a leap of a year would take
 //! half a million blocks: such scenarios are played in memory alone, and are counted
-//! ([`Reach::Memory`]). The faults of the simulator are not mixed with scenarios. What admission
-//! refuses at once is brought to a block by gossip, so that its receipt is compared as well.
+//! ([`Reach::Memory`]). Of the simulator's faults a scenario meets one alone: the power of a
+//! validator is cut at each transaction ([`cluster::perform_killing`]). What admission refuses at
+//! once is brought to a block by gossip, so that its receipt is compared as well.
 
 pub mod cluster;
 pub mod stand_in;
@@ -116,6 +117,25 @@ impl Play {
             plays.push(Self::new(name, document, required.clone(), vec![scenario])?);
         }
         Ok(plays)
+    }
+
+    /// A package of the repository with scenarios of a test's own, which also call actions of these
+    /// other packages.
+    ///
+    /// # Errors
+    /// As [`Play::read`].
+    pub fn staged(name: &str, others: &[&str], scenarios: &str) -> Result<Self, Failure> {
+        let file = [("scenarios/staged.yaml", scenarios)];
+        let source = city::package_with(name, &file)?;
+        let own = |scenario: &Scenario| scenario.name.starts_with("staged-");
+        let scenarios = source.scenarios.iter().filter(|scenario| own(scenario)).cloned();
+        let mut required = Vec::new();
+        for other in others {
+            let document = city::package(other)?.doc.to_bytes();
+            let package = compiled(other, &document)?;
+            required.push((document, package));
+        }
+        Self::new(name, source.doc.to_bytes(), required, scenarios.collect())
     }
 
     fn new(
@@ -254,16 +274,14 @@ impl<S: Stage> Player<'_, S> {
         let mut calls = script.calls(at, step).map_err(say)?;
         let mut mandates = Vec::new();
         let now = self.stage.now();
-        for (by, given) in script.mandates(at, step, calls.first(), now).map_err(say)? {
+        for (by, given, place) in script.mandates(at, step, &calls, now).map_err(say)? {
             let settled = self.submit(at, by, vec![given]).await?;
             let receipt = settled.receipt.ok_or_else(|| {
                 format!("{at}: expected a mandate that is accepted, found {:?}", settled.refusal)
             })?;
-            mandates.push(Script::mandate(at, &receipt).map_err(say)?);
+            mandates.push((place, Script::mandate(at, &receipt).map_err(say)?));
         }
-        if let Some(call) = calls.first_mut() {
-            call.mandates = (!mandates.is_empty()).then_some(mandates);
-        }
+        Script::name_mandates(&mut calls, mandates);
         let settled = self.submit(at, &step.by, calls).await?;
         if let Some(refusal) = &settled.refusal {
             Script::compare_outcome(at, step, refusal.code.code()).map_err(say)?;

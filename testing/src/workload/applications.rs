@@ -36,6 +36,9 @@ impl Workload {
             "decline-application" => {
                 self.at_counter(action, &["applied"], &[("reason", "不属于本机构")])
             }
+            "recall-correction" => {
+                self.at_counter(action, &["correction-asked"], &[("reason", "已由其他部门提供")])
+            }
             "supply-correction" => {
                 let mut request = self.at_counter(action, &["correction-asked"], &[]);
                 let count = self.random.below(3);
@@ -196,7 +199,11 @@ impl Workload {
         let action = match text(&facts, "state") {
             "applied" if fresh => self.random.pick(&first)?,
             "applied" => self.random.pick(&["accept-application", "review-application"])?,
-            "correction-asked" => "supply-correction",
+            "correction-asked" => self.random.pick(&[
+                "supply-correction",
+                "supply-correction",
+                "recall-correction",
+            ])?,
             "accepted" => "review-application",
             "first-reviewed" => "approve-application",
             "reviewed" => APPLIED_FOR.into_iter().find(|kind| *kind == text(&facts, "kind"))?,

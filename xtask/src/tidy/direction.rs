@@ -81,6 +81,7 @@ const CRATES: &[Allowed] = &[
             "chaincity-query",
             "chaincity-vault",
             "chaincity-release",
+            "chaincity-sector",
             "chaincity-api",
         ],
     },

@@ -10,14 +10,16 @@ use chaincity_ledger::scenario::{self, Rehearsal};
 use crate::fault::Fault;
 use crate::shipped;
 
-/// How often a step is repeated.
-const TIMES: u32 = 32;
+/// How often a step is repeated at most.
+const TIMES_MAX: u32 = 32;
 
-/// The median of each action's steps, in microseconds.
+/// The median of each action's steps, in microseconds, each repeated once for every second of the
+/// measured window: a short benchmark does not spend most of its time here.
 ///
 /// # Errors
 /// When a scenario of the package fails.
-pub(super) fn measure(package: &str) -> Result<BTreeMap<String, u64>, Fault> {
+pub(super) fn measure(package: &str, seconds: u64) -> Result<BTreeMap<String, u64>, Fault> {
+    let times = u32::try_from(seconds).unwrap_or(TIMES_MAX).clamp(1, TIMES_MAX);
     let source = shipped::source(package)?;
     let told = |f: scenario::Failure, name: &str| {
         Fault::other(format!("情景 {name}：{f}"), format!("scenario {name}: {f}"))
@@ -28,10 +30,10 @@ pub(super) fn measure(package: &str) -> Result<BTreeMap<String, u64>, Fault> {
         let mut watch = |action: &str, execute: &dyn Fn()| {
             execute();
             let begun = Instant::now();
-            for _ in 0..TIMES {
+            for _ in 0..times {
                 execute();
             }
-            let once = begun.elapsed().checked_div(TIMES).unwrap_or_default();
+            let once = begun.elapsed().checked_div(times).unwrap_or_default();
             taken.entry(action.to_owned()).or_default().push(once);
         };
         rehearsal.run_watched(claim, &mut watch).map_err(|f| told(f, &claim.name))?;

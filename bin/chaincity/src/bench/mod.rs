@@ -164,7 +164,7 @@ pub(crate) fn run(options: &Options) -> Result<Report, Fault> {
     if let Some(at_size) = &mut shown.at_size {
         at_size.nodes(&city, &mut cluster, options.validators)?;
     }
-    let call_us = calls::measure(options.kind.package())?;
+    let call_us = calls::measure(options.kind.package(), options.seconds)?;
     say("核对 · reading every block back");
     let mut submitted = session.submitted;
     submitted.accepted.append(&mut session.desk.preparation);

@@ -6,9 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chaincity_client::api::transaction::WAIT_MS_MAX;
-use chaincity_client::{
-    Basis, Client, ClientError, Read, Reading, access_call, call, one_time_key,
-};
+use chaincity_client::{Answer, Basis, Client, ClientError, Reading, call, one_time_key};
 use chaincity_crypto::suite::SecretKey;
 use chaincity_types::calendar::days_of_date;
 use chaincity_types::wire::Mode;
@@ -170,7 +168,8 @@ impl Readers {
         let number = scatter(asked).checked_rem(self.records).unwrap_or(0);
         let reading = self.reading(number);
         let one_time = one_time_key()?;
-        let call = access_call(&reading, std::slice::from_ref(&reading.record), &one_time);
+        let records = std::slice::from_ref(&reading.record);
+        let call = client.access_call(&reading, records, &one_time, steward)?;
         let signed = client.sign(&client.transaction(Mode::Atomic, vec![call])?)?;
         let wait = Duration::from_millis(WAIT_MS_MAX);
         match client.submit(&signed, wait) {
@@ -192,8 +191,8 @@ impl Readers {
         let read = client.read_access(&reading, (access, &one_time), steward, PATIENCE)?;
         let at = Instant::now();
         Ok(match read {
-            Read::Opened { groups, .. } => Became::Opened(at, is_as_sealed(number, &groups)),
-            Read::Refused { .. } | Read::Rejected { .. } | Read::Unanswered { .. } => {
+            Answer::Given { given, .. } => Became::Opened(at, is_as_sealed(number, &given.groups)),
+            Answer::Refused { .. } | Answer::Rejected { .. } | Answer::Unanswered { .. } => {
                 Became::Failed
             }
         })

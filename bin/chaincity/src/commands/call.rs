@@ -212,20 +212,8 @@ fn told(
     call: Option<&Call>,
     rejection: &RejectionInfo,
 ) -> Result<Told, ClientError> {
-    let kernel = Reject::ALL.iter().find(|reject| reject.code() == rejection.code);
-    let texts = match (kernel, call) {
-        (Some(reject), _) => Some((reject.zh().to_owned(), reject.en().to_owned())),
-        (None, Some(call)) => client
-            .package(&call.package)?
-            .and_then(|package| {
-                let guards = package.actions.get(call.action.as_str()).map(|action| &action.guards);
-                let invariants = package.registers.values().map(|register| &register.invariants);
-                let mut declared = guards.into_iter().chain(invariants).flatten();
-                declared.find(|declared| declared.code == rejection.code).cloned()
-            })
-            .map(|declared| (declared.text.zh, declared.text.en)),
-        (None, None) => None,
-    };
+    let of = call.map_or(("", ""), |call| (call.package.as_str(), call.action.as_str()));
+    let texts = client.texts_of(&rejection.code, of)?;
     let (zh, en) = texts.unwrap_or_default();
     let RejectionInfo { code, call, detail } = rejection.clone();
     Ok(Told { code, call, zh, en, detail })

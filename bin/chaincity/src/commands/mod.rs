@@ -1,5 +1,6 @@
 //! The commands, a file each.
 
+mod asking;
 mod bank_port;
 mod bench;
 mod calendar;
@@ -25,6 +26,7 @@ mod query;
 mod read;
 mod read_log;
 mod read_model;
+mod release;
 mod rule;
 mod seal;
 mod search;
@@ -37,6 +39,7 @@ use std::io;
 use clap::Subcommand;
 
 pub(crate) use id::today_in_china;
+pub(crate) use sector::{not_done, open_keys};
 
 use crate::exit::Exit;
 use crate::output::Output;
@@ -74,12 +77,14 @@ pub(crate) enum Command {
     ReadLog(Box<read_log::Arguments>),
     /// 检索本单位数据：按姓名、地址等查找记录，全程记录 · find records by a name or address in the own member's vault, on the record
     Search(Box<search::Arguments>),
+    /// 答复转人工的调用：列出、批准释放或拒绝 · answer the accesses that wait for a person
+    Release(release::Arguments),
     /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
     Seal(Box<seal::Arguments>),
     /// 保险库：建立、概况、密钥、托管、备份、恢复 · the vault: make, look at, its keys, escrow, back up, restore
     Vault(vault::Arguments),
     /// 领域编号与盲查名单：同一人在各单位编号相同，而不出示身份号码 · sector ids and blind questions: one person, one id, nobody shown
-    Sector(sector::Arguments),
+    Sector(Box<sector::Arguments>),
     /// 银行接口：把付款指令送交银行核心系统，把结果送回账本 · the bank port: payment instructions to a bank's core, outcomes back
     BankPort(Box<bank_port::Arguments>),
     /// 查询记录 · find records
@@ -130,6 +135,7 @@ impl Command {
             Self::Read(arguments) => read::run(&arguments, output),
             Self::ReadLog(arguments) => read_log::run(&arguments, output),
             Self::Search(arguments) => search::run(&arguments, output),
+            Self::Release(arguments) => release::run(&arguments, output),
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Sector(arguments) => sector::run(&arguments, output),

@@ -6,13 +6,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaincity_client::{Basis, Client, Read, Reading};
+use chaincity_client::{Answer, Basis, Client, Opened, Read, Reading};
 use chaincity_package::json;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use crate::connection::Connection;
+use super::asking::{Asking, Shown};
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::fault::Fault;
@@ -50,12 +50,10 @@ pub(crate) struct Arguments {
     /// 提供单位（成员） · the member that keeps the data
     #[arg(long, value_name = "ID")]
     steward: String,
-    /// 提供单位的节点地址；默认与 --node 相同 · address of the steward's node; that of --node by default
-    #[arg(long, value_name = "URL")]
-    steward_node: Option<String>,
-    /// 使用目的，须与授权或同意一致 · the purpose, the same as that of the grant or consent
+    /// 使用目的，须与授权或同意一致；连同业务号封存于提供单位的保险库，账本上只有承诺值 · the purpose, the same as that
+    /// of the grant or consent; sealed with the case number in the steward's vault, a commitment on the ledger
     #[arg(long, value_name = "TEXT")]
-    purpose: String,
+    purpose: Option<String>,
     /// 业务号（案号）；未列记录时为账本上的办件，调用其所涉的全部记录 · number of the case; without a record a
     /// case of the ledger, of which all records are read
     #[arg(long, value_name = "ID")]
@@ -64,26 +62,21 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NUMBER")]
     search: Option<String>,
     /// 所依授权 · the grant that it rests on
-    #[arg(long, value_name = "NUMBER", conflicts_with = "consent")]
+    #[arg(long, value_name = "NUMBER", conflicts_with = "consent", requires = "purpose")]
     grant: Option<String>,
     /// 所依同意；两者皆无时查阅本人信息 · the consent; with neither, a subject reads what is about himself
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", requires = "purpose")]
     consent: Option<String>,
-    /// 等待放行的秒数；批量时为每批 · seconds to wait for the release, of each batch when there are many
-    #[arg(long, value_name = "N", default_value_t = 30,
-          value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    wait: u64,
     #[command(flatten)]
-    connection: Connection,
+    asking: Asking,
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
-struct Shown {
+#[derive(Debug, Default, Serialize)]
+struct Told {
     /// Of many.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<String>,
-    state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     access: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,12 +89,6 @@ struct Shown {
     /// Files in which the claims were kept.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     saved: Vec<PathBuf>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    zh: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    en: String,
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -110,9 +97,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 }
 
 fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let client = arguments.connection.client()?;
-    let at_steward = arguments.steward_node.as_ref();
-    let steward = at_steward.map(|url| arguments.connection.with_node(url).client()).transpose()?;
+    let (client, steward) = arguments.asking.clients()?;
     let basis = match (&arguments.grant, &arguments.consent) {
         (Some(grant), _) => Basis::Grant(grant.clone()),
         (None, Some(consent)) => Basis::Consent(consent.clone()),
@@ -136,14 +121,13 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         groups: arguments.groups.clone(),
         claims: arguments.claims.clone(),
         parameters: arguments.parameters.iter().cloned().collect(),
-        purpose: arguments.purpose.clone(),
+        purpose: arguments.purpose.clone().unwrap_or_default(),
         case: arguments.case.clone(),
         of_case: by_case.cloned(),
         search: arguments.search.clone(),
         basis,
     };
-    let wait = Duration::from_secs(arguments.wait);
-    let steward = steward.as_ref().unwrap_or(&client);
+    let (steward, wait) = (steward.as_ref().unwrap_or(&client), arguments.asking.wait());
     let keeping = Keeping { client: &client, folder: arguments.save.as_deref() };
     if let Some(records) = records {
         return many(&keeping, &reading, &records, steward, wait, output);
@@ -201,19 +185,20 @@ struct Keeping<'a> {
 
 impl Keeping<'_> {
     /// What came of a reading; its claims are kept if they shall be.
-    fn shown(&self, read: Read) -> Result<(Shown, Exit), Failure> {
+    fn shown(&self, read: Read) -> Result<(Shown<Told>, Exit), Failure> {
         let mut saved = Vec::new();
-        if let (Some(folder), Read::Opened { access, claims, .. }) = (self.folder, &read) {
+        if let (Some(folder), Answer::Given { number, given }) = (self.folder, &read) {
             std::fs::create_dir_all(folder).map_err(Fault::io(folder))?;
-            for (at, (name, claim)) in (1_usize..).zip(claims) {
-                let file = folder.join(format!("{}.{at}.{name}.cbor", access.replace(':', "-")));
+            for (at, (name, claim)) in (1_usize..).zip(&given.claims) {
+                let file = folder.join(format!("{}.{at}.{name}.cbor", number.replace(':', "-")));
                 let proof = self.client.claim_proof(claim)?;
                 std::fs::write(&file, proof).map_err(Fault::io(&file))?;
                 saved.push(file);
             }
         }
-        let (shown, exit) = shown(read);
-        Ok((Shown { saved, ..shown }, exit))
+        let (mut shown, exit) = Shown::of(read, "released", told);
+        shown.told.saved = saved;
+        Ok((shown, exit))
     }
 }
 
@@ -249,7 +234,7 @@ fn many(
     let mut sum = Sum { records: records.len(), ..Sum::default() };
     keeping.client.read_many(reading, records, steward, wait, |record, read| {
         let (mut shown, exit) = keeping.shown(read)?;
-        shown.record = Some(record.to_owned());
+        shown.told.record = Some(record.to_owned());
         let count = if exit == Exit::Ok {
             &mut sum.released
         } else if exit == Exit::Rejected {
@@ -274,60 +259,28 @@ fn many(
     })
 }
 
-fn shown(read: Read) -> (Shown, Exit) {
-    let mut shown = Shown {
-        record: None,
-        state: "released",
-        access: None,
-        version: None,
-        groups: BTreeMap::new(),
-        claims: BTreeMap::new(),
-        saved: Vec::new(),
-        code: None,
-        zh: String::new(),
-        en: String::new(),
-    };
-    let exit = match read {
-        Read::Opened { access, version, groups, claims } => {
-            (shown.access, shown.version) = (Some(access), Some(version));
-            for (name, claim) in claims {
-                let value = json::from_value(&claim.statement.value);
-                shown.claims.entry(name).or_default().push(value);
-            }
-            for (group, fields) in groups {
-                shown.groups.entry(group).or_default().push(json::from_fields(&fields));
-            }
-            Exit::Ok
+/// The access, and what was opened.
+fn told(access: Option<String>, opened: Option<Opened>) -> Told {
+    let mut told = Told { access, ..Told::default() };
+    if let Some(Opened { version, groups, claims }) = opened {
+        told.version = Some(version);
+        for (name, claim) in claims {
+            let value = json::from_value(&claim.statement.value);
+            told.claims.entry(name).or_default().push(value);
         }
-        Read::Refused { access, code, zh, en } => {
-            shown.state = "refused";
-            (shown.access, shown.code) = (Some(access), Some(code));
-            (shown.zh, shown.en) = (zh, en);
-            Exit::Rejected
+        for (group, fields) in groups {
+            told.groups.entry(group).or_default().push(json::from_fields(&fields));
         }
-        Read::Rejected { code } => {
-            (shown.state, shown.code) = ("rejected", Some(code));
-            Exit::Rejected
-        }
-        Read::Unanswered { access } => {
-            (shown.state, shown.access) = ("unanswered", Some(access));
-            Exit::Negative
-        }
-    };
-    (shown, exit)
+    }
+    told
 }
 
-fn for_person(shown: &Shown) -> Vec<String> {
-    let mut lines = vec![match shown.state {
-        "released" => "已放行 · released".to_owned(),
-        "refused" => "被拒绝 · refused".to_owned(),
-        "rejected" => "未受理 · rejected".to_owned(),
-        _ => "尚未答复 · not answered".to_owned(),
-    }];
+fn for_person(shown: &Shown<Told>) -> Vec<String> {
+    let mut lines = shown.head("已放行 · released".to_owned());
+    let shown = &shown.told;
     if let (Some(first), Some(record)) = (lines.first_mut(), &shown.record) {
         *first = format!("{record}  {first}");
     }
-    lines.extend(shown.code.as_ref().map(|code| format!("  {code}  {} · {}", shown.zh, shown.en)));
     for (group, instances) in &shown.groups {
         lines.push(format!("  {group}"));
         for (name, value) in instances.iter().flatten() {

@@ -22,10 +22,11 @@ pub(crate) struct Arguments {
     /// 本人：谁调用过关于此人的数据 · the subject: who asked for what about this person
     #[arg(long, value_name = "ID", group = "view")]
     subject: Option<String>,
-    /// 提供单位：谁向该成员调用数据 · the steward: who asked this member for what
+    /// 提供单位：谁向该成员调用数据。目的和业务号由保管其保险库的节点告知，见 --node · the steward: who asked this
+    /// member for what. Purpose and case number are told by the node that keeps its vault, see --node
     #[arg(long, value_name = "MEMBER", group = "view")]
     steward: Option<String>,
-    /// 审计：全部调用，只有元数据 · the auditor: every access, metadata alone
+    /// 审计：全部调用，只有元数据；目的和业务号同上 · the auditor: every access, metadata alone; purpose and case likewise
     #[arg(long, group = "view")]
     auditor: bool,
     /// 按单位、目的、日期统计使用，标出异常 · how a steward's data was used by member, purpose and day, unusual volumes marked
@@ -219,7 +220,7 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
     lines.extend(part("检索 · searched by", term));
     lines.extend(part("所依检索 · after the search", entry.search.clone()));
     lines.extend(part("字段组 · groups", Some(asked_for.join("; "))));
-    lines.extend(part("目的 · purpose", entry.purpose.clone()));
+    lines.extend(part("目的 · purpose", why_for_person(entry)));
     lines.extend(part("业务号 · case", entry.case.clone()));
     lines.extend(part("调用人 · officer", entry.officer.clone()));
     lines.extend(part("依据 · basis", basis_for_person(entry)));
@@ -229,6 +230,14 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
     let until = entry.until.as_ref().map(|until| format!("{until}{overdue}"));
     lines.extend(part("保密至 · confidential until", until));
     lines
+}
+
+/// What the purpose is, or who tells it.
+fn why_for_person(entry: &LogEntry) -> Option<String> {
+    let is_own = entry.basis.as_ref().is_some_and(|basis| basis.kind == "subject");
+    let is_sealed = entry.kind != "confidential" && !is_own;
+    let sealed = || format!("封存，见 {0} 的节点 · sealed, told by the node of {0}", entry.steward);
+    entry.purpose.clone().or_else(|| is_sealed.then(sealed))
 }
 
 fn basis_for_person(entry: &LogEntry) -> Option<String> {
@@ -260,12 +269,13 @@ fn use_for_person(used: &UseReport) -> Vec<String> {
     let row = |row: &UseRow| {
         let mark = if row.unusual { "  异常 · UNUSUAL" } else { "" };
         format!(
-            "{}  {}  {}  {} 次 · accesses（放行 · released {}，拒绝 · refused {}，未答复 · \
+            "{}  {}  {}  {} 次{}（放行 · released {}，拒绝 · refused {}，未答复 · \
              unanswered {}；此前 · before {}）{mark}",
             row.day,
             row.reader,
-            row.purpose,
+            row.purpose.as_deref().unwrap_or("–"),
             row.accesses,
+            if row.kind == "search" { "检索 · searches" } else { "调用 · accesses" },
             row.released,
             row.refused,
             row.unanswered,

@@ -3,14 +3,13 @@
 
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::Duration;
 
-use chaincity_client::{Search, Searched};
+use chaincity_client::{Hit, Search};
 use clap::Args;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use crate::connection::Connection;
+use super::asking::{Asking, Shown};
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::fault::Fault;
@@ -33,39 +32,25 @@ pub(crate) struct Arguments {
     /// input; it is not written on the command line
     #[arg(long, value_name = "@FILE|-")]
     value: String,
-    /// 检索目的 · the purpose
+    /// 检索目的，连同业务号与检索内容一起封存 · the purpose; sealed with the case number beside what is searched for
     #[arg(long, value_name = "TEXT")]
     purpose: String,
     /// 业务号 · number of the case
     #[arg(long, value_name = "ID")]
     case: String,
-    /// 本单位保管库所在节点；默认与 --node 相同 · address of the node that keeps the own member's vault; that of --node by default
-    #[arg(long, value_name = "URL")]
-    steward_node: Option<String>,
-    /// 等待答复的秒数 · seconds to wait for the answer
-    #[arg(long, value_name = "N", default_value_t = 30,
-          value_parser = clap::value_parser!(u64).range(0..=3_600))]
-    wait: u64,
     #[command(flatten)]
-    connection: Connection,
+    asking: Asking,
 }
 
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
-struct Shown {
-    state: &'static str,
+struct Told {
     #[serde(skip_serializing_if = "Option::is_none")]
     search: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     found: Option<usize>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     hits: Vec<HitShown>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<String>,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    zh: String,
-    #[serde(skip_serializing_if = "String::is_empty")]
-    en: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -81,9 +66,7 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 }
 
 fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> {
-    let client = arguments.connection.client()?;
-    let at_steward = arguments.steward_node.as_ref();
-    let steward = at_steward.map(|url| arguments.connection.with_node(url).client()).transpose()?;
+    let (client, steward) = arguments.asking.clients()?;
     let search = Search {
         package: arguments.package.clone(),
         register: arguments.register.clone(),
@@ -92,11 +75,11 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         purpose: arguments.purpose.clone(),
         case: arguments.case.clone(),
     };
-    let wait = Duration::from_secs(arguments.wait);
-    let searched = client.search(&search, steward.as_ref().unwrap_or(&client), wait)?;
-    let (shown, exit) = shown(searched);
+    let steward = steward.as_ref().unwrap_or(&client);
+    let searched = client.search(&search, steward, arguments.asking.wait())?;
+    let (shown, exit) = Shown::of(searched, "answered", told);
     output.report(&shown, for_person)?;
-    Ok(exit)
+    Ok(if shown.told.found == Some(0) { Exit::Negative } else { exit })
 }
 
 /// What is searched for, without the line's end. What was typed in place of a file is not repeated.
@@ -121,47 +104,17 @@ fn value(place: &str) -> Result<Zeroizing<String>, Failure> {
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
-fn shown(searched: Searched) -> (Shown, Exit) {
-    match searched {
-        Searched::Found { search, hits } => {
-            let found = hits.len();
-            let hits = hits.into_iter().map(|hit| HitShown {
-                record: hit.record,
-                version: hit.version,
-                group: hit.group,
-            });
-            let shown = Shown {
-                state: "answered",
-                search: Some(search),
-                found: Some(found),
-                hits: hits.collect(),
-                ..Shown::default()
-            };
-            (shown, if found == 0 { Exit::Negative } else { Exit::Ok })
-        }
-        Searched::Refused { search, code, zh, en } => {
-            let (search, code) = (Some(search), Some(code));
-            (Shown { state: "refused", search, code, zh, en, ..Shown::default() }, Exit::Rejected)
-        }
-        Searched::Rejected { code } => {
-            let shown = Shown { state: "rejected", code: Some(code), ..Shown::default() };
-            (shown, Exit::Rejected)
-        }
-        Searched::Unanswered { search } => {
-            let shown = Shown { state: "unanswered", search: Some(search), ..Shown::default() };
-            (shown, Exit::Negative)
-        }
-    }
+/// The search, and what was found.
+fn told(search: Option<String>, found: Option<Vec<Hit>>) -> Told {
+    let shown = |Hit { record, version, group }| HitShown { record, version, group };
+    let (count, hits) = (found.as_ref().map(Vec::len), found.unwrap_or_default());
+    Told { search, found: count, hits: hits.into_iter().map(shown).collect() }
 }
 
-fn for_person(shown: &Shown) -> Vec<String> {
-    let mut lines = vec![match (shown.state, shown.found) {
-        ("answered", Some(found)) => format!("命中 {found} 条记录 · {found} records found"),
-        ("refused", _) => "被拒绝 · refused".to_owned(),
-        ("rejected", _) => "未受理 · rejected".to_owned(),
-        _ => "尚未答复 · not answered".to_owned(),
-    }];
-    lines.extend(shown.code.as_ref().map(|code| format!("  {code}  {} · {}", shown.zh, shown.en)));
+fn for_person(shown: &Shown<Told>) -> Vec<String> {
+    let found = shown.told.found.unwrap_or_default();
+    let mut lines = shown.head(format!("命中 {found} 条记录 · {found} records found"));
+    let shown = &shown.told;
     for HitShown { record, version, group } in &shown.hits {
         lines.push(format!("  {record}  第 {version} 版 · version {version}  {group}"));
     }

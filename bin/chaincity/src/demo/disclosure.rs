@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chaincity_client::{Basis, Read, Reading};
+use chaincity_client::{Answer, Basis, Read, Reading};
 use chaincity_types::calendar::days_of_date;
 use chaincity_types::{Digest, Str, Value};
 
@@ -99,10 +99,14 @@ impl Disclosure {
                 ),
             ))
         })?;
-        timeline.step("read-price", |_| {
+        timeline.step("read-price", |report| {
+            // For which case it is read, the steward's vault alone holds.
+            report.private_values.push(CASE.to_owned());
             let read = self.read(day, &grant, "deal")?;
-            let Read::Opened { access, groups, .. } = read else { return Err(unexpected(&read)) };
-            let price = groups.first().and_then(|(_, fields)| fields.get("price")?.as_int());
+            let Answer::Given { number: access, given } = read else {
+                return Err(unexpected(&read));
+            };
+            let price = given.groups.first().and_then(|(_, fields)| fields.get("price")?.as_int());
             price.ok_or_else(|| Fault::other("没有价格", "no price was read"))?;
             Ok((
                 format!("甲银行读得成交价：调用 {access}，先放行入账，再交密封数据，本地打开"),
@@ -114,7 +118,9 @@ impl Disclosure {
         })?;
         timeline.expect("read-beyond-grant", |_| {
             let read = self.read(day, &grant, "holder-identity")?;
-            let Read::Refused { access, code, .. } = &read else { return Err(unexpected(&read)) };
+            let Answer::Refused { number: access, code, .. } = &read else {
+                return Err(unexpected(&read));
+            };
             if code != "groups-exceed-grant" {
                 return Err(unexpected(&read));
             }
@@ -166,12 +172,14 @@ impl Disclosure {
 /// What was read is not told.
 fn unexpected(read: &Read) -> Fault {
     let (zh, en) = match read {
-        Read::Opened { .. } => ("竟已打开".to_owned(), "it was opened".to_owned()),
-        Read::Refused { code, .. } => {
+        Answer::Given { .. } => ("竟已打开".to_owned(), "it was opened".to_owned()),
+        Answer::Refused { code, .. } => {
             (format!("被拒绝：{code}"), format!("it was refused: {code}"))
         }
-        Read::Rejected { code } => (format!("未受理：{code}"), format!("it was rejected: {code}")),
-        Read::Unanswered { .. } => ("未获答复".to_owned(), "it was not answered".to_owned()),
+        Answer::Rejected { code } => {
+            (format!("未受理：{code}"), format!("it was rejected: {code}"))
+        }
+        Answer::Unanswered { .. } => ("未获答复".to_owned(), "it was not answered".to_owned()),
     };
     Fault::other(format!("数据调用：{zh}"), format!("the access: {en}"))
 }

@@ -75,6 +75,7 @@ pub(crate) fn run(options: &Options) -> Result<bool, Fault> {
 }
 
 fn play(options: &Options, timeline: &mut Timeline) -> Result<(City, Cluster), Fault> {
+    sale::program()?;
     let mut founded = None;
     timeline.step("found-city", |_| {
         let city = found(&options.dir)?;

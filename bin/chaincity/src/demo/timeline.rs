@@ -28,7 +28,8 @@ pub(crate) struct Report {
     /// Whether `chaincity-verify` accepted the exported proof.
     pub(crate) proof_verified: bool,
     /// What was encrypted: synthetic names, identity numbers, prices and contract numbers, as they
-    /// were written. None of them stands in any file outside the folders named `vault`.
+    /// were written. None of them stands in any file outside the folders named `vault` and the
+    /// simulated bank's own, `bank`.
     pub(crate) private_values: Vec<String>,
     /// The node that was killed.
     pub(crate) crash: Option<Crash>,

@@ -19,7 +19,9 @@ fn with_one_of_four_validators_never_started_service_goes_on_and_a_late_one_catc
     });
     assert!(observer.record("real-estate", "unit", "LATE-1").unwrap().is_some());
     // Beyond the end of an epoch, which it did not see either.
+    let load = Load::begin(&city, &["registry"], "ON");
     city.wait_height("registry", 12);
+    load.end();
 
     city.start(&[late]);
     let second = register(&client, "LATE-2");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::city::{City, OBSERVER, SOON, VALIDATORS, chaincity};
-use crate::load::{FINAL, register};
+use crate::load::{FINAL, Load, register};
 use crate::membership::verify_offline;
 
 /// The content digest of a stopped node.
@@ -38,7 +38,9 @@ fn a_node_that_joined_by_snapshot_fills_its_history_down_to_genesis_and_serves_i
         assert_eq!(corrected.code, 0, "{corrected:?}");
     }
     // Some epochs on, so that it meets committees of epochs that it did not see.
+    let load = Load::begin(&city, &VALIDATORS, "ON");
     city.wait_height("registry", 22);
+    load.end();
 
     city.configure(OBSERVER, &format!("join = \"{}\"", city.url("court")));
     city.start(&[OBSERVER]);

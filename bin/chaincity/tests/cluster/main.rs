@@ -20,5 +20,7 @@ mod operator;
 mod proxy;
 mod read_log;
 mod read_model;
+mod release;
 mod searching;
+mod sector;
 mod standby;

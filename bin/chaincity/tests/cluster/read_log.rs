@@ -10,6 +10,7 @@ use chaincity_types::wire::ReadLogProof;
 use serde_json::{Value, json};
 
 use crate::city::{City, Ran, SOON};
+use crate::disclosure::{CASE, PURPOSE};
 
 const MAX: usize = 64 << 20;
 
@@ -84,7 +85,21 @@ pub(crate) fn every_view_shows_what_was_asked(
     let all: Vec<_> = (1..=seen.len()).map(|number| json!(format!("{number:06}"))).collect();
     assert_eq!(numbers, all);
     let released = seen.iter().find(|entry| entry["state"] == "released").unwrap();
-    assert_eq!((&released["groups"], &released["case"]), (&json!(["deal"]), &json!("贷1号")));
+    assert_eq!(released["groups"], json!(["deal"]));
+    // Why it was asked, the steward's node tells, and no other.
+    let why = |entry: &Value| [entry["purpose"].clone(), entry["case"].clone()];
+    assert_eq!(why(released), [Value::Null, Value::Null]);
+    for (operator, of) in [
+        ("auditor", &of_subject[..]),
+        ("auditor", &["--auditor"]),
+        ("keeper", &["--steward", steward]),
+    ] {
+        city.wait("the steward's node tells why", SOON, |city| {
+            let told = view(city, operator, steward, of);
+            let told = told.iter().find(|entry| entry["key"] == released["key"]);
+            told.is_some_and(|entry| why(entry) == [json!(PURPOSE), json!(CASE)])
+        });
+    }
     assert_eq!(
         (&released["by_person"], &released["basis"]["kind"]),
         (&json!(false), &json!("grant"))

@@ -14,7 +14,8 @@ const NAME: &str = "测试甲planted";
 const STEWARD: &str = "registry";
 const DESK: &str = "court";
 const PURPOSE: &str = "核实来件人权利";
-const CASE: &str = "窗口1号";
+/// Planted likewise.
+const CASE: &str = "窗口case-20261128-1号";
 
 /// A search by `operator` of what a file holds.
 fn search(city: &City, operator: &str, text: &str, by: &str) -> Ran {
@@ -93,29 +94,39 @@ fn a_planted_name_is_found_by_a_search_opened_by_an_access_and_stands_in_vaults_
     assert_eq!(holders[0]["name"], NAME, "{opened}");
 
     every_view_shows_the_search(&city, number);
-    let mut found = Vec::new();
-    let seen = holding(city.path().parent().unwrap(), NAME.as_bytes(), &mut found);
-    assert!(found.is_empty() && seen > 50, "{seen} files: {found:?}");
+    for private in [NAME, CASE] {
+        let mut found = Vec::new();
+        let seen = holding(city.path().parent().unwrap(), private.as_bytes(), &mut found);
+        assert!(found.is_empty() && seen > 50, "{private}, {seen} files: {found:?}");
+    }
     let in_vault = fs::read_dir(Path::new(&city.config(STEWARD)).with_file_name("vault")).unwrap();
     assert!(in_vault.count() > 0);
 }
 
 fn every_view_shows_the_search(city: &City, number: &str) {
-    let searches = |operator: &str, view: &[&str]| -> Vec<Value> {
-        let ran = city.run_as(operator, DESK, &[&["read-log"], view].concat());
+    let searches = |operator: &str, node: &str, view: &[&str]| -> Vec<Value> {
+        let ran = city.run_as(operator, node, &[&["read-log"], view].concat());
         assert!(ran.code == 0 && !ran.out.contains("planted"), "{ran:?}");
         ran.json().into_iter().filter(|entry| entry["kind"] == "search").collect()
     };
-    let own = searches("auditor", &["--subject", "测试乙"]);
+    let own = searches("auditor", STEWARD, &["--subject", "测试乙"]);
     assert_eq!(own.len(), 1, "{own:#?}");
     assert_eq!((&own[0]["key"], &own[0]["case"]), (&json!(number), &json!(CASE)));
+    assert_eq!(searches("auditor", DESK, &["--subject", "测试乙"])[0]["case"], Value::Null);
     assert_eq!((&own[0]["reader"], &own[0]["term"]), (&json!(STEWARD), &json!("name")));
     for (operator, view) in [("keeper", &["--steward", STEWARD][..]), ("auditor", &["--auditor"])] {
-        let all = searches(operator, view);
+        let all = searches(operator, DESK, view);
         let mut states: Vec<_> = all.iter().filter_map(|entry| entry["state"].as_str()).collect();
         states.sort_unstable();
         assert_eq!(states, ["answered", "answered", "refused"], "{all:#?}");
     }
+    let used = ["read-log", "--use", "--steward", STEWARD];
+    let used = done(&city.run_as("keeper", STEWARD, &used));
+    let rows = used["rows"].as_array().unwrap().iter();
+    let rows: Vec<_> = rows.filter(|row| row["kind"] == "search").collect();
+    assert_eq!(rows.len(), 1, "{used:#}");
+    assert_eq!((&rows[0]["accesses"], &rows[0]["refused"]), (&json!(3), &json!(1)));
+    assert_eq!((&rows[0]["reader"], &rows[0]["purpose"]), (&json!(STEWARD), &json!(PURPOSE)));
     // Nothing is missing, searches included.
     let log = city.file("searches.log");
     for view in [&["--auditor", "--register", "real-estate/right"][..], &["--subject", "测试乙"]]

@@ -49,7 +49,9 @@ impl CallRun<'_, '_> {
                 Ok(())
             }
             Effect::Event { kind, register, key } => self.notify(&package.id, kind, register, key),
-            Effect::Tell { message, register, key } => self.tell(message, register, key),
+            Effect::Tell { message, register, key, fields } => {
+                self.tell(message, (register, key), fields)
+            }
             Effect::Each { name, position, list, register, effects } => {
                 let of = register.as_ref();
                 self.apply_each((name, position.as_ref()), list, of, effects)
@@ -125,7 +127,13 @@ impl CallRun<'_, '_> {
 
     /// Notes a message to the open cases about a record, or about each of a list: they hear it when
     /// this call's drafts are versions.
-    fn tell(&mut self, message: &Str, register: &Str, key: &Program) -> Result<(), Halt> {
+    fn tell(
+        &mut self,
+        message: &Str,
+        (register, key): (&Str, &Program),
+        fields: &BTreeMap<Str, Program>,
+    ) -> Result<(), Halt> {
+        let told = self.evaluate(fields)?;
         let value = key.run(&self.environment, &mut self.fuel)?;
         let keys = value.as_list().unwrap_or(std::slice::from_ref(&value));
         for key in keys {
@@ -134,7 +142,7 @@ impl CallRun<'_, '_> {
             };
             draw(&mut self.fuel, fuel::CALL)?;
             let about = cases::about(&self.package.id, register, &key);
-            self.calls.push(cases::hear(message, about));
+            self.calls.push(cases::hear(message, about, &told));
         }
         Ok(())
     }

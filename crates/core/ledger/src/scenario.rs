@@ -7,21 +7,22 @@
 mod script;
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
 use chaincity_package::doc::PackageDoc;
 use chaincity_package::model::Package;
 use chaincity_package::scenario::{LEDGER, Scenario, Step as ScenarioStep};
-use chaincity_types::wire::{Call, GenesisNode, Mode, PROTOCOL, Receipt, Transaction, Validator};
-use chaincity_types::{Digest, Height, Timestamp, cbor};
+use chaincity_types::wire::{Call, GenesisNode, Mode, Receipt, Validator};
 
-pub use script::{Failure, Records, STEP_MS, Script};
+pub use crate::memory::STEP_MS;
+pub use script::{Failure, Records, Script};
 
 use crate::block::BlockRun;
 use crate::governance;
-use crate::memory::{MemoryLedger, PackageCache};
-use crate::view::{BlockContext, Packages, SignedCall, Step};
+use crate::memory::{Chain, PackageCache};
+use crate::view::{Packages, Step};
 use script::fail;
 
 /// The member that runs the scenario's node and stands for those whom no person names.
@@ -38,7 +39,7 @@ pub struct Rehearsal {
     package: Arc<Package>,
     /// Those whose actions it calls.
     required: Vec<(Vec<u8>, Arc<Package>)>,
-    packages: PackageCache,
+    packages: Rc<PackageCache>,
 }
 
 impl Rehearsal {
@@ -56,7 +57,7 @@ impl Rehearsal {
     /// # Errors
     /// When one does not compile.
     pub fn requiring(document: &[u8], required: &[Vec<u8>]) -> Result<Self, Failure> {
-        let packages = PackageCache::default();
+        let packages = Rc::<PackageCache>::default();
         let compiled = |document: &[u8]| match packages
             .compiled(crate::digests::document(document), document)
         {
@@ -96,9 +97,13 @@ impl Rehearsal {
         for (at, step) in stage.script.steps() {
             stage.play(&at, step, watch)?;
         }
-        let records: Records =
-            stage.ledger.records().map(|(key, record)| (key.clone(), Arc::clone(record))).collect();
-        stage.script.check(&records, stage.time)
+        let records: Records = stage
+            .chain
+            .ledger
+            .records()
+            .map(|(key, record)| (key.clone(), Arc::clone(record)))
+            .collect();
+        stage.script.check(&records, stage.chain.time)
     }
 }
 
@@ -166,12 +171,7 @@ pub fn decided(document: &[u8], scenario: &Scenario) -> Result<Option<Vec<u8>>, 
 /// A small ledger with the scenario's people.
 struct Stage<'a> {
     script: Script<'a>,
-    packages: &'a PackageCache,
-    ledger: MemoryLedger,
-    id: Digest,
-    height: Height,
-    time: Timestamp,
-    parent_time: Timestamp,
+    chain: Chain,
 }
 
 /// The public key by which a person of the scenario is known; nobody holds its secret.
@@ -180,7 +180,7 @@ fn key_of(person: &str) -> Vec<u8> {
 }
 
 impl<'a> Stage<'a> {
-    fn open(rehearsal: &'a Rehearsal, scenario: &'a Scenario) -> Result<Self, Failure> {
+    fn open(rehearsal: &Rehearsal, scenario: &'a Scenario) -> Result<Self, Failure> {
         let others = rehearsal.required.iter().map(|(_, package)| Arc::clone(package)).collect();
         let script = Script::new(Arc::clone(&rehearsal.package), others, scenario);
         let node = Validator { key: key_of(HOST), member: HOST.to_owned(), address: String::new() };
@@ -190,45 +190,17 @@ impl<'a> Stage<'a> {
             vec![GenesisNode { node, validator: true }],
             &key_of,
         );
-        let mut stage = Self {
-            time: script.begin(),
-            parent_time: script.begin(),
-            script,
-            packages: &rehearsal.packages,
-            ledger: MemoryLedger::new(),
-            id: hash::ledger_id(&genesis),
-            height: Height(1),
-        };
-        let mut block = BlockRun::new(stage.context());
-        if let Err(error) = block.genesis(&genesis, stage.packages) {
-            return fail("people", "people that can be set up", error.to_string());
-        }
-        stage.commit(block)?;
-        Ok(stage)
-    }
-
-    const fn context(&self) -> BlockContext {
-        BlockContext {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            height: self.height,
-            time: self.time,
-            parent_time: self.parent_time,
-            epoch: 0,
+        match Chain::after(&genesis, Rc::clone(&rehearsal.packages)) {
+            Ok(chain) => Ok(Self { script, chain }),
+            Err(error) => fail("people", "people that can be set up", error.to_string()),
         }
     }
 
-    fn commit(&mut self, mut block: BlockRun) -> Result<Vec<Receipt>, Failure> {
-        let Some(executed) = block.finish(&self.ledger, self.packages).done() else {
-            return fail("ledger", "a ledger that knows every key", "a missing key");
-        };
-        if let Err(error) = self.ledger.apply(&executed) {
-            return fail("ledger", "a version that can be read", error.to_string());
+    fn commit(&mut self, block: BlockRun) -> Result<Vec<Receipt>, Failure> {
+        match self.chain.commit(block) {
+            Some(executed) => Ok(executed.receipts),
+            None => fail("ledger", "a ledger that knows every key", "a missing key"),
         }
-        self.height = self.height.next();
-        self.parent_time = self.time;
-        self.time = self.time.plus_ms(STEP_MS);
-        Ok(executed.receipts)
     }
 
     /// Submits calls as a block and gives their receipt.
@@ -239,28 +211,18 @@ impl<'a> Stage<'a> {
         calls: Vec<Call>,
         watch: Watch<'_>,
     ) -> Result<Receipt, Failure> {
-        let transaction = Transaction {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            expiry: self.time.plus_ms(60_000),
-            mode: Mode::Atomic,
-            calls,
-            intent: None,
+        let signed = self.chain.signed(key_of(person), Mode::Atomic, calls);
+        let action = signed.transaction.calls.first().map(|call| call.action.as_str());
+        let call = signed.as_call();
+        let execute = || {
+            let mut block = BlockRun::new(self.chain.context());
+            let done = block.run(&call, &self.chain.ledger, &*self.chain.packages);
+            (block, done)
         };
-        let operator = key_of(person);
-        let mut named = cbor::encode(&transaction);
-        named.extend(&operator);
-        let id = hash::in_domain("chaincity/scenario-transaction/1", &named);
-        let signed = SignedCall { id, operator: &operator, transaction: &transaction };
-        let action = transaction.calls.first().map(|call| call.action.as_str());
-        watch(action.unwrap_or_default(), &|| {
-            let mut block = BlockRun::new(self.context());
-            let _outcome = block.run(&signed, &self.ledger, self.packages);
-        });
-        let mut block = BlockRun::new(self.context());
-        match block.run(&signed, &self.ledger, self.packages) {
-            Step::Done(()) => {}
-            Step::Need(_) => return fail(at, "a ledger that knows every key", "a missing key"),
+        watch(action.unwrap_or_default(), &|| drop(execute()));
+        let (block, done) = execute();
+        if let Step::Need(_) = done {
+            return fail(at, "a ledger that knows every key", "a missing key");
         }
         match self.commit(block)?.into_iter().next() {
             Some(receipt) => Ok(receipt),
@@ -269,20 +231,18 @@ impl<'a> Stage<'a> {
     }
 
     fn play(&mut self, at: &str, step: &ScenarioStep, watch: Watch<'_>) -> Result<(), Failure> {
-        self.time = Script::time(at, step, self.time)?;
+        self.chain.time = Script::time(at, step, self.chain.time)?;
         if step.by == LEDGER {
-            let receipts = self.commit(BlockRun::new(self.context()))?;
+            let receipts = self.commit(BlockRun::new(self.chain.context()))?;
             return self.script.compare_timers(at, step, receipts);
         }
         let mut calls = self.script.calls(at, step)?;
         let mut mandates = Vec::new();
-        for (by, given) in self.script.mandates(at, step, calls.first(), self.time)? {
+        for (by, given, place) in self.script.mandates(at, step, &calls, self.chain.time)? {
             let receipt = self.submit(at, by, vec![given], &mut |_, _| {})?;
-            mandates.push(Script::mandate(at, &receipt)?);
+            mandates.push((place, Script::mandate(at, &receipt)?));
         }
-        if let Some(call) = calls.first_mut() {
-            call.mandates = (!mandates.is_empty()).then_some(mandates);
-        }
+        Script::name_mandates(&mut calls, mandates);
         let receipt = self.submit(at, &step.by, calls, watch)?;
         self.script.compare(at, step, &receipt)
     }

@@ -507,7 +507,7 @@ pub enum EffectDoc {
         #[n(2)]
         key: String,
     },
-    /// A message to the open cases that are about a record.
+    /// A message to the open cases that are about a record, and to processes that it begins.
     #[n(10)]
     Tell {
         /// Message.
@@ -519,6 +519,9 @@ pub enum EffectDoc {
         /// Rule that gives the key.
         #[n(2)]
         key: String,
+        /// What a case that it begins is told.
+        #[n(3)]
+        fields: Option<Vec<SetDoc>>,
     },
     /// For each item of a list.
     #[n(5)]
@@ -672,7 +675,11 @@ impl EffectDoc {
                 of(set).into_iter().chain(named.map(String::as_str)).collect()
             }
             Self::Close { .. } => Vec::new(),
-            Self::Event { key, .. } | Self::Tell { key, .. } => vec![key],
+            Self::Event { key, .. } => vec![key],
+            Self::Tell { key, fields, .. } => {
+                let told = fields.iter().flat_map(|fields| of(fields));
+                [key.as_str()].into_iter().chain(told).collect()
+            }
             Self::Each { list, .. } => vec![list],
             Self::When { that, .. } => vec![that],
             Self::Call { input, mandates, .. } => {

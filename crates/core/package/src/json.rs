@@ -125,6 +125,13 @@ pub fn from_text(kind: &FieldType, text: &str) -> Result<Value, FieldProblem> {
     to_value(kind, &json)
 }
 
+/// The text from which [`from_text`] reads the value again.
+#[must_use]
+pub fn to_text(value: &Value) -> String {
+    let json = from_value(value);
+    json.as_str().map_or_else(|| json.to_string(), str::to_owned)
+}
+
 /// Reads a value without a schema, for trying a rule: integers, texts, lists and maps as they
 /// stand. Dates, times and decimals have no form of their own in JSON: `date("…")` makes them.
 ///

@@ -16,6 +16,7 @@ pub mod find;
 pub mod json;
 pub mod literal;
 pub mod model;
+pub mod policy;
 mod problem;
 mod read;
 pub mod rule;

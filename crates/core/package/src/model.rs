@@ -585,7 +585,8 @@ pub enum Effect {
         /// Gives the record's key, or a list of keys: then an event for each.
         key: Program,
     },
-    /// A message to the open cases that are about a record and wait for it.
+    /// A message to the open cases that are about a record and wait for it; it begins a case by each
+    /// process that names it.
     Tell {
         /// Message.
         message: Str,
@@ -593,6 +594,8 @@ pub enum Effect {
         register: Str,
         /// Gives the record's key, or a list of keys.
         key: Program,
+        /// First values of a case that it begins, by the names of variables.
+        fields: BTreeMap<Str, Program>,
     },
     /// The same for each item of a list, at most [`EACH_MAX`].
     Each {

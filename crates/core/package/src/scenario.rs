@@ -117,6 +117,9 @@ pub struct Mandate {
     /// What for.
     #[serde(rename = "for")]
     pub purpose: String,
+    /// The call that it is for, where the step has several, by its action; else the step's own.
+    #[serde(default)]
+    pub action: Option<String>,
 }
 
 /// What must hold at the end.

@@ -20,7 +20,7 @@ use crate::doc::{
 use crate::problem::{Location, Problem};
 use crate::scenario::{Person, Scenario, ScenarioFile};
 use yaml::{ActionFile, EffectText, FieldText, Ordered, PackageFile, RegisterFile};
-pub(crate) use yaml::{ExportFile, ObjectText, read as read_yaml};
+pub(crate) use yaml::{ExportFile, ObjectText, PolicyFile, PolicyRule, read as read_yaml};
 
 /// Folders of a package that hold its own files; others belong to other tools.
 pub const FOLDERS: [&str; 6] = ["groups", "registers", "guards", "actions", "forms", "scenarios"];
@@ -475,8 +475,10 @@ impl Reader {
             EffectText::Close(close) => {
                 EffectDoc::Close { record: close.record, reason: close.reason }
             }
-            EffectText::Tell(yaml::TellText { message, register, key }) => {
-                EffectDoc::Tell { message, register, key }
+            EffectText::Tell(yaml::TellText { message, register, key, fields }) => {
+                // A message that says no more has the same bytes as ever.
+                let fields = Some(self.sets(path, place, fields)).filter(|sets| !sets.is_empty());
+                EffectDoc::Tell { message, register, key, fields }
             }
             EffectText::Event(event) => {
                 EffectDoc::Event { kind: event.kind, register: event.register, key: event.key }

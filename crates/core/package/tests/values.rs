@@ -44,7 +44,19 @@ fn a_text_is_read_as_its_type_without_the_quotes_of_json() {
     assert_eq!(read(FieldType::Area, "1.5"), literal::decimal_of_scale("1.5", 2));
     let list = FieldType::List(Box::new(FieldType::Int), 3);
     assert_eq!(read(list.clone(), "[1, 2]"), Some(Value::List(vec![Value::Int(1), Value::Int(2)])));
-    assert_eq!(read(list, "[1, 2"), None);
+    assert_eq!(read(list.clone(), "[1, 2"), None);
+    for (kind, written) in [
+        (FieldType::Bool, "true"),
+        (FieldType::Int, "-5"),
+        (FieldType::Text(9), "\"true\""),
+        (FieldType::Date, "2026-02-28"),
+        (FieldType::Time, "2026-02-28T01:00:00.000Z"),
+        (FieldType::Area, "1.50"),
+        (FieldType::Digest, &"a1".repeat(32)),
+        (list, "[1,2]"),
+    ] {
+        assert_eq!(json::to_text(&read(kind, written).unwrap()), written);
+    }
 }
 
 #[test]

@@ -62,6 +62,7 @@ pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Probl
         compiler.parties((process.line, &process.id), place, &roles(&process.keepers));
         let body = compiler.graph.processes.get(place).map_or(BodyIx(0), |process| process.body);
         compiler.body(&process.body, body);
+        compiler.beginning(process, place);
     }
     compiler.reaches();
     (compiler.graph, compiler.problems)

@@ -141,6 +141,28 @@ impl Keep {
     }
 }
 
+/// What begins a case of a process by itself: a message about a record of a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beginning {
+    /// The register's package.
+    pub package: Str,
+    /// The register.
+    pub register: Str,
+    /// The id of the message.
+    pub message: Str,
+}
+
+impl Beginning {
+    /// The register as it is written, `package.register`, with the message.
+    #[must_use]
+    pub fn read(about: &str, message: &str) -> Option<Self> {
+        let (package, register) = about.rsplit_once('.')?;
+        let named = ![package, register, message].contains(&"");
+        let (package, register, message) = (package.into(), register.into(), message.into());
+        named.then_some(Self { package, register, message })
+    }
+}
+
 /// What people must know of a node: who does it, with what, until when. Tokens do not ask.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -210,6 +232,8 @@ pub struct ProcessDef {
     pub executable: bool,
     /// Whether another process of the file calls it.
     pub called: bool,
+    /// The message that begins a case of it.
+    pub begun_by: Option<Beginning>,
     /// Its variables.
     pub variables: Vec<VariableDef>,
 }

@@ -295,6 +295,8 @@ pub struct Binding {
     pub decision: Option<String>,
     /// Message that a receive or send task names.
     pub message: Option<String>,
+    /// Of a start event: the register whose records' message begins it, as `package.register`.
+    pub about: Option<String>,
 }
 
 /// Places of a diagram, in tenths of its unit.

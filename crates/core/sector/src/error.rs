@@ -45,12 +45,9 @@ pub enum SectorError {
     /// The persons are not those that were blinded, or in another order.
     #[error("not the persons of the question, or not in its order")]
     PersonsDiffer,
-    /// The ring has no key of the epoch.
+    /// There is no key of the epoch.
     #[error("there is no key of epoch {0}")]
     EpochUnknown(u32),
-    /// The current epoch cannot be retired.
-    #[error("epoch {0} is in use")]
-    EpochInUse(u32),
     /// The member's evaluations of the period are used up.
     #[error("{used} of {quota} evaluations are used in this period, {asked} more were asked for")]
     QuotaExceeded {
@@ -92,7 +89,6 @@ impl SectorError {
             Self::QuestionDiffers => "sector-question-differs",
             Self::PersonsDiffer => "sector-persons-differ",
             Self::EpochUnknown(_) => "sector-epoch-unknown",
-            Self::EpochInUse(_) => "sector-epoch-in-use",
             Self::QuotaExceeded { .. } => "sector-quota-exceeded",
             Self::Quota => "sector-quota",
             Self::Member => "sector-member",
@@ -121,7 +117,6 @@ impl SectorError {
             Self::QuestionDiffers => "答复所答的是另一询问".to_owned(),
             Self::PersonsDiffer => "人员与询问时不同，或次序不同".to_owned(),
             Self::EpochUnknown(epoch) => format!("没有第{epoch}届的密钥"),
-            Self::EpochInUse(epoch) => format!("第{epoch}届的密钥正在使用"),
             Self::QuotaExceeded { used, quota, asked } => {
                 format!("本期限额{quota}次，已用{used}次，又请求{asked}次")
             }

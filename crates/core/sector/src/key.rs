@@ -29,6 +29,12 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
+    /// A key as it was published.
+    #[must_use]
+    pub const fn new(scope: Scope, element: Element) -> Self {
+        Self { scope, element }
+    }
+
     /// What the key is bound to.
     #[must_use]
     pub const fn scope(&self) -> &Scope {

@@ -8,8 +8,8 @@
 //! evaluate one after the other, so that neither alone can enumerate identity numbers.
 //!
 //! - [`Scope`]: the ledger, sector and key epoch that keys and ids are bound to.
-//! - [`SectorKey`] evaluates, one for each steward, sector and epoch; [`KeyRing`] holds a sector's
-//!   epochs; [`Chain`] names the public keys of the stewards in their order.
+//! - [`SectorKey`] evaluates, one for each steward, sector and epoch; [`Keys`] are all that a holder
+//!   answers with, what it is [`Asked`]; [`Chain`] names the stewards' public keys in their order.
 //! - [`Pending`] is what the asker keeps between [`Blinded`] and [`Evaluated`]; it gives
 //!   [`SectorId`]s.
 //! - [`ListKey`], [`TagSet`] and [`Question`] answer "is this person on your list?" so that the
@@ -23,20 +23,20 @@ mod error;
 mod evaluate;
 mod function;
 mod key;
+mod keys;
 mod limit;
 mod list;
 mod message;
 mod pending;
 mod person;
-mod ring;
 mod scope;
 
 pub use error::SectorError;
 pub use key::{Chain, PublicKey, STEWARDS_MAX, SectorKey};
+pub use keys::{Asked, Keys};
 pub use limit::{LIMITER_BYTES_MAX, Limiter, MEMBER_CHARS_MAX, MEMBERS_MAX, Quota};
 pub use list::{CLASS_MAX, CLASS_MIN, ListKey, Question, TAG_BYTES, TAGS_BYTES_MAX, TagSet};
 pub use message::{BATCH_MAX, Blinded, Element, Evaluated, MESSAGE_BYTES_MAX, Proof, Step};
 pub use pending::Pending;
 pub use person::Person;
-pub use ring::KeyRing;
 pub use scope::{Epoch, NAME_CHARS_MAX, Name, Purpose, Scope, SectorId};

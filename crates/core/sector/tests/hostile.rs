@@ -122,7 +122,6 @@ fn every_refusal_has_a_code_and_both_texts() {
         SectorError::QuestionDiffers,
         SectorError::PersonsDiffer,
         SectorError::EpochUnknown(1),
-        SectorError::EpochInUse(1),
         SectorError::QuotaExceeded { used: 1, quota: 2, asked: 3 },
         SectorError::Quota,
         SectorError::Member,

@@ -12,7 +12,7 @@ mod common;
 
 use chaincity_crypto::cipher::Secret;
 use chaincity_sector::{
-    BATCH_MAX, Chain, Epoch, Evaluated, KeyRing, ListKey, Pending, Purpose, STEWARDS_MAX, Scope,
+    Asked, BATCH_MAX, Chain, Evaluated, Keys, ListKey, Pending, Purpose, STEWARDS_MAX, Scope,
     SectorError, SectorKey,
 };
 use chaincity_types::Digest;
@@ -202,40 +202,59 @@ fn a_batch_is_bounded() {
     assert_eq!(many, Err(SectorError::Batch));
 }
 
-#[test]
-fn a_ring_answers_by_epoch_until_an_epoch_is_retired() {
-    let epoch = |number| Epoch::new(number).unwrap();
-    let mut ring = KeyRing::new(vec![key(1, 1)]).unwrap();
-    let old = ids(&[ring.current()], &[person(0)], 1);
-    assert_eq!(ring.begin(Secret::from_bytes([2; 32])).unwrap().public().scope(), &sector(2));
-    let new = ids(&[ring.current()], &[person(0)], 1);
-    assert_eq!((old[0].epoch, new[0].epoch), (epoch(1), epoch(2)));
-    assert_ne!(old[0].value, new[0].value);
+fn seed(number: u8) -> Secret {
+    Secret::from_bytes([number; 32])
+}
 
-    let pending = Pending::blind(&sector(1), &[person(0)], &mut Numbers::new(3)).unwrap();
-    let evaluated = ring.evaluate(pending.blinded().clone(), &mut Numbers::new(4)).unwrap();
-    let former = chain(&[ring.key(epoch(1)).unwrap()]);
-    assert_eq!(pending.finalize(&[person(0)], &evaluated, &former), Ok(old));
-    assert_eq!(ring.former().collect::<Vec<_>>(), [epoch(1)]);
-
-    assert_eq!(ring.retire(epoch(2)), Err(SectorError::EpochInUse(2)));
-    assert_eq!(ring.retire(epoch(1)), Ok(()));
-    assert_eq!(ring.retire(epoch(1)), Err(SectorError::EpochUnknown(1)));
-    let refused = ring.evaluate(pending.blinded().clone(), &mut Numbers::new(4));
-    assert_eq!(refused.map(|_evaluated| ()), Err(SectorError::EpochUnknown(1)));
+/// The question about a person, and what the keys make of it.
+fn evaluated(keys: &Keys, of: &Scope, seed: u8) -> Result<(Pending, Evaluated), SectorError> {
+    let pending = Pending::blind(of, &[person(0)], &mut Numbers::new(seed)).unwrap();
+    let asked = Asked::from_bytes(&pending.blinded().to_bytes()).unwrap();
+    let evaluated = keys.evaluate(asked, &mut Numbers::new(seed.wrapping_add(1)))?;
+    Ok((pending, evaluated))
 }
 
 #[test]
-fn a_ring_is_of_one_sector_and_knows_its_latest_epoch() {
-    let ring = KeyRing::new(vec![key(2, 5), key(1, 3)]).unwrap();
-    assert_eq!(ring.current().public().scope(), &sector(5));
-    let refused = |keys| KeyRing::new(keys).map(|_ring| ()).unwrap_err();
-    let housing = scope(Purpose::Sector, "housing", 1);
-    let housing = SectorKey::new(Secret::from_bytes([1; 32]), housing).unwrap();
-    assert_eq!(refused(vec![key(1, 2), housing]), SectorError::ScopeDiffers);
-    assert_eq!(refused(vec![key(1, 2), key(2, 2)]), SectorError::ScopeDiffers);
-    assert_eq!(refused(vec![]), SectorError::EpochUnknown(1));
-    let mut last = KeyRing::new(vec![key(1, u32::MAX)]).unwrap();
-    let refused = last.begin(Secret::from_bytes([2; 32])).map(|_key| ());
-    assert_eq!(refused, Err(SectorError::Epoch));
+fn a_holder_answers_by_the_key_that_a_question_names() {
+    let list = scope(Purpose::List, "defaulters", 1);
+    let seeds = vec![(seed(1), sector(1)), (seed(2), sector(2)), (seed(3), list.clone())];
+    let keys = Keys::new(seeds).unwrap();
+    for (of, seed) in [(sector(1), 1), (sector(2), 2)] {
+        let (pending, evaluated) = evaluated(&keys, &of, 7).unwrap();
+        let key = key(seed, of.epoch.number());
+        let ids = pending.finalize(&[person(0)], &evaluated, &chain(&[&key]));
+        assert_eq!(ids, Ok(common::ids(&[&key], &[person(0)], 1)));
+    }
+    assert!(evaluated(&keys, &list, 7).is_ok());
+
+    let refused = |of: &Scope| evaluated(&keys, of, 7).map(|_evaluated| ()).unwrap_err();
+    assert_eq!(refused(&sector(3)), SectorError::EpochUnknown(3));
+    assert_eq!(refused(&scope(Purpose::Sector, "housing", 1)), SectorError::ScopeDiffers);
+    assert_eq!(refused(&Scope { ledger: Digest([8; 32]), ..sector(1) }), SectorError::ScopeDiffers);
+    let no_lists = Keys::new(vec![(seed(1), sector(1))]).unwrap();
+    let refused = evaluated(&no_lists, &list, 7).map(|_evaluated| ());
+    assert_eq!(refused.unwrap_err(), SectorError::PurposeDiffers);
+    let twice = Keys::new(vec![(seed(1), sector(1)), (seed(2), sector(1))]).map(|_keys| ());
+    assert_eq!(twice, Err(SectorError::ScopeDiffers));
+}
+
+#[test]
+fn a_questions_digest_is_of_the_key_and_of_what_is_evaluated() {
+    let (first, second) = (key(1, 1), key(2, 1));
+    let keys = Keys::new(vec![(seed(1), sector(1))]).unwrap();
+    let (pending, evaluated) = evaluated(&keys, &sector(1), 7).unwrap();
+    let asked = Asked::First(pending.blinded().clone());
+    let digest = asked.digest(first.public());
+    assert_eq!(Asked::from_bytes(&asked.to_bytes()).unwrap().digest(first.public()), digest);
+    assert_ne!(asked.digest(second.public()), digest);
+    // Asked again of the same persons, nobody sees that it is about them.
+    let other = Pending::blind(&sector(1), &[person(0)], &mut Numbers::new(9)).unwrap();
+    assert_ne!(Asked::First(other.blinded().clone()).digest(first.public()), digest);
+    // The next steward is asked about other elements; a new proof of them is no other question.
+    let next = Asked::Next(evaluated);
+    assert_ne!(next.digest(second.public()), asked.digest(second.public()));
+    let again = keys.evaluate(asked, &mut Numbers::new(99)).unwrap();
+    assert_ne!(Asked::Next(again.clone()), next);
+    assert_eq!(Asked::Next(again).digest(second.public()), next.digest(second.public()));
+    assert_eq!(Asked::from_bytes(b"nothing"), Err(SectorError::Malformed("a blinded question")));
 }

@@ -129,6 +129,8 @@ endpoints! {
     GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
     /// The envelope of an answered search.
     GetSearch = Get "/v1/vault/searches/{search}" Token "vault" "The sealed result of an answered search, as CBOR";
+    /// Evaluates a blinded question.
+    EvaluateQuestion = Post "/v1/sector/evaluations" Token "sector ids" "Evaluate a blinded question that stands on the ledger, as CBOR";
     /// Checks a proof.
     Verify = Post "/v1/verify" Open "verification" "Check a proof against a trust bundle";
     /// Whether the process runs.

@@ -301,6 +301,11 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::SealGroup | Endpoint::KeepCopy | Endpoint::GetEnvelope | Endpoint::GetSearch => {
             of_vault(endpoint)
         }
+        Endpoint::EvaluateQuestion => {
+            let answers = vec![("200", CBOR, binary())];
+            let problems = &["403", "404", "413", "415", "422"][..];
+            (Vec::new(), Some((CBOR, binary())), answers, problems)
+        }
         Endpoint::Verify => {
             let request = Some((JSON, refers::<session::VerifyRequest>()));
             (Vec::new(), request, json::<session::Verified>(), &["413", "415"][..])

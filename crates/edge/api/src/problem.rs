@@ -126,6 +126,12 @@ problems! {
     NotReader = 403 "not-reader", "仅限提出调用的单位（检索为检索人）领取", "only the member that asked, or the officer who searched, may fetch it";
     /// The envelope was dropped after its time.
     EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
+    /// The node holds no key of a sector or list.
+    NoSectorKeys = 404 "no-sector-keys", "本节点没有领域或名单的密钥", "this node holds no key of a sector or list";
+    /// The question does not stand on the ledger as this node knows it.
+    QuestionUnrecorded = 404 "question-unrecorded", "该询问尚未记入账本", "the question does not stand on the ledger";
+    /// The caller is not of the member that asked.
+    NotAsker = 403 "not-asker", "仅限提出询问的单位领取", "only the member that asked may have the evaluation";
     /// Another vault of the member answers.
     VaultElsewhere = 409 "vault-elsewhere", "本单位已改由另一保险库答复", "another vault of the member answers";
     /// This vault answers: it takes no copies.

@@ -57,10 +57,11 @@ pub struct LogEntry {
     /// Derived claims asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<String>,
-    /// Purpose.
+    /// Purpose, and number of the case: told by the nodes of the steward that keep its vault, where they
+    /// are sealed. In old entries they stand in clear, and every node tells them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purpose: Option<String>,
-    /// Number of the case.
+    /// Number of the case, likewise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
     /// Kind of term of a search.
@@ -138,24 +139,27 @@ pub struct UseReport {
     pub height: u64,
 }
 
-/// The accesses of one reader for one purpose on one day (UTC+8).
+/// The accesses, or searches, of one reader for one purpose on one day (UTC+8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UseRow {
+    /// `access`, or `search` of the steward's own staff.
+    pub kind: String,
     /// The member that asked.
     pub reader: String,
-    /// The purpose.
-    pub purpose: String,
+    /// The purpose; absent where none is stated, and at a node that does not keep the steward's vault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<String>,
     /// The day.
     pub day: String,
-    /// Accesses, one a record.
+    /// Accesses, one a record; or searches.
     pub accesses: u64,
-    /// Of these, released.
+    /// Of these, released; of searches, answered.
     pub released: u64,
     /// Of these, refused.
     pub refused: u64,
     /// Of these, not answered in time.
     pub unanswered: u64,
-    /// Accesses on the days before that say what is usual.
+    /// As many on the days before that say what is usual.
     pub before: u64,
     /// Whether the volume is unusual.
     pub unusual: bool,
@@ -166,11 +170,11 @@ pub struct UseRow {
 pub fn rule() -> TextInfo {
     TextInfo {
         zh: format!(
-            "同一单位同一目的一日调用不少于 {UNUSUAL_FROM} 次，且超过此前 {USUAL_DAYS} 日日均的 \
+            "同一单位同一目的一日调用（检索）不少于 {UNUSUAL_FROM} 次，且超过此前 {USUAL_DAYS} 日日均的 \
              {UNUSUAL_TIMES} 倍，为异常"
         ),
         en: format!(
-            "at least {UNUSUAL_FROM} accesses of one member for one purpose on a day, and more \
+            "at least {UNUSUAL_FROM} accesses (or searches) of one member for one purpose on a day, and more \
              than {UNUSUAL_TIMES} times the daily average of the {USUAL_DAYS} days before"
         ),
     }

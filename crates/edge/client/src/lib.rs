@@ -23,6 +23,7 @@
 //! # }
 //! ```
 
+mod asking;
 mod client;
 mod error;
 mod events;
@@ -32,6 +33,7 @@ mod proof;
 mod read;
 mod read_log;
 mod search;
+mod sector;
 mod select;
 mod session;
 mod statistics;
@@ -40,13 +42,15 @@ mod submit;
 mod transport;
 mod vault;
 
+pub use asking::{Answer, one_time_key};
 pub use client::{Builder, Client, Retry};
 pub use error::ClientError;
 pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
-pub use read::{BATCH_MAX, Basis, Read, Reading, access_call, one_time_key};
+pub use read::{BATCH_MAX, Basis, Opened, Read, Reading};
 pub use read_log::{Log, LogFilter, Scope};
 pub use search::{Hit, Search, Searched};
+pub use sector::PublishedKey;
 pub use select::Select;
 pub use statistics::CaseCount;
 pub use submit::{Signed, call};

@@ -5,37 +5,31 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chaincity_api::package::{ClaimInfo, FieldKind, RegisterInfo};
-use chaincity_api::record::Record;
-use chaincity_api::vault::SealRequest;
-use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::claim::SignedClaim;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
 use chaincity_crypto::verify::FILE_BYTES_MAX;
 use chaincity_package::claim;
-use chaincity_types::wire::{Call, ClaimProof, Event, Outcome, Version};
-use chaincity_types::{Digest, Str, Value, cbor};
-use rand::TryRng as _;
-use rand::rngs::SysRng;
-use serde_json::{Value as Json, json};
-use zeroize::Zeroizing;
+use chaincity_types::wire::{Call, ClaimProof};
+use chaincity_types::{Str, Value, cbor};
+use serde_json::{Map, Value as Json, json};
 
+use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, one_time_key};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::submit::call;
-use crate::vault::{open_envelope, until};
+use crate::vault::open_envelope;
 
-/// The package of the disclosure protocol.
-pub(crate) const DISCLOSURE: &str = "disclosure";
-/// How long the steward's node may take to see the release that another node has seen.
-pub(crate) const LAG: Duration = Duration::from_secs(10);
-/// Older versions looked through for the one that was released: the record may have moved on.
-pub(crate) const VERSIONS: usize = 16;
+/// The register of the accesses, and its action.
+const ACCESS: &str = "access";
 
 /// Older versions of a signer's record that go with a claim: he may have changed his post since.
 const SIGNER_VERSIONS: usize = 16;
 
 /// Most records of one access.
 pub const BATCH_MAX: usize = 200;
+
+/// Texts by name.
+type Texts = BTreeMap<String, String>;
 
 /// What an access rests on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,9 +60,9 @@ pub struct Reading {
     /// What is said with the claims, as texts by name. What their package does not let stand in
     /// clear is sealed in the steward's vault.
     pub parameters: BTreeMap<String, String>,
-    /// Purpose, the same as that of the grant or consent.
+    /// Purpose, the same as that of the grant or consent; who asks for what is about himself states none.
     pub purpose: String,
-    /// Number of the case.
+    /// Number of the case. The steward alone is told it, and the purpose.
     pub case: Option<String>,
     /// The case of the ledger by which the records are asked for.
     pub of_case: Option<String>,
@@ -78,42 +72,19 @@ pub struct Reading {
     pub basis: Basis,
 }
 
-/// What came of it. The access stands on the ledger in every case.
+/// What was released, opened.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Read {
-    /// Released and opened.
-    Opened {
-        /// Number of the access.
-        access: String,
-        /// The record's version that was released.
-        version: u64,
-        /// Each group by name, with its fields.
-        groups: Vec<(String, BTreeMap<Str, Value>)>,
-        /// Each claim by its full name, signed.
-        claims: Vec<(String, SignedClaim)>,
-    },
-    /// Refused, by the rules or by the steward.
-    Refused {
-        /// Number of the access.
-        access: String,
-        /// Stable code.
-        code: String,
-        /// The reason in Chinese.
-        zh: String,
-        /// The reason in English.
-        en: String,
-    },
-    /// Rejected: what was asked is no access, or the caller may ask for none.
-    Rejected {
-        /// Stable code of the guard or of the kernel.
-        code: String,
-    },
-    /// Not answered within the time given, or before the ledger's deadline.
-    Unanswered {
-        /// Number of the access.
-        access: String,
-    },
+pub struct Opened {
+    /// The record's version that was released.
+    pub version: u64,
+    /// Each group by name, with its fields.
+    pub groups: Vec<(String, BTreeMap<Str, Value>)>,
+    /// Each claim by its full name, signed.
+    pub claims: Vec<(String, SignedClaim)>,
 }
+
+/// What came of an access.
+pub type Read = Answer<Opened>;
 
 impl Client {
     /// Reads groups of a record: asks on the ledger, waits at most `wait` for the steward's answer,
@@ -130,7 +101,8 @@ impl Client {
     ) -> Result<Read, ClientError> {
         let key = one_time_key()?;
         let records = std::slice::from_ref(&reading.record);
-        let access = match self.ask(reading, records, &key, steward)? {
+        let asked = self.access_call(reading, records, &key, steward)?;
+        let access = match self.ask(asked)? {
             Ok(accesses) => accesses.into_iter().next(),
             Err(code) => return Ok(Read::Rejected { code }),
         };
@@ -139,7 +111,7 @@ impl Client {
     }
 
     /// Waits for the answer to an access that another transaction asked for, with
-    /// [`access_call`], and opens what was released; as [`Client::read`].
+    /// [`Client::access_call`], and opens what was released; as [`Client::read`].
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -171,7 +143,7 @@ impl Client {
         let batch = self.batch_max(&reading.basis)?;
         for records in records.chunks(batch) {
             let key = one_time_key()?;
-            let accesses = match self.ask(reading, records, &key, steward)? {
+            let accesses = match self.ask(self.access_call(reading, records, &key, steward)?)? {
                 Ok(accesses) => accesses,
                 Err(code) => {
                     for record in records {
@@ -211,67 +183,61 @@ impl Client {
         steward: &Self,
         wait: Duration,
     ) -> Result<Read, ClientError> {
-        let answered = until(wait, || self.answered(&access))?;
-        let Some(answered) = answered else { return Ok(Read::Unanswered { access }) };
-        let text = |name: &str| answered.fields.get(name).and_then(Json::as_str);
-        match text("state") {
-            Some("released") => {}
-            Some("refused") => {
-                let reason = answered.fields.get("reason");
-                let reason = |language: &str| {
-                    let text = reason.and_then(|reason| reason.get(language)?.as_str());
-                    text.unwrap_or_default().to_owned()
-                };
-                let code = text("code").unwrap_or_default().to_owned();
-                return Ok(Read::Refused { access, code, zh: reason("zh"), en: reason("en") });
-            }
-            _ => return Ok(Read::Unanswered { access }),
-        }
-        let number = answered.fields.get("version").and_then(Json::as_u64);
-        let number = number.ok_or_else(|| answer("a release without a version"))?;
+        let answered = match self.await_answer(ACCESS, &access, wait)? {
+            Ok(answered) => answered,
+            Err(other) => return Ok(other),
+        };
+        let version = answered.fields.get("version").and_then(Json::as_u64);
+        let version = version.ok_or_else(|| answer("a release without a version"))?;
         let sealed = steward.await_envelope(&access, LAG)?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
         let info = match info {
             Some(info) => info,
             None => info.insert(self.register_info(&reading.package, &reading.register)?),
         };
-        let expected = self.expected(reading, info, &access, number)?;
+        let expected = self.expected(reading, info, &access, version)?;
         let (groups, claims) = open_envelope(key, &sealed, &expected)?;
-        Ok(Read::Opened { access, version: number, groups, claims })
+        Ok(Answer::Given { number: access, given: Opened { version, groups, claims } })
     }
 
-    /// Puts the access on the ledger and gives the number for each record, in order, or the code with
-    /// which it was rejected.
-    fn ask(
+    /// The call by which records are asked for, to stand in a transaction with others: the reading's
+    /// groups and claims of each, for this one-time key. Purpose, case number, and what is said with the
+    /// claims and may not stand in clear, are sealed at `steward` first.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn access_call(
         &self,
         reading: &Reading,
         records: &[String],
         key: &ReaderKey,
         steward: &Self,
-    ) -> Result<Result<Vec<String>, String>, ClientError> {
-        let mut asked = access_call(reading, records, key);
-        asked.input.extend(self.parameters(reading, key, steward)?);
-        let proved = self.execute(vec![asked])?;
-        let entry = proved.receipt.entries.first().ok_or_else(|| answer("an empty receipt"))?;
-        if let Outcome::Rejected { code, .. } = &entry.outcome {
-            return Ok(Err(code.to_string()));
+    ) -> Result<Call, ClientError> {
+        let (clear, hidden) = self.parameters(reading)?;
+        let mut input = plain(reading, records, key);
+        if !clear.is_empty() {
+            let text = |(name, text): (String, String)| (Str::from(name), Value::from(text));
+            input.insert("parameters".into(), Value::Map(clear.into_iter().map(text).collect()));
         }
-        let of_access =
-            |event: &&Event| event.kind == "access-asked" || event.kind == "access-refused";
-        let accesses = entry.events.iter().filter(of_access);
-        Ok(Ok(accesses.map(|event| event.key.to_string()).collect()))
+        // Who asks for what is about himself states no purpose.
+        if reading.basis != Basis::Subject || !hidden.is_empty() {
+            let mut values = Map::from_iter([
+                ("key".to_owned(), hex::encode(key.public_key()).into()),
+                ("purpose".to_owned(), reading.purpose.as_str().into()),
+                ("values".to_owned(), json!(hidden)),
+            ]);
+            let case = reading.case.as_deref();
+            values.extend(case.map(|case| ("case_number".to_owned(), case.into())));
+            let said = steward.say(ACCESS, "parameters", values)?;
+            input.insert("sealed_parameters".into(), said);
+        }
+        Ok(call(DISCLOSURE, ACCESS, input))
     }
 
-    /// What the access says with its claims: in clear what each claim lets stand so, the rest sealed
-    /// in the steward's vault for this one access.
-    fn parameters(
-        &self,
-        reading: &Reading,
-        key: &ReaderKey,
-        steward: &Self,
-    ) -> Result<BTreeMap<Str, Value>, ClientError> {
+    /// What is said with the claims: what each of them lets stand in clear, and the rest.
+    fn parameters(&self, reading: &Reading) -> Result<(Texts, Texts), ClientError> {
         if reading.parameters.is_empty() {
-            return Ok(BTreeMap::new());
+            return Ok(Default::default());
         }
         let package = self.package(&reading.package)?;
         let claim = |name: &String| {
@@ -284,28 +250,7 @@ impl Client {
             let mut of = claims.iter().filter(has).peekable();
             of.peek().is_some() && of.all(|claim| claim.clear.contains(name))
         };
-        let (clear, hidden): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            reading.parameters.clone().into_iter().partition(|(name, _)| is_clear(name));
-        let mut input = BTreeMap::new();
-        if !clear.is_empty() {
-            let text = |(name, text): (String, String)| (Str::from(name), Value::from(text));
-            input.insert("parameters".into(), Value::Map(clear.into_iter().map(text).collect()));
-        }
-        if !hidden.is_empty() {
-            let values = json!({"key": hex::encode(key.public_key()), "values": hidden});
-            let Json::Object(values) = values else { return Ok(input) };
-            let commitment = steward.seal_group(&SealRequest {
-                request: hex::encode(*random()?),
-                package: DISCLOSURE.to_owned(),
-                register: "access".to_owned(),
-                group: "parameters".to_owned(),
-                values,
-                scopes: BTreeMap::new(),
-            })?;
-            let commitment = Value::Bytes(commitment.as_bytes().to_vec());
-            input.insert("sealed_parameters".into(), commitment);
-        }
-        Ok(input)
+        Ok(reading.parameters.clone().into_iter().partition(|(name, _)| is_clear(name)))
     }
 
     /// The file that shows a claim to others: its signed statement, with the proof of whose key that
@@ -322,12 +267,6 @@ impl Client {
         let proof = ClaimProof { format, statement, signer };
         self.check(|trust| trust.claim(&proof))?;
         Ok(cbor::encode(&proof))
-    }
-
-    /// The access, if it is answered.
-    fn answered(&self, access: &str) -> Result<Option<Record>, ClientError> {
-        let found = self.record(DISCLOSURE, "access", access)?;
-        Ok(found.filter(|record| record.fields.get("state") != Some(&"asked".into())))
     }
 
     pub(crate) fn register_info(
@@ -378,10 +317,8 @@ impl Client {
     }
 }
 
-/// The call by which records are asked for, to stand in a transaction with others: the reading's
-/// groups and claims of each, for this one-time key; without what is said with the claims.
-#[must_use]
-pub fn access_call(reading: &Reading, records: &[String], key: &ReaderKey) -> Call {
+/// What stands in clear of an access.
+fn plain(reading: &Reading, records: &[String], key: &ReaderKey) -> BTreeMap<Str, Value> {
     let texts = |texts: &[String]| {
         Value::List(texts.iter().map(|text| Value::from(text.as_str())).collect())
     };
@@ -392,46 +329,21 @@ pub fn access_call(reading: &Reading, records: &[String], key: &ReaderKey) -> Ca
         ("items".into(), texts(records)),
         ("groups".into(), texts(&reading.groups)),
         ("claims".into(), texts(&reading.claims)),
-        ("purpose".into(), Value::from(reading.purpose.as_str())),
         ("key".into(), Value::Bytes(key.public_key().to_vec())),
     ]);
-    if let Some(case) = &reading.case {
-        input.insert("case_number".into(), Value::from(case.as_str()));
-    }
-    if let Some(case) = &reading.of_case {
-        input.insert("case".into(), Value::from(case.as_str()));
-    }
-    if let Some(search) = &reading.search {
-        input.insert("search".into(), Value::from(search.as_str()));
-    }
-    match &reading.basis {
-        Basis::Grant(grant) => input.insert("grant".into(), Value::from(grant.as_str())),
-        Basis::Consent(consent) => input.insert("consent".into(), Value::from(consent.as_str())),
-        Basis::Subject => None,
+    let (grant, consent) = match &reading.basis {
+        Basis::Grant(grant) => (Some(grant), None),
+        Basis::Consent(consent) => (None, Some(consent)),
+        Basis::Subject => (None, None),
     };
-    call(DISCLOSURE, "access", input)
-}
-
-pub(crate) fn commitment(version: &Version, field: &str) -> Option<Digest> {
-    let Some(Value::Bytes(bytes)) = version.fields.get(field) else { return None };
-    <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
-}
-
-pub(crate) fn answer(text: &str) -> ClientError {
-    ClientError::answer("disclosure", text)
-}
-
-/// A key for one access.
-///
-/// # Errors
-/// When the operating system gives no random bytes.
-pub fn one_time_key() -> Result<ReaderKey, ClientError> {
-    Ok(ReaderKey::from_seed(&Secret::from_bytes(*random()?)))
-}
-
-pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
-    let mut bytes = Zeroizing::new([0; 32]);
-    let failed = |_| ClientError::Setup("no random bytes from the operating system".to_owned());
-    SysRng.try_fill_bytes(&mut *bytes).map_err(failed)?;
-    Ok(bytes)
+    let optional = [
+        ("case", reading.of_case.as_ref()),
+        ("search", reading.search.as_ref()),
+        ("grant", grant),
+        ("consent", consent),
+    ];
+    let given =
+        optional.into_iter().filter_map(|(name, text)| Some((name.into(), text?.as_str().into())));
+    input.extend(given);
+    input
 }

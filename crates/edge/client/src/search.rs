@@ -5,22 +5,20 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chaincity_api::package::{FieldKind, PackageInfo};
-use chaincity_api::record::Record;
-use chaincity_api::vault::SealRequest;
 use chaincity_crypto::claim;
 use chaincity_crypto::envelope::{self, ReaderKey, SealedGroup};
 use chaincity_types::Value;
-use chaincity_types::wire::{Call, Event, Outcome};
-use serde_json::{Value as Json, json};
+use chaincity_types::wire::Call;
+use serde_json::{Map, Value as Json};
 use zeroize::Zeroizing;
 
+use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, one_time_key};
 use crate::client::Client;
 use crate::error::ClientError;
-use crate::read::{DISCLOSURE, LAG, VERSIONS, answer, commitment, one_time_key, random};
 use crate::submit::call;
 use crate::vault::until;
 
-/// The register of the searches, and what a hit is stated as before the kind of term.
+/// The register of the searches, its action, and what a hit is stated as before the kind of term.
 const SEARCH: &str = "search";
 
 /// What is searched for.
@@ -61,38 +59,8 @@ pub struct Hit {
     pub group: String,
 }
 
-/// What came of it. The search stands on the ledger in every case but a rejection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Searched {
-    /// Answered.
-    Found {
-        /// Number of the search.
-        search: String,
-        /// What was found.
-        hits: Vec<Hit>,
-    },
-    /// Refused, by the rules or by the steward's service.
-    Refused {
-        /// Number of the search.
-        search: String,
-        /// Stable code.
-        code: String,
-        /// The reason in Chinese.
-        zh: String,
-        /// The reason in English.
-        en: String,
-    },
-    /// Rejected: what was asked is no search, or the caller may not search.
-    Rejected {
-        /// Stable code of the guard or of the kernel.
-        code: String,
-    },
-    /// Not answered within the time given, or before the ledger's deadline.
-    Unanswered {
-        /// Number of the search.
-        search: String,
-    },
-}
+/// What came of a search.
+pub type Searched = Answer<Vec<Hit>>;
 
 impl Client {
     /// Searches the vault of the caller's member: seals the value there, asks on the ledger, waits at
@@ -109,30 +77,19 @@ impl Client {
         wait: Duration,
     ) -> Result<Searched, ClientError> {
         let key = one_time_key()?;
-        let number = match self.ask_search(search, &key, steward)? {
-            Ok(number) => number,
-            Err(code) => return Ok(Searched::Rejected { code }),
+        let numbers = match self.ask(search_call(search, &key, steward)?)? {
+            Ok(numbers) => numbers,
+            Err(code) => return Ok(Answer::Rejected { code }),
         };
-        let answered = until(wait, || self.answered_search(&number))?;
-        let Some(answered) = answered else { return Ok(Searched::Unanswered { search: number }) };
-        let text = |name: &str| answered.fields.get(name).and_then(Json::as_str);
-        match text("state") {
-            Some("answered") => {}
-            Some("refused") => {
-                let reason = answered.fields.get("reason");
-                let reason = |language: &str| {
-                    let text = reason.and_then(|reason| reason.get(language)?.as_str());
-                    text.unwrap_or_default().to_owned()
-                };
-                let code = text("code").unwrap_or_default().to_owned();
-                let (zh, en) = (reason("zh"), reason("en"));
-                return Ok(Searched::Refused { search: number, code, zh, en });
-            }
-            _ => return Ok(Searched::Unanswered { search: number }),
-        }
+        let number = numbers.into_iter().next();
+        let number = number.ok_or_else(|| answer("a search without an event"))?;
+        let answered = match self.await_answer(SEARCH, &number, wait)? {
+            Ok(answered) => answered,
+            Err(other) => return Ok(other),
+        };
         let found = answered.fields.get("found").and_then(Json::as_u64);
         if found == Some(0) {
-            return Ok(Searched::Found { search: number, hits: Vec::new() });
+            return Ok(Answer::Given { number, given: Vec::new() });
         }
         let sealed = until(LAG, || steward.search_result(&number))?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no answer"))?;
@@ -142,46 +99,8 @@ impl Client {
         let package = self.package(&search.package)?;
         let package = package.ok_or_else(|| answer("a package that the node does not know"))?;
         let hit = |group| self.hit(search, (&number, &key), &package, group);
-        let hits = sealed.groups.iter().map(hit).collect::<Result<_, _>>()?;
-        Ok(Searched::Found { search: number, hits })
-    }
-
-    /// Seals the value and puts the search on the ledger; gives its number, or the code with which it
-    /// was rejected.
-    fn ask_search(
-        &self,
-        search: &Search,
-        key: &ReaderKey,
-        steward: &Self,
-    ) -> Result<Result<String, String>, ClientError> {
-        let values = json!({
-            "key": hex::encode(key.public_key()), "kind": search.kind, "text": *search.text,
-        });
-        let Json::Object(values) = values else { return Err(answer("no value")) };
-        let value = steward.seal_group(&SealRequest {
-            request: hex::encode(*random()?),
-            package: DISCLOSURE.to_owned(),
-            register: SEARCH.to_owned(),
-            group: "search-value".to_owned(),
-            values,
-            scopes: BTreeMap::new(),
-        })?;
-        let value = Value::Bytes(value.as_bytes().to_vec());
-        let proved = self.execute(vec![search_call(search, value, key)])?;
-        let entry = proved.receipt.entries.first().ok_or_else(|| answer("an empty receipt"))?;
-        if let Outcome::Rejected { code, .. } = &entry.outcome {
-            return Ok(Err(code.to_string()));
-        }
-        let of_search =
-            |event: &&Event| event.kind == "search-asked" || event.kind == "search-refused";
-        let number = entry.events.iter().find(of_search).map(|event| event.key.to_string());
-        number.map(Ok).ok_or_else(|| answer("a search without an event"))
-    }
-
-    /// The search, if it is answered.
-    fn answered_search(&self, search: &str) -> Result<Option<Record>, ClientError> {
-        let found = self.record(DISCLOSURE, SEARCH, search)?;
-        Ok(found.filter(|record| record.fields.get("state") != Some(&"asked".into())))
+        let given = sealed.groups.iter().map(hit).collect::<Result<_, _>>()?;
+        Ok(Answer::Given { number, given })
     }
 
     /// Opens a hit: stated and signed for this search, about a version that holds the group, proved.
@@ -226,15 +145,21 @@ impl Client {
     }
 }
 
-fn search_call(search: &Search, value: Value, key: &ReaderKey) -> Call {
+/// The call, once what is searched for, and why, is sealed at the steward.
+fn search_call(search: &Search, key: &ReaderKey, steward: &Client) -> Result<Call, ClientError> {
+    let values = Map::from_iter([
+        ("key".to_owned(), hex::encode(key.public_key()).into()),
+        ("kind".to_owned(), search.kind.as_str().into()),
+        ("text".to_owned(), search.text.as_str().into()),
+        ("purpose".to_owned(), search.purpose.as_str().into()),
+        ("case_number".to_owned(), search.case.as_str().into()),
+    ]);
     let input = BTreeMap::from([
         ("in_package".into(), Value::from(search.package.as_str())),
         ("register".into(), Value::from(search.register.as_str())),
         ("kind".into(), Value::from(search.kind.as_str())),
-        ("value".into(), value),
-        ("purpose".into(), Value::from(search.purpose.as_str())),
-        ("case_number".into(), Value::from(search.case.as_str())),
+        ("value".into(), steward.say(SEARCH, "search-value", values)?),
         ("key".into(), Value::Bytes(key.public_key().to_vec())),
     ]);
-    call(DISCLOSURE, SEARCH, input)
+    Ok(call(DISCLOSURE, SEARCH, input))
 }

@@ -194,6 +194,27 @@ impl Client {
         self.submit(&signed, Duration::from_millis(WAIT_MS_MAX))?;
         self.receipt_proved(&signed.id, Duration::from_millis(WAIT_MS_MAX))
     }
+
+    /// What a code says with which a call was rejected, in Chinese and English: the kernel's texts, or
+    /// those of a guard of the action or of an invariant of its package. `None` when none has it.
+    ///
+    /// # Errors
+    /// See [`ClientError`].
+    pub fn texts_of(
+        &self,
+        code: &str,
+        (package, action): (&str, &str),
+    ) -> Result<Option<(String, String)>, ClientError> {
+        if let Some(kernel) = Reject::ALL.iter().find(|reject| reject.code() == code) {
+            return Ok(Some((kernel.zh().to_owned(), kernel.en().to_owned())));
+        }
+        let Some(package) = self.package(package)? else { return Ok(None) };
+        let guards = package.actions.get(action).map(|action| &action.guards);
+        let invariants = package.registers.values().map(|register| &register.invariants);
+        let mut declared = guards.into_iter().chain(invariants).flatten();
+        let declared = declared.find(|declared| declared.code == code);
+        Ok(declared.map(|declared| (declared.text.zh.clone(), declared.text.en.clone())))
+    }
 }
 
 fn millis(wait: Duration) -> u64 {

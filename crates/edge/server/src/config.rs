@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use chaincity_crypto::suite::PublicKey;
+use chaincity_sector::Keys;
 use chaincity_vault::Vault;
 
 /// Hands a copy of a sealed group to the standby; gives why it did not keep it.
@@ -46,6 +47,8 @@ pub struct Config {
     pub vault: Option<Arc<Vault>>,
     /// What part it has.
     pub part: Part,
+    /// The keys of sectors and lists that the node answers with, if it holds any.
+    pub sector_keys: Option<Arc<Keys>>,
     /// Bounds.
     pub limits: Limits,
     /// Adds other parts' metrics, in Prometheus' text format.
@@ -62,6 +65,7 @@ impl Config {
             metrics: None,
             vault: None,
             part: Part::default(),
+            sector_keys: None,
             limits: Limits::default(),
             more_metrics: None,
         }
@@ -76,6 +80,7 @@ impl fmt::Debug for Config {
             .field("metrics", &self.metrics)
             .field("vault", &self.vault)
             .field("part", &self.part)
+            .field("sector_keys", &self.sector_keys)
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
@@ -97,7 +102,7 @@ pub struct Limits {
     pub requests_max: usize,
     /// Batches of transactions read and checked at a time; beyond it `busy`.
     pub batches_max: usize,
-    /// Proofs checked at a time by `/v1/verify`; beyond it `busy`.
+    /// Proofs checked, and blinded questions evaluated, at a time; beyond it `busy`.
     pub verifications_max: usize,
     /// Event streams open at a time; beyond it `busy`.
     pub streams_max: usize,

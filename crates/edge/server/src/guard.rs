@@ -10,9 +10,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use chaincity_api::transaction::WAIT_MS_MAX;
 use chaincity_api::{Access, Endpoint, Problem};
+use chaincity_pipeline::operator;
 
 use crate::error::{Answer, Failure};
-use crate::operator;
 use crate::session::Caller;
 use crate::state::Shared;
 

@@ -19,7 +19,6 @@ mod convert;
 mod error;
 mod guard;
 mod metrics;
-mod operator;
 mod params;
 mod pseudonyms;
 mod read_log;

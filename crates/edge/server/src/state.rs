@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chaincity_pipeline::NodeApi;
+use chaincity_sector::Keys;
 use chaincity_types::Digest;
 use chaincity_vault::Vault;
 use tokio::sync::{Semaphore, watch};
@@ -20,6 +21,7 @@ pub(crate) struct Shared {
     pub(crate) ledger: Digest,
     pub(crate) vault: Option<Arc<Vault>>,
     pub(crate) part: Part,
+    pub(crate) sector_keys: Option<Arc<Keys>>,
     pub(crate) sessions: Sessions,
     pub(crate) metrics: Metrics,
     pub(crate) limits: Limits,
@@ -47,6 +49,7 @@ impl Shared {
             reader,
             vault: config.vault.clone(),
             part: config.part.clone(),
+            sector_keys: config.sector_keys.clone(),
             sessions,
             metrics: Metrics::new(),
             requests: Semaphore::new(limits.requests_max),

@@ -36,7 +36,7 @@ use common::{Toy, config};
 /// Epochs have ten blocks here: votes of three epochs, one of them removed.
 const HEIGHT: u64 = 23;
 /// After this time a node that makes no block is taken to wait for its peers.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(4);
 
 fn place(folder: &Path) -> Place {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -319,7 +319,7 @@ fn a_byte_changed_after_a_crash_is_found_refused_or_without_effect() {
 fn judge_all(stopped: &Stopped, cases: &[(String, tempfile::TempDir)]) -> BTreeMap<Outcome, usize> {
     let counts: Mutex<BTreeMap<Outcome, usize>> = Mutex::default();
     std::thread::scope(|scope| {
-        for part in cases.chunks(cases.len().div_ceil(8)) {
+        for part in cases.chunks(cases.len().div_ceil(16)) {
             let counts = &counts;
             scope.spawn(move || {
                 for (what, folder) in part {

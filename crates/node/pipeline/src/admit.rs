@@ -22,7 +22,7 @@ use chaincity_types::wire::{EXPIRY_AHEAD_MAX_MS, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Reject, Timestamp};
 
 use crate::api::{NodeError, Refusal};
-use crate::execute;
+use crate::execute::{self, COMPILED};
 use crate::machine::TRANSACTIONS_BYTES_MAX;
 use crate::orderer::FinalState;
 use crate::pipeline::Pipeline;
@@ -248,7 +248,7 @@ impl Pipeline {
         for (candidate, verdict) in candidates.iter().zip(verdicts) {
             let (Ok(candidate), None) = (candidate, verdict.as_ref()) else { continue };
             let call = execute::call(&candidate.signed);
-            match precheck(&call, &context, &glance, &inner.package_cache) {
+            match precheck(&call, &context, &glance, &*COMPILED) {
                 Step::Done(done) => *verdict = Some(done),
                 Step::Need(keys) => missing.extend(keys),
             }

@@ -1,7 +1,7 @@
 //! Executing a block's transactions over its parent's state.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
@@ -39,21 +39,19 @@ pub(crate) enum Cores {
 }
 
 /// Compiled packages by document digest. Compiling is a pure function of the document, so the
-/// cache can never disagree with another node's.
+/// cache can never disagree with another node's, and all nodes of a process share one: a simulated
+/// city compiles its packages once.
 #[derive(Debug)]
 pub(crate) struct PackageCache {
     packages: Mutex<Cache<Option<Arc<Package>>>>,
     graphs: Mutex<Cache<Option<Arc<Graph>>>>,
 }
 
-impl Default for PackageCache {
-    fn default() -> Self {
-        Self {
-            packages: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
-            graphs: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
-        }
-    }
-}
+/// The process's.
+pub(crate) static COMPILED: LazyLock<PackageCache> = LazyLock::new(|| PackageCache {
+    packages: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
+    graphs: Mutex::new(Cache::new(COMPILED_MAX, COMPILED_BYTES_MAX)),
+});
 
 fn locked<T>(cache: &Mutex<Cache<T>>) -> MutexGuard<'_, Cache<T>> {
     cache.lock().unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +85,7 @@ fn compile(document: &[u8]) -> Option<Arc<Package>> {
 
 /// Whether the first block can write this genesis: asked before a node starts, so that a wrong
 /// document is told to a person and not to consensus.
-pub(crate) fn check_genesis(genesis: &Genesis, packages: &PackageCache) -> Result<(), NodeError> {
+pub(crate) fn check_genesis(genesis: &Genesis) -> Result<(), NodeError> {
     let context = BlockContext {
         ledger: hash::ledger_id(genesis),
         protocol: PROTOCOL,
@@ -96,7 +94,7 @@ pub(crate) fn check_genesis(genesis: &Genesis, packages: &PackageCache) -> Resul
         parent_time: genesis.time,
         epoch: 0,
     };
-    let written = BlockRun::new(context).genesis(genesis, packages);
+    let written = BlockRun::new(context).genesis(genesis, &*COMPILED);
     written.map_err(|e| NodeError::Fault(crate::chain(&e)))
 }
 
@@ -117,8 +115,9 @@ pub(crate) async fn execute<S: StateReader>(
     genesis: Option<&Genesis>,
     transactions: &[Arc<SignedTransaction>],
     parent: &Known<'_, S>,
-    (packages, cores): (&PackageCache, Cores),
+    cores: Cores,
 ) -> Result<Outcome, NodeError> {
+    let packages = &*COMPILED;
     let mut run = BlockRun::new(context);
     if let Some(genesis) = genesis {
         run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
@@ -126,7 +125,7 @@ pub(crate) async fn execute<S: StateReader>(
     let mut attempts: Vec<Option<Attempt>> = Vec::new();
     attempts.resize_with(transactions.len(), || None);
     loop {
-        let missing = attempt_all(&run, transactions, &mut attempts, parent, (packages, cores));
+        let missing = attempt_all(&run, transactions, &mut attempts, parent, cores);
         if missing.is_empty() {
             break;
         }
@@ -175,13 +174,13 @@ fn attempt_all<V: View + Sync>(
     transactions: &[Arc<SignedTransaction>],
     attempts: &mut [Option<Attempt>],
     parent: &V,
-    (packages, cores): (&PackageCache, Cores),
+    cores: Cores,
 ) -> Vec<LogicalKey> {
     let attempt = |transactions: &[Arc<SignedTransaction>], attempts: &mut [Option<Attempt>]| {
         let mut missing = Vec::new();
         for (transaction, attempt) in transactions.iter().zip(attempts) {
             if attempt.is_none() {
-                match run.attempt(&call(transaction), parent, packages) {
+                match run.attempt(&call(transaction), parent, &*COMPILED) {
                     Step::Done(done) => *attempt = Some(done),
                     Step::Need(keys) => missing.extend(keys),
                 }

@@ -7,7 +7,7 @@ use chaincity_package::model::Package;
 use chaincity_types::wire::{LogicalKey, Validator, Version};
 use chaincity_types::{Digest, Value};
 
-use crate::execute::PackageCache;
+use crate::execute::COMPILED;
 
 /// The record of an operator.
 pub(crate) fn operator_key(public_key: &[u8]) -> LogicalKey {
@@ -37,7 +37,7 @@ pub(crate) fn node_of(version: &Version) -> Option<Validator> {
 }
 
 /// The compiled package of a package's record.
-pub(crate) fn package_of(version: &Version, cache: &PackageCache) -> Option<Arc<Package>> {
+pub(crate) fn package_of(version: &Version) -> Option<Arc<Package>> {
     let digest = Digest::from_slice(bytes(version, "digest")?)?;
-    cache.compiled(digest, bytes(version, "document")?)
+    COMPILED.compiled(digest, bytes(version, "document")?)
 }

@@ -18,6 +18,7 @@ mod governed;
 mod handed;
 mod machine;
 mod node;
+pub mod operator;
 mod orderer;
 mod pace;
 mod parcel;

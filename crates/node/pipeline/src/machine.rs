@@ -17,7 +17,7 @@ use futures::future::{Either, select};
 use minicbor::bytes::ByteVec;
 
 use crate::api::NodeError;
-use crate::execute::{Outcome, execute, members_of};
+use crate::execute::{COMPILED, Outcome, execute, members_of};
 use crate::parcel::Parcel;
 use crate::pipeline::{Ancestors, ExecutionKey, META_EQUIVOCATION, Pending, Pipeline};
 use crate::pool::Pooled;
@@ -103,8 +103,7 @@ impl Pipeline {
         let genesis = (context.height == Height(1)).then_some(&*inner.genesis);
         let begun = clock.now();
         loop {
-            let with = (&inner.package_cache, self.cores);
-            match execute(context, genesis, transactions, state, with).await {
+            match execute(context, genesis, transactions, state, self.cores).await {
                 Ok(outcome) => {
                     let bytes = transactions.iter().map(|signed| signed.to_be_signed.len()).sum();
                     inner.shared().pace.executed(bytes, clock.now().since_ms(begun));
@@ -308,12 +307,10 @@ impl Pipeline {
         transactions: &[Arc<SignedTransaction>],
         state: &Known<'_, S>,
     ) -> Result<Vec<u8>, NodeError> {
-        let inner = &*self.inner;
         let mut classes = Vec::with_capacity(transactions.len());
         for signed in transactions {
             let class = loop {
-                let packages = &inner.package_cache;
-                match order::priority(&signed.transaction, context, state, packages) {
+                match order::priority(&signed.transaction, context, state, &*COMPILED) {
                     Step::Done(class) => break class,
                     Step::Need(keys) => state.fetch(keys).await?,
                 }

@@ -18,7 +18,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::api::NodeError;
 use crate::chain;
-use crate::execute::{Cores, PackageCache};
+use crate::execute::Cores;
 use crate::governed;
 use crate::handed::Handed;
 use crate::orderer::Orderer;
@@ -118,7 +118,6 @@ pub(crate) struct Inner {
     pub(crate) store: Arc<dyn HistoryStore>,
     pub(crate) orderer: Arc<OnceLock<Arc<dyn Orderer>>>,
     pub(crate) bodies: Bodies,
-    pub(crate) package_cache: PackageCache,
     pub(crate) standing: Standing,
     pub(crate) handed: Handed,
     pub(crate) tip: watch::Sender<Option<Tip>>,
@@ -163,8 +162,7 @@ impl Pipeline {
     ) -> Result<Self, NodeError> {
         let ledger = hash::ledger_id(&genesis);
         let genesis_header = genesis_header(&genesis);
-        let package_cache = PackageCache::default();
-        crate::execute::check_genesis(&genesis, &package_cache)?;
+        crate::execute::check_genesis(&genesis)?;
         let orderer = Arc::new(OnceLock::new());
         let bodies = Bodies::new(Arc::clone(&store), Arc::clone(&orderer));
         let inner = Inner {
@@ -175,7 +173,6 @@ impl Pipeline {
             store,
             orderer,
             bodies,
-            package_cache,
             standing: Standing::default(),
             handed: Handed::default(),
             tip: watch::channel(None).0,
@@ -281,7 +278,7 @@ impl Pipeline {
             let digest = inner.store.meta(&name).map_err(fault)?.unwrap_or_default();
             let body = Digest::from_slice(&digest).unwrap_or_default();
             let Some(version) = inner.bodies.held(body)? else { continue };
-            if let Some(package) = governed::package_of(&version, &inner.package_cache) {
+            if let Some(package) = governed::package_of(&version) {
                 shared.packages.insert(package.id.clone(), package);
             }
         }
@@ -524,7 +521,7 @@ impl Pipeline {
         } else if let Some(node) = governed::node_of(version) {
             put(&cbor::encode(&node))?;
             inner.shared().nodes.insert(node.key.clone(), node);
-        } else if let Some(package) = governed::package_of(version, &inner.package_cache) {
+        } else if let Some(package) = governed::package_of(version) {
             put(body.as_bytes())?;
             inner.shared().packages.insert(package.id.clone(), package);
         }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite::SecretKey;
 use chaincity_package::model::Package;
+use chaincity_package::policy::Policy;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
 use chaincity_types::wire::{LogicalKey, Outcome, Receipt, Version};
@@ -23,6 +24,7 @@ use crate::answering::answers;
 use crate::cases::Parts;
 use crate::noting::Noting;
 use crate::opening::{self, Answering, Asked};
+use crate::said::Fields;
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
@@ -63,6 +65,8 @@ pub struct Agent {
     pub(crate) vault: Arc<Vault>,
     pub(crate) key: SecretKey,
     pub(crate) member: String,
+    /// What it does not answer by itself.
+    pub(crate) policy: Policy,
     /// Whether it waits until it takes over.
     is_standby: bool,
     /// Accesses that were answered.
@@ -100,8 +104,15 @@ impl Agent {
         key: SecretKey,
         member: String,
     ) -> Self {
-        let (answered, searched, noting) = Default::default();
-        Self { node, model, vault, key, member, is_standby: false, answered, searched, noting }
+        let (policy, answered, searched, noting) = Default::default();
+        let is_standby = false;
+        Self { node, model, vault, key, member, policy, is_standby, answered, searched, noting }
+    }
+
+    /// The same agent, which answers what this policy lets it.
+    #[must_use]
+    pub fn with_policy(self, policy: Policy) -> Self {
+        Self { policy, ..self }
     }
 
     /// The same agent, on standby: it answers nothing before it has taken over (action `take-over`).
@@ -180,10 +191,10 @@ impl Agent {
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
             let Some(asked) = Asked::read(key, &version) else { continue };
-            if !self.answered.is_due(&asked.key, self.node.status().height) {
+            if !self.answered.is_due(&asked.key, version.version, self.node.status().height) {
                 continue;
             }
-            match self.answer(asked, &mut parts) {
+            match self.answer(asked, &version, &mut parts) {
                 Ok(answer) => answers.push(answer),
                 // What is at fault for one access keeps no other from its answer.
                 Err(error) => {
@@ -239,7 +250,12 @@ impl Agent {
     }
 
     /// What answers an access: a release whose envelope is kept, or a refusal.
-    fn answer(&self, asked: Asked, parts: &mut Parts) -> Result<(Submitted, Vec<u8>), AgentError> {
+    fn answer(
+        &self,
+        asked: Asked,
+        entry: &Version,
+        parts: &mut Parts,
+    ) -> Result<(Submitted, Vec<u8>), AgentError> {
         let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
         let found = match block_on(self.node.record(asked.record_key()))? {
             Some((head, version)) => package.map(|package| (package, head, version)),
@@ -249,8 +265,15 @@ impl Agent {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
         let subjects = opening::subjects_of(&package, &asked, &version);
+        let said = match self.said(&asked, entry)? {
+            Ok(said) => said,
+            Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
+        };
         if let Err(refusal) = self.check_case(&asked, parts)? {
             return Ok(self.refusal(asked, refusal, subjects));
+        }
+        if let Some(held) = self.held_back(&asked, (entry, &said), &subjects)? {
+            return Ok(held);
         }
         let commitments = opening::commitments(&package, &asked, &version);
         let kept = self.vault.envelope(&asked.key)?;
@@ -262,7 +285,7 @@ impl Agent {
             let number = kept.groups.first().map_or(head.version, |group| group.context.version);
             (number, kept.digest())
         } else {
-            match self.seal(&package, &asked, head.version, commitments)? {
+            match self.seal(&package, (&asked, &said), head.version, commitments)? {
                 Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
                 Ok(digest) => (head.version, digest),
             }
@@ -276,13 +299,13 @@ impl Agent {
     fn seal(
         &self,
         package: &Package,
-        asked: &Asked,
+        (asked, said): (&Asked, &Fields),
         version: u64,
         commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
         let status = self.node.status();
         let (vault, key) = (&*self.vault, &self.key);
-        let answering = Answering { vault, key, package, status: &status, asked, version };
+        let answering = Answering { vault, key, package, status: &status, asked, said, version };
         match answering.seal(commitments)? {
             Err(refusal) => Ok(Err(refusal)),
             Ok(envelope) => {

@@ -1,5 +1,7 @@
 //! Why the agent refuses an access.
 
+use crate::said::Unfit;
+
 /// A refusal by the agent itself. What the package refuses has the package's own code and texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
@@ -23,6 +25,8 @@ pub(crate) enum Refusal {
     ParameterInClear,
     /// More groups and claims than one envelope holds.
     TooMuch,
+    /// What is said of purpose and case does not do.
+    Why(Unfit),
     /// There is no such case.
     CaseUnknown,
     /// The case has ended, or is suspended.
@@ -66,12 +70,13 @@ impl Refusal {
             ),
             Self::ParameterInvalid => (
                 "parameter-invalid",
-                "派生结论的参数缺失、有误或非本次调用所封存",
+                "调用参数缺失、有误或非本次调用所封存",
                 "a parameter is missing, does not fit, or was not sealed for this access",
             ),
             Self::ParameterInClear => {
                 ("parameter-in-clear", "该参数须加密提交", "this parameter must not stand in clear")
             }
+            Self::Why(unfit) => unfit.texts(),
             Self::CaseUnknown => ("case-unknown", "没有这个办件", "there is no such case"),
             Self::CaseNotRunning => {
                 ("case-not-running", "办件已办结或已中止", "the case has ended or is suspended")

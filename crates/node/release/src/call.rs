@@ -72,6 +72,11 @@ pub(crate) fn refuse(
     ])
 }
 
+/// The input of `queue-for-person`.
+pub(crate) fn queue(access: &str) -> BTreeMap<Str, Value> {
+    [("access".into(), Value::from(access))].into()
+}
+
 /// The input of `answer-search`.
 pub(crate) fn answer_search(
     (search, key): (&str, &[u8; 32]),

@@ -24,7 +24,8 @@ pub(crate) struct Part {
     about: BTreeSet<Str>,
     /// Whose process it is.
     package: Str,
-    /// What the tasks that he has, or did, disclose, as `register.group`.
+    /// What the tasks that he has, or did, disclose, as `register.group` of that package, or as
+    /// `package.register.group`.
     disclosed: BTreeSet<Str>,
 }
 
@@ -118,7 +119,9 @@ impl Part {
         let mut groups = asked.groups.iter().map(String::as_str).chain(of_claims.map(|(of, _)| of));
         let discloses = |group: &str| {
             let name = format!("{}.{group}", asked.register);
-            self.package == asked.package && self.disclosed.contains(name.as_str())
+            let of_package = format!("{}.{name}", asked.package);
+            self.disclosed.contains(of_package.as_str())
+                || (self.package == asked.package && self.disclosed.contains(name.as_str()))
         };
         if groups.all(discloses) { Ok(()) } else { Err(Refusal::GroupNotDisclosed) }
     }

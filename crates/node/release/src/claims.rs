@@ -8,13 +8,8 @@ use chaincity_crypto::groups::{GROUP_BYTES_MAX, Group};
 use chaincity_package::model::{Claim, Package};
 use chaincity_types::{Str, Value, cbor};
 
-use crate::agent::AgentError;
 use crate::answer::Refusal;
-use crate::opening::{Answering, Asked};
-use crate::{ACCESS, PACKAGE};
-
-/// The group in which a reader seals what it does not say in clear.
-pub const PARAMETERS: &str = "parameters";
+use crate::opening::Answering;
 
 /// The texts of a map; `None` when it is none.
 pub(crate) fn texts(value: &Value) -> Option<BTreeMap<Str, Str>> {
@@ -22,30 +17,26 @@ pub(crate) fn texts(value: &Value) -> Option<BTreeMap<Str, Str>> {
     entries.map(|(name, text)| Some((name.clone(), text.as_str()?.clone()))).collect()
 }
 
-/// What the reader said with the claims: checked against each, before anything is opened that is not
-/// his own.
-pub(crate) fn said(
-    answering: &Answering<'_>,
-) -> Result<Result<BTreeMap<Str, Str>, Refusal>, AgentError> {
+/// What the reader said with the claims, in clear and to the steward alone: checked against each, before
+/// anything is opened that is not his own.
+pub(crate) fn said(answering: &Answering<'_>) -> Result<BTreeMap<Str, Str>, Refusal> {
     let Answering { package, asked, .. } = answering;
     let claims: Option<Vec<_>> = asked.claims.iter().map(|name| find(package, name)).collect();
-    let Some(claims) = claims else { return Ok(Err(Refusal::ClaimUnknown)) };
+    let claims = claims.ok_or(Refusal::ClaimUnknown)?;
     let is_open = |name: &Str| claims.iter().all(|claim| is_clear(claim, name));
     if !asked.parameters.keys().all(is_open) {
-        return Ok(Err(Refusal::ParameterInClear));
+        return Err(Refusal::ParameterInClear);
     }
-    let mut said = match sealed(answering)? {
-        Ok(sealed) => sealed,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
+    let sealed = answering.said.get("values").map_or(Some(BTreeMap::new()), texts);
+    let mut said = sealed.ok_or(Refusal::ParameterInvalid)?;
     said.extend(asked.parameters.clone());
     let is_known = |name: &Str| claims.iter().any(|claim| claim.parameters.contains_key(name));
     let now = answering.status.time;
     let fit = |claim: &&Claim| claim.input(&said, now).is_ok();
     if said.keys().all(is_known) && claims.iter().all(fit) {
-        Ok(Ok(said))
+        Ok(said)
     } else {
-        Ok(Err(Refusal::ParameterInvalid))
+        Err(Refusal::ParameterInvalid)
     }
 }
 
@@ -56,22 +47,6 @@ fn is_clear(claim: &Claim, name: &Str) -> bool {
 
 fn find<'p>(package: &'p Package, name: &str) -> Option<&'p Claim> {
     package.claim(name).map(|(_, claim)| claim)
-}
-
-/// What the reader sealed in this vault for this access alone.
-fn sealed(answering: &Answering<'_>) -> Result<Result<BTreeMap<Str, Str>, Refusal>, AgentError> {
-    let Asked { sealed_parameters: Some(commitment), reader_key, .. } = answering.asked else {
-        return Ok(Ok(BTreeMap::new()));
-    };
-    let opened = match answering.open((PACKAGE, ACCESS, PARAMETERS), commitment)? {
-        Ok(opened) => opened,
-        Err(_) => return Ok(Err(Refusal::ParameterInvalid)),
-    };
-    let said = fields(&opened).and_then(|fields| {
-        let is_his = fields.get("key") == Some(&Value::Bytes(reader_key.to_vec()));
-        fields.get("values").filter(|_| is_his).and_then(texts)
-    });
-    Ok(said.ok_or(Refusal::ParameterInvalid))
 }
 
 /// The fields of an opened group.

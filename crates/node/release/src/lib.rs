@@ -7,6 +7,12 @@
 //! was withdrawn in between refuses it, and the agent records that refusal. The node hands the
 //! envelope over only once the release is final (`GET /v1/vault/envelopes/{access}`).
 //!
+//! What grant and consent allow, the steward's own policy may hold back ([`chaincity_package::policy`]): it
+//! is refused, or left to a person.
+//!
+//! Why it is asked, purpose and case number, the access says to the steward alone: the agent opens that
+//! in the vault and judges it against grant, consent and search; read logs show it ([`why`]).
+//!
 //! It answers the searches of the steward's own staff likewise.
 //!
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
@@ -27,6 +33,8 @@ mod claims;
 mod erasing;
 mod noting;
 mod opening;
+mod policy;
+mod said;
 mod searching;
 mod tried;
 
@@ -37,6 +45,7 @@ pub use answering::answers;
 pub const PACKAGE: &str = "disclosure";
 /// Its register of accesses.
 pub const ACCESS: &str = "access";
-/// The group of that register in which readers seal what they do not say in clear with a claim.
-pub use claims::PARAMETERS;
+/// The group of that register in which readers seal what they say to the steward alone.
+pub const PARAMETERS: &str = "parameters";
+pub use said::{Why, why};
 pub use searching::{SEARCH, VALUE, statement};

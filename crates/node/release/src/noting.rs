@@ -145,7 +145,7 @@ impl Agent {
         let asked = Asked::read(access, &version).filter(|_| unnoted == Some(&*self.member));
         let Some(asked) = asked else { return Ok(Note::Settled) };
         let status = self.node.status();
-        if !has_room || !self.noting.tried.is_due(access, status.height) {
+        if !has_room || !self.noting.tried.is_due(access, version.version, status.height) {
             return Ok(Note::Waits);
         }
         let input = call::note_subjects(&asked.key, self.subjects(&asked)?);

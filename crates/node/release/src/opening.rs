@@ -15,6 +15,7 @@ use chaincity_vault::{Vault, VaultError};
 use crate::agent::{AgentError, secret};
 use crate::answer::Refusal;
 use crate::claims;
+use crate::said::{Fields, GRANT};
 
 /// Most subjects that a release names.
 const SUBJECTS_MAX: usize = 50;
@@ -31,9 +32,13 @@ pub(crate) struct Asked {
     pub(crate) claims: Vec<String>,
     /// What was said with them in clear.
     pub(crate) parameters: BTreeMap<Str, Str>,
-    /// The commitment to what was said with them besides.
+    /// The commitment to what was said to the steward alone.
     pub(crate) sealed_parameters: Option<Digest>,
     pub(crate) reader_key: [u8; 32],
+    /// Register and key of the grant or consent; none when a subject asks for what is about himself.
+    pub(crate) basis: Option<(&'static str, String)>,
+    /// The search that it follows.
+    pub(crate) search: Option<String>,
     /// The case of the ledger by which it is asked.
     pub(crate) case: Option<String>,
     /// Who asks.
@@ -68,6 +73,10 @@ impl Asked {
             parameters: fields.get("parameters").map_or(Some(BTreeMap::new()), claims::texts)?,
             sealed_parameters: fields.get("sealed_parameters").and_then(commitment),
             reader_key: commitment(fields.get("key")?)?.0,
+            basis: text(GRANT)
+                .map(|grant| (GRANT, grant))
+                .or_else(|| Some(("consent", text("consent")?))),
+            search: text("search"),
             case: text("case"),
             officer: text("officer")?,
         })
@@ -112,6 +121,8 @@ pub(crate) struct Answering<'a> {
     pub(crate) package: &'a Package,
     pub(crate) status: &'a NodeStatus,
     pub(crate) asked: &'a Asked,
+    /// What it says to the steward alone.
+    pub(crate) said: &'a Fields,
     /// Number of the record's version.
     pub(crate) version: u64,
 }
@@ -126,7 +137,7 @@ impl Answering<'_> {
         &self,
         commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Envelope, Refusal>, AgentError> {
-        let said = match claims::said(self)? {
+        let said = match claims::said(self) {
             Ok(said) => said,
             Err(refusal) => return Ok(Err(refusal)),
         };
@@ -136,7 +147,7 @@ impl Answering<'_> {
         let mut groups = Vec::with_capacity(commitments.len());
         for (group, commitment) in commitments {
             let place = (&*self.asked.package, &*self.asked.register, &*group);
-            let opened = match self.open(place, &commitment)? {
+            let opened = match open(self.vault, self.status.ledger, place, &commitment)? {
                 Ok(opened) => opened,
                 Err(refusal) => return Ok(Err(refusal)),
             };
@@ -171,15 +182,6 @@ impl Answering<'_> {
             return Ok(Err(Refusal::TooMuch));
         }
         Ok(Ok(Envelope { groups }))
-    }
-
-    /// Opens a group.
-    pub(crate) fn open(
-        &self,
-        place: (&str, &str, &str),
-        commitment: &Digest,
-    ) -> Result<Result<Group, Refusal>, AgentError> {
-        open(self.vault, self.status.ledger, place, commitment)
     }
 
     fn context(&self, group: &str, commitment: Digest) -> ReleaseContext {

@@ -19,7 +19,8 @@ use zeroize::Zeroizing;
 
 use crate::agent::{Agent, AgentError, ROUND_MAX, Submitted, secret};
 use crate::answer::Refusal;
-use crate::{PACKAGE, call, claims, opening};
+use crate::said::{self, Unfit, Why};
+use crate::{PACKAGE, call, opening};
 
 /// The register of the searches.
 pub const SEARCH: &str = "search";
@@ -44,11 +45,12 @@ struct Question {
     kind: String,
     value: Digest,
     searcher_key: [u8; 32],
+    entry: Version,
 }
 
 impl Question {
     /// Reads the record of a search; `None` when it is not of the form that the package gives it.
-    fn read(version: &Version) -> Option<Self> {
+    fn read(version: Version) -> Option<Self> {
         let LogicalKey::Record { key, .. } = &version.key else { return None };
         let text = |name: &str| version.fields.get(name)?.as_text().map(str::to_owned);
         Some(Self {
@@ -58,6 +60,7 @@ impl Question {
             kind: text("kind")?,
             value: opening::commitment(version.fields.get("value")?)?,
             searcher_key: opening::commitment(version.fields.get("key")?)?.0,
+            entry: version,
         })
     }
 
@@ -94,8 +97,9 @@ impl Agent {
         let mut answers = Vec::new();
         let mut fault = None;
         for version in self.searches()? {
-            let Some(question) = Question::read(&version) else { continue };
-            if !self.searched.is_due(&question.key, self.node.status().height) {
+            let number = version.version;
+            let Some(question) = Question::read(version) else { continue };
+            if !self.searched.is_due(&question.key, number, self.node.status().height) {
                 continue;
             }
             match self.answer_search(&question) {
@@ -239,21 +243,25 @@ impl Agent {
         max.min(GROUPS_MAX)
     }
 
-    /// What is searched for, if it was sealed for this search.
+    /// What is searched for, if it was sealed for this search, with purpose and case.
     fn value_of(
         &self,
         question: &Question,
     ) -> Result<Result<Zeroizing<String>, Refusal>, AgentError> {
         self.erase_recorded([question.value].into_iter())?;
-        let (place, ledger) = ((PACKAGE, SEARCH, VALUE), self.node.status().ledger);
-        let group = match opening::open(&self.vault, ledger, place, &question.value)? {
-            Ok(group) => group,
+        let entry = &question.entry;
+        let fields = match said::open(&self.vault, self.node.status().ledger, entry)? {
+            Ok(fields) => fields,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        let fields = claims::fields(&group).unwrap_or_default();
-        let is = |name: &str, value: Value| fields.get(name) == Some(&value);
-        let is_its = is("key", Value::Bytes(question.searcher_key.to_vec()))
-            && is("kind", Value::from(question.kind.as_str()));
+        match Why::of(&entry.fields).or_else(|| Why::of(&fields)) {
+            None => return Ok(Err(Refusal::Why(Unfit::PurposeMissing))),
+            Some(Why { case_number: None, .. }) => {
+                return Ok(Err(Refusal::Why(Unfit::CaseMissing)));
+            }
+            Some(_) => {}
+        }
+        let is_its = fields.get("kind") == Some(&Value::from(question.kind.as_str()));
         let text = fields.get("text").and_then(Value::as_text).filter(|_| is_its);
         Ok(text.map(|text| Zeroizing::new(text.to_owned())).ok_or(Refusal::ValueInvalid))
     }

@@ -14,6 +14,8 @@
 mod cases;
 mod claims;
 mod common;
+mod policy;
+mod said;
 mod searching;
 mod standby;
 
@@ -28,7 +30,7 @@ use chaincity_release::{Agent, AgentError};
 use chaincity_types::{Digest, Value};
 use chaincity_vault::{Erasure, VaultError};
 use common::package::{GROUP, PACKAGE, REGISTER};
-use common::{Ask, City, ID_NUMBER, NAME, OTHER_STEWARD, SUBJECT, person, reader_key};
+use common::{Ask, CASE, City, ID_NUMBER, NAME, OTHER_STEWARD, SUBJECT, person, reader_key};
 
 /// What the reader expects of a group, from its access and from the ledger.
 fn context(city: &City, access: &str, commitment: Digest, version: u64) -> ReleaseContext {
@@ -282,8 +284,9 @@ fn a_restored_vault_answers_once_the_ledgers_erasures_are_carried_out() {
     let (mut city, erased, grant) = City::with_file();
     let kept = city.seal(2, REGISTER);
     city.open_file("f-2", Some(kept));
+    let said = city.seal_parameters(reader_key().public_key(), &[]);
     city.restore_from_backup(|city| city.erase(erased));
-    let access = city.ask(&Ask::of("f-2", &grant));
+    let access = city.ask(&Ask { sealed: Some(said), ..Ask::of("f-2", &grant) });
     city.follow();
     let agent = city.agent();
     assert!(matches!(agent.round(), Err(AgentError::Vault(VaultError::ErasuresPending))));
@@ -577,7 +580,7 @@ fn nothing_of_the_values_stands_in_log_lines_or_debug_output() {
     printed.push_str(&lines);
     let opened = city.vault.envelope(&access).unwrap().unwrap();
     assert!(!opened.groups.is_empty());
-    for secret in [NAME, ID_NUMBER, SUBJECT, "planted"] {
+    for secret in [NAME, ID_NUMBER, SUBJECT, CASE, "planted"] {
         assert!(!printed.contains(secret), "{printed}");
         assert!(!printed.contains(&hex(secret.as_bytes())), "{printed}");
         let bytes = format!("{:?}", secret.as_bytes());

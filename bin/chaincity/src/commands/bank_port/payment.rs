@@ -146,9 +146,9 @@ impl Desk<'_> {
             basis: Basis::Grant(grant.clone()),
         };
         match self.client.read(&reading, self.client, RELEASE)? {
-            Read::Opened { groups, .. } => {
+            Read::Given { given, .. } => {
                 let mut opened = BTreeMap::new();
-                for (name, fields) in groups {
+                for (name, fields) in given.groups {
                     if opened.insert(name, json::from_fields(&fields)).is_some() {
                         return Err(Trouble::Unfit("a group that stands in the record twice"));
                     }

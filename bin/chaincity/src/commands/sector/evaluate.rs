@@ -1,17 +1,17 @@
-//! The key holders' side: count against the member's quota, evaluate, hand back with a proof.
+//! The key holders' side, by files: count against the member's quota, evaluate, hand back with a proof.
 
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use chaincity_sector::{
-    Blinded, Evaluated, KeyRing, LIMITER_BYTES_MAX, Limiter, MESSAGE_BYTES_MAX, Quota, SectorError,
+    Asked, Evaluated, LIMITER_BYTES_MAX, Limiter, MESSAGE_BYTES_MAX, Quota, SectorError,
 };
 use clap::Args;
 use serde::Serialize;
 
 use super::files::{self, Readers};
-use super::keys;
+use super::keys::open_keys;
 use crate::clock::now;
 use crate::failure::Failure;
 use crate::fault::Fault;
@@ -21,20 +21,9 @@ use crate::output::Output;
 pub(super) struct Evaluate {
     /// 询问单位或前一管理单位送来的文件 · what the asker, or the steward before, sent
     question: PathBuf,
-    /// 密钥文件；旧密钥届仍须答复时逐个给出 · the key's file; one for each epoch that still answers
+    /// 领域或名单的密钥文件；旧密钥届仍须答复时逐个给出 · the key's file, of a sector or list; one for each epoch that still answers
     #[arg(long = "key", value_name = "FILE", required = true)]
     keys: Vec<PathBuf>,
-    #[command(flatten)]
-    counted: Counted,
-}
-
-#[derive(Debug, Args)]
-pub(super) struct Answer {
-    /// 询问单位送来的文件 · what the asker sent
-    question: PathBuf,
-    /// 名单的密钥文件 · the list's key
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
     #[command(flatten)]
     counted: Counted,
 }
@@ -73,33 +62,12 @@ struct Done {
 }
 
 pub(super) fn evaluate(arguments: &Evaluate, output: &mut Output) -> Result<(), Failure> {
-    let passphrase = keys::passphrase(&arguments.counted.passphrase_file)?;
-    let mut ring = Vec::with_capacity(arguments.keys.len());
-    for file in &arguments.keys {
-        ring.push(keys::sector_key(file, &passphrase)?);
-    }
-    let ring = KeyRing::new(ring).map_err(files::not_done)?;
+    let keys = open_keys(&arguments.keys, &arguments.counted.passphrase_file)?;
     let question = &arguments.question;
-    let bytes = files::read(question, MESSAGE_BYTES_MAX)?;
-    let mut rng = rand::rng();
-    let evaluated = match Evaluated::from_bytes(&bytes) {
-        Ok(evaluated) => ring.evaluate_next(evaluated, &mut rng),
-        Err(_not_evaluated_yet) => {
-            Blinded::from_bytes(&bytes).and_then(|blinded| ring.evaluate(blinded, &mut rng))
-        }
-    };
+    let asked = files::parsed(question, MESSAGE_BYTES_MAX, Asked::from_bytes)?;
+    let evaluated = keys.evaluate(asked, &mut rand::rng());
     let evaluated = evaluated.map_err(|error| files::refused(question, &error))?;
     arguments.counted.hand_over(&evaluated, output)
-}
-
-pub(super) fn answer(arguments: &Answer, output: &mut Output) -> Result<(), Failure> {
-    let passphrase = keys::passphrase(&arguments.counted.passphrase_file)?;
-    let key = keys::list_key(&arguments.key, &passphrase)?;
-    let question = &arguments.question;
-    let blinded = files::parsed(question, MESSAGE_BYTES_MAX, Blinded::from_bytes)?;
-    let answer = key.answer(blinded, &mut rand::rng());
-    let answer = answer.map_err(|error| files::refused(question, &error))?;
-    arguments.counted.hand_over(&answer, output)
 }
 
 impl Counted {

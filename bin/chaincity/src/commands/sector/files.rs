@@ -76,6 +76,6 @@ pub(super) fn refused(path: &Path, error: &SectorError) -> Fault {
 }
 
 /// A refusal that no one file is to blame for.
-pub(super) fn not_done(error: SectorError) -> Fault {
+pub(crate) fn not_done(error: SectorError) -> Fault {
     Fault::Refused { code: error.code(), zh: error.zh(), en: error.to_string(), detail: None }
 }

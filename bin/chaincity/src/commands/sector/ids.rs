@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chaincity_sector::{BATCH_MAX, Evaluated, MESSAGE_BYTES_MAX, Pending, SectorError};
+use chaincity_sector::{BATCH_MAX, Evaluated, MESSAGE_BYTES_MAX, Pending, SectorError, SectorId};
 use clap::Args;
 use serde::Serialize;
 
@@ -87,7 +87,16 @@ pub(super) fn finalize(arguments: &Finalize, output: &mut Output) -> Result<(), 
     let pending = files::parsed(secret, MESSAGE_BYTES_MAX, Pending::from_bytes)?;
     let read = arguments.people.read(BATCH_MAX, SectorError::Batch)?;
     let ids = pending.finalize(&read.persons, &evaluated, &chain);
-    for (line, id) in read.lines.iter().zip(ids.map_err(files::not_done)?) {
+    show_ids(&read.lines, ids.map_err(files::not_done)?, output)
+}
+
+/// The ids, each with the line of its number.
+pub(super) fn show_ids(
+    lines: &[u64],
+    ids: Vec<SectorId>,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    for (line, id) in lines.iter().zip(ids) {
         let id = Id { line: *line, id: id.to_string() };
         output.record(&id, |id| format!("{}  {}", id.line, id.id))?;
     }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite;
 use chaincity_sector::{
-    Chain, Epoch, ListKey, Name, PublicKey, Purpose, Scope, SectorError, SectorKey,
+    Chain, Epoch, Keys, ListKey, Name, PublicKey, Purpose, Scope, SectorError, SectorKey,
 };
 use chaincity_types::{Digest, cbor};
 use chaincity_vault::{KeyEncryption as _, Passphrase, Unlock as _, VaultError};
@@ -55,11 +55,11 @@ struct Of {
     list: Option<Name>,
 }
 
-fn a_name(text: &str) -> Result<Name, SectorError> {
+pub(super) fn a_name(text: &str) -> Result<Name, SectorError> {
     Name::new(text)
 }
 
-fn an_epoch(text: &str) -> Result<Epoch, SectorError> {
+pub(super) fn an_epoch(text: &str) -> Result<Epoch, SectorError> {
     Epoch::new(text.parse().unwrap_or(0))
 }
 
@@ -151,12 +151,24 @@ pub(super) fn chain(paths: &[PathBuf]) -> Result<Chain, Fault> {
     Chain::new(&keys).map_err(files::not_done)
 }
 
-/// A steward's key.
-pub(super) fn sector_key(file: &Path, passphrase: &Passphrase) -> Result<SectorKey, Fault> {
-    let (public, seed) = open(file, passphrase)?;
-    let key = SectorKey::new(seed, public.scope().clone());
-    let key = key.map_err(|error| files::refused(file, &error))?;
-    same(file, &public, key.public()).map(|()| key)
+/// The keys that a holder answers with, all kept under one passphrase.
+///
+/// # Errors
+/// Refused when one does not open or there are two of one scope; a fault when a file cannot be read.
+pub(crate) fn open_keys(paths: &[PathBuf], passphrase_file: &Path) -> Result<Keys, Fault> {
+    let passphrase = passphrase(passphrase_file)?;
+    let mut seeds = Vec::with_capacity(paths.len());
+    let mut kept = Vec::with_capacity(paths.len());
+    for file in paths {
+        let (public, seed) = open(file, &passphrase)?;
+        seeds.push((seed, public.scope().clone()));
+        kept.push(public);
+    }
+    let keys = Keys::new(seeds).map_err(files::not_done)?;
+    for ((file, kept), derived) in paths.iter().zip(&kept).zip(keys.public()) {
+        same(file, kept, derived)?;
+    }
+    Ok(keys)
 }
 
 /// The key of a list's owner.

@@ -107,7 +107,7 @@ pub(super) fn list(arguments: &List, output: &mut Output) -> Result<(), Failure>
     Ok(())
 }
 
-pub(super) fn ask(arguments: &Ask, output: &mut Output) -> Result<(), Failure> {
+pub(super) fn question(arguments: &Ask, output: &mut Output) -> Result<(), Failure> {
     files::check_new(&[&arguments.out, &arguments.secret])?;
     let tags = files::parsed(&arguments.tags, TAGS_BYTES_MAX, TagSet::from_bytes)?;
     let read = arguments.people.read(BATCH_MAX, SectorError::Batch)?;
@@ -125,8 +125,18 @@ pub(super) fn verdict(arguments: &Verdict, output: &mut Output) -> Result<(), Fa
     let question = files::parsed(secret, MESSAGE_BYTES_MAX, Question::from_bytes)?;
     let read = people.read(BATCH_MAX, SectorError::Batch)?;
     let listed = question.verdict(&tags, &read.persons, &answer).map_err(files::not_done)?;
+    show_listed(&tags, &read.lines, listed, output)
+}
+
+/// Who is on the list, each with the line of its number.
+pub(super) fn show_listed(
+    tags: &TagSet,
+    lines: &[u64],
+    listed: Vec<bool>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     let as_of = Timestamp::to_string(&tags.made());
-    for (line, listed) in read.lines.iter().zip(listed) {
+    for (line, listed) in lines.iter().zip(listed) {
         let listed = Listed { line: *line, listed, as_of: as_of.clone() };
         output.record(&listed, |listed| {
             let text = if listed.listed {

@@ -70,12 +70,17 @@ pub(super) const SEATS: &[Seat] = &[
     citizen("buyer-spouse", BUYERS[1], "registry"),
 ];
 
-/// Those who act by the story and not by a task list: court, authority, catalogue.
+/// Key of the bank port: it confirms what the core executed, and instructs nothing.
+pub(super) const PORT: &str = "escrow-system";
+
+/// Those who act by the story and not by a task list: court, authority, catalogue, the bank port.
 pub(super) const OTHERS: &[Seat] = &[
     clerk("court", "court", "court"),
     clerk("authority", "city-management", "housing"),
     clerk("keeper", REGISTRY, REGISTRY),
     clerk("catalogue", "housing", "housing"),
+    clerk("bank-b-keeper", ESCROW_BANK, "bank-b"),
+    clerk(PORT, ESCROW_BANK, "bank-b"),
 ];
 
 /// The utilities: kind, which is also the member's name, and name in both languages.

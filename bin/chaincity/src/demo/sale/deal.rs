@@ -20,6 +20,8 @@ pub(super) struct Deal {
     pub(super) contract: &'static str,
     /// What the case is known by.
     pub(super) number: &'static str,
+    /// Whether it comes to the entries, and so to the loan.
+    pub(super) is_booked: bool,
 }
 
 /// The sale that nothing disturbs.
@@ -29,6 +31,7 @@ pub(super) const PLAIN: Deal = Deal {
     room: "2栋101室",
     contract: "示例存量房合同2026-1101",
     number: "娄房交〔2026〕1101号",
+    is_booked: true,
 };
 
 /// The sale in which a court's seal comes in between.
@@ -38,6 +41,7 @@ pub(super) const SEALED: Deal = Deal {
     room: "2栋102室",
     contract: "示例存量房合同2026-1102",
     number: "娄房交〔2026〕1102号",
+    is_booked: true,
 };
 
 /// The sale that a seal ends: the couples withdraw, and the money goes back.
@@ -47,6 +51,7 @@ pub(super) const WITHDRAWN: Deal = Deal {
     room: "2栋103室",
     contract: "示例存量房合同2026-1103",
     number: "娄房交〔2026〕1103号",
+    is_booked: false,
 };
 
 /// All of them.
@@ -135,6 +140,28 @@ pub(super) fn payload(deal: &Deal, kind: &str) -> Json {
         told.insert("phone".to_owned(), phone.into());
     }
     told
+}
+
+/// What leaves the escrow: how much, to whom, on which account, and whose that is at the bank.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outgoing {
+    pub(super) amount: i64,
+    pub(super) payee: &'static str,
+    pub(super) account: &'static str,
+    pub(super) customer: &'static str,
+}
+
+/// What a payment of this kind moves.
+pub(super) fn outgoing(kind: &str) -> Outgoing {
+    let ([(seller, ..), _], [(buyer, ..), _]) = (SELLERS_ARE, BUYERS_ARE);
+    let (amount, payee, account, customer) = match kind {
+        "payoff" => (PAYOFF, "甲银行", LOAN_ACCOUNT, seller),
+        "refund" => (OWN, "买方", BUYER_ACCOUNT, buyer),
+        "net" => (NET, "卖方", SELLER_ACCOUNT, seller),
+        // Nothing is withheld in these sales.
+        _ => (0, "卖方", SELLER_ACCOUNT, seller),
+    };
+    Outgoing { amount, payee, account, customer }
 }
 
 /// A movement of money, as the group `movement` holds it.

@@ -11,7 +11,7 @@ use super::forms::Fields;
 use super::play::Play;
 use super::safe::Where;
 use super::town::Person;
-use crate::actor::remote;
+use crate::actor::{Sent, remote};
 use crate::fault::Fault;
 
 /// One call of a step, and whose consent it needs, for what.
@@ -25,7 +25,7 @@ pub(super) struct Act {
 }
 
 /// What is left to do once the step is on the ledger.
-pub(super) type After = Box<dyn FnOnce(&Desk<'_>) -> Result<(), Fault>>;
+pub(super) type After = Box<dyn FnOnce(&Desk<'_>, &Sent) -> Result<(), Fault>>;
 
 /// How a task is done.
 #[derive(Default)]

@@ -4,6 +4,7 @@
 //! The process is `packages/real-estate/processes/sale-mortgaged.bpmn`. [`table`] says what each does
 //! at each of its places; [`office`] is whoever does it; [`story`] is what is played.
 
+mod bank;
 mod bell;
 mod cast;
 mod chart;
@@ -26,10 +27,12 @@ use crate::cluster::Cluster;
 use crate::demo::timeline::{Said, Timeline};
 use crate::fault::Fault;
 
+pub(super) use bank::program;
 pub(super) use cast::{CITIZENS, STEWARDS};
 pub(super) use forms::PACKAGES;
 pub(crate) use report::Sale;
 
+use bank::{Bank, Paid};
 use chart::Row;
 use play::Play;
 use report::{Played, Refusal};
@@ -38,18 +41,31 @@ use town::Town;
 
 /// Plays the sales.
 pub(super) fn play(city: &City, cluster: &Cluster, timeline: &mut Timeline) -> Result<(), Fault> {
-    let mut town = None;
+    let mut ready = None;
     timeline.step("sale-prepared", |report| {
         report.private_values.extend(deal::private_values());
-        let opened = Town::open(city, cluster)?;
-        prepare::prepare(&opened)?;
-        town = Some(opened);
+        let town = Town::open(city, cluster)?;
+        let grant = prepare::prepare(&town)?;
+        ready = Some((town, grant));
         Ok((
             "三套带抵押的房屋、四家供应单位及户号、共享目录就绪".to_owned(),
             "three mortgaged houses, four suppliers with their accounts, the catalogue".to_owned(),
         ))
     })?;
-    let Some(town) = town else { return Err(Fault::other("没有人", "nobody is there")) };
+    let Some((town, grant)) = ready else {
+        return Err(Fault::other("没有人", "nobody is there"));
+    };
+    let mut opened = None;
+    timeline.step("bank-started", |_| {
+        opened = Some(Bank::open(city, cluster, &grant)?);
+        Ok((
+            "监管银行的核心系统（模拟）和银行接口启动，各为独立进程；款项由其支付、回单".to_owned(),
+            "the escrow bank's core system (simulated) and the bank port run, each a process of \
+             its own: they pay and confirm"
+                .to_owned(),
+        ))
+    })?;
+    let Some(bank) = opened else { return Err(Fault::other("没有银行", "there is no bank")) };
     let members = story::organisations(&town);
     let mut plays = Vec::new();
     for (name, script, said) in SCRIPTS {
@@ -62,7 +78,21 @@ pub(super) fn play(city: &City, cluster: &Cluster, timeline: &mut Timeline) -> R
         })?;
         timeline.list(&lines)?;
     }
-    timeline.report.sale = Some(Sale::of(&town, &members, plays));
+    let mut books = None;
+    timeline.step("bank-books", |_| {
+        let paid: Vec<&Paid> = plays.iter().flat_map(|play: &Played| &play.payments).collect();
+        let found = bank.compare(&paid)?;
+        let payments = found.payments();
+        books = Some(found);
+        Ok((
+            format!("银行账与账本回单逐笔一致：{payments} 笔付款，监管账户付清"),
+            format!(
+                "the bank's books agree with the ledger's confirmations: {payments} payments, \
+                 nothing is left in escrow"
+            ),
+        ))
+    })?;
+    timeline.report.sale = books.map(|books| Sale::of(&town, &members, plays, books));
     Ok(())
 }
 

@@ -195,7 +195,7 @@ impl<'p> Clerk<'p> {
             did = true;
             self.desk.play.done(Line::of(&held.task, self.desk.person.seat, &sent));
             if let Some(after) = held.doing.after.take() {
-                after(&self.desk)?;
+                after(&self.desk, &sent)?;
             }
         }
         Ok(did)

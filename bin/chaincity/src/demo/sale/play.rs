@@ -10,6 +10,7 @@ use chaincity_ledger::mandate_digest;
 use chaincity_types::{Digest, Timestamp};
 use jiff::Timestamp as Moment;
 
+use super::bank::Paid;
 use super::cast::Seat;
 use super::deal::Deal;
 use super::desk::{Act, text};
@@ -82,6 +83,8 @@ pub(super) struct Play<'t> {
     letters: Mutex<BTreeMap<String, Fields>>,
     /// What was done.
     lines: Mutex<Vec<Line>>,
+    /// Payments that the bank executed.
+    paid: Mutex<Vec<Paid>>,
     /// Transactions by which citizens gave consents that are no task of their own.
     signatures: Mutex<usize>,
     /// Nodes that nobody takes yet, by the story.
@@ -112,6 +115,7 @@ impl<'t> Play<'t> {
             drawer: Mutex::default(),
             letters: Mutex::default(),
             lines: Mutex::default(),
+            paid: Mutex::default(),
             signatures: Mutex::default(),
             held: Mutex::new(held.iter().copied().collect()),
             over: AtomicBool::new(false),
@@ -166,6 +170,16 @@ impl<'t> Play<'t> {
     /// A step was done.
     pub(super) fn done(&self, line: Line) {
         lock(&self.lines).push(line);
+    }
+
+    /// The bank executed a payment.
+    pub(super) fn pay(&self, paid: Paid) {
+        lock(&self.paid).push(paid);
+    }
+
+    /// What the bank executed, in order.
+    pub(super) fn paid(&self) -> Vec<Paid> {
+        lock(&self.paid).clone()
     }
 
     /// Something that is no task was done.

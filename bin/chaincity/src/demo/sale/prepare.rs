@@ -6,8 +6,8 @@ use chaincity_types::Value;
 use chaincity_types::wire::Call;
 use serde_json::{Value as Json, json};
 
-use super::cast::{PAYOFF_BANK, SELLERS, UTILITIES};
-use super::deal::{DEALS, Deal, joint, sellers_identity};
+use super::cast::{PAYOFF_BANK, PORT, SELLERS, UTILITIES};
+use super::deal::{DEALS, Deal, day, joint, sellers_identity};
 use super::forms::Fields;
 use super::office::applied;
 use super::town::{Person, Town};
@@ -16,16 +16,24 @@ use crate::fault::Fault;
 
 /// The resource's code in the catalogue.
 pub(super) const RESOURCE: &str = "431300-0002";
+/// The same of what the escrow bank's port reads.
+const MOVEMENTS: &str = "431300-0003";
 /// For what the suppliers read.
 pub(super) const PURPOSE: &str = "公用事业随房过户";
 /// What the sellers owe, in fen, when the mortgage was registered.
 const OLD_LOAN: i64 = 60_000_000;
 
-/// Three tracks, side by side.
-pub(super) fn prepare(town: &Town) -> Result<(), Fault> {
+/// For what the escrow bank's port reads amounts.
+pub(super) const PAYING: &str = "支付监管房款";
+/// How long it may, in days.
+const PAYING_DAYS: i64 = 365;
+
+/// Three tracks, side by side; then the grant of the bank port, which is given back.
+pub(super) fn prepare(town: &Town) -> Result<String, Fault> {
     type Track = fn(&Town) -> Result<(), Fault>;
     let tracks: [Track; 3] = [houses, suppliers, catalogue];
-    side_by_side(&tracks, |track| track(town))
+    side_by_side(&tracks, |track| track(town))?;
+    paying(town)
 }
 
 fn side_by_side<T: Sync>(
@@ -137,7 +145,6 @@ fn suppliers(town: &Town) -> Result<(), Fault> {
 
 /// What suppliers read of a request is catalogued: the registry keeps it.
 fn catalogue(town: &Town) -> Result<(), Fault> {
-    let of = ("disclosure", "publish-resource");
     let groups: Vec<String> = UTILITIES.iter().map(|kind| format!("{kind}-payload")).collect();
     let resource = json!({
         "code": RESOURCE, "in_package": "utilities", "register": "part", "groups": groups,
@@ -146,9 +153,42 @@ fn catalogue(town: &Town) -> Result<(), Fault> {
         "sharing": "conditional", "conditions": "新户主同意，读取一次", "update_cycle": "at-once",
         "standards": [], "personal": true, "assessment": "评估〔2026〕2号",
     });
-    let keeper = &town.person("keeper")?.actor;
-    keeper.apply(of.0, of.1, input(town, of, &resource)?, Vec::new())?;
-    let listed = [("resource".into(), Value::from(RESOURCE))].into();
+    publish(town, "keeper", (RESOURCE, &resource))
+}
+
+/// A steward publishes a resource, the editor lists it.
+fn publish(town: &Town, keeper: &str, (code, resource): (&str, &Json)) -> Result<(), Fault> {
+    let of = ("disclosure", "publish-resource");
+    let keeper = &town.person(keeper)?.actor;
+    keeper.apply(of.0, of.1, input(town, of, resource)?, Vec::new())?;
+    let listed = [("resource".into(), Value::from(code))].into();
     let editor = &town.person("catalogue")?.actor;
     editor.apply("disclosure", "list-resource", listed, Vec::new()).map(drop)
+}
+
+/// The escrow bank lets its own port read what is to be paid, a payment at a time. Gives the grant.
+fn paying(town: &Town) -> Result<String, Fault> {
+    let resource = json!({
+        "code": MOVEMENTS, "in_package": "settlement", "register": "payment",
+        "groups": ["movement"], "claims": [], "title_zh": "监管款项的金额及账户",
+        "title_en": "Amounts and accounts of movements in escrow", "sharing": "conditional",
+        "conditions": "付款所必需", "update_cycle": "at-once", "standards": [], "personal": true,
+        "assessment": "评估〔2026〕3号",
+    });
+    publish(town, "bank-b-keeper", (MOVEMENTS, &resource))?;
+    let of = ("disclosure", "apply-use");
+    let application = json!({
+        "resource": MOVEMENTS, "groups": ["movement"], "claims": [], "purpose": PAYING,
+        "item": "1143130000TEXT021M3430715001000", "basis": "民法典 509", "from": day(0),
+        "to": day(PAYING_DAYS), "records_max": 1,
+    });
+    let port = &town.person(PORT)?.actor;
+    let applied = port.apply(of.0, of.1, input(town, of, &application)?, Vec::new())?;
+    let of = ("disclosure", "grant-use");
+    let decision = json!({
+        "application": key_of(&applied, "application")?,
+        "reason": {"zh": "付款所必需", "en": "needed to pay"},
+    });
+    let keeper = &town.person("bank-b-keeper")?.actor;
+    key_of(&keeper.apply(of.0, of.1, input(town, of, &decision)?, Vec::new())?, "grant")
 }

@@ -3,6 +3,7 @@
 use chaincity_types::Timestamp;
 use serde::Serialize;
 
+use super::bank::{Books, Paid};
 use super::play::{Line, Play};
 use super::town::Town;
 
@@ -15,6 +16,8 @@ pub(crate) struct Sale {
     before: Before,
     /// The plays, in order.
     plays: Vec<Played>,
+    /// The bank's books beside the ledger's confirmations.
+    bank: Books,
     /// Height at which the state roots were compared afterwards.
     pub(crate) height: u64,
     /// State root at that height, one a node.
@@ -53,6 +56,8 @@ pub(super) struct Played {
     /// From its beginning to its end, by the ledger's time.
     seconds: f64,
     steps: Vec<Step>,
+    /// What the bank executed, as its port confirmed it.
+    pub(super) payments: Vec<Paid>,
     /// What was tried and refused, as it should be.
     refused: Vec<Refusal>,
     /// How often a citizen came to a counter, and how often one signed.
@@ -109,6 +114,7 @@ impl Played {
             outcome,
             seconds: seconds(play.began, end),
             steps: lines.into_iter().map(step).collect(),
+            payments: play.paid(),
             refused: refused.to_vec(),
             trips,
             signatures,
@@ -118,12 +124,12 @@ impl Played {
 
 impl Sale {
     /// What was played, before the roots are compared.
-    pub(super) fn of(town: &Town, members: &[&str], plays: Vec<Played>) -> Self {
+    pub(super) fn of(town: &Town, members: &[&str], plays: Vec<Played>, bank: Books) -> Self {
         let organisation = |member: &&str| {
             let (zh, en) = town.name(member);
             Organisation { id: (*member).to_owned(), zh, en }
         };
         let organisations = members.iter().map(organisation).collect();
-        Self { organisations, before: BEFORE, plays, height: 0, roots: Vec::new() }
+        Self { organisations, before: BEFORE, plays, bank, height: 0, roots: Vec::new() }
     }
 }

@@ -7,7 +7,7 @@ use chaincity_client::Client;
 use chaincity_crypto::hash;
 
 use super::bell::Bell;
-use super::cast::{OTHERS, SEATS, Seat};
+use super::cast::{OTHERS, PORT, SEATS, Seat};
 use super::forms::Forms;
 use super::safe::Safes;
 use crate::actor::{Actor, remote};
@@ -37,6 +37,8 @@ pub(super) struct Town {
     pub(super) forms: Forms,
     /// Where is sealed.
     pub(super) safes: Safes,
+    /// The bank port's public key.
+    pub(super) port: String,
     /// Tells of blocks.
     pub(super) bell: Arc<Bell>,
 }
@@ -67,6 +69,7 @@ impl Town {
             names: named.collect(),
             forms: Forms::read()?,
             safes: Safes::make(&city.dir)?,
+            port: city.key(PORT)?.public_key().to_string(),
             bell: Bell::hang(listener)?,
         })
     }

@@ -39,7 +39,7 @@ struct Versions(BTreeMap<(String, String), Vec<Version>>);
 impl Versions {
     /// Takes what is new since the import before.
     fn follow(&mut self, memory: &Memory) {
-        for (logical, record) in memory.ledger.records() {
+        for (logical, record) in memory.chain.ledger.records() {
             let LogicalKey::Record { register, key, .. } = logical else { continue };
             let name = match register.as_str() {
                 "unit" => key.clone(),
@@ -122,10 +122,10 @@ fn each_generation_says_what_came_in_and_a_second_run_adds_nothing() {
         let aside = u64::try_from(spoiled.len() / 2).unwrap();
         assert_eq!((units.read, units.imported, units.set_aside), (read, read - aside, aside));
 
-        let before = memory.ledger.clone();
+        let before = memory.chain.ledger.clone();
         let (second, again) = run(number, &mut memory);
         assert_eq!(none(&second), Outcome::AlreadyThere);
-        assert!(memory.ledger == before, "generation {number}");
+        assert!(memory.chain.ledger == before, "generation {number}");
         assert_eq!((second.calls_applied, again.len()), (0, notes.len()));
         assert_eq!(second.files[0].already_there, units.imported);
     }
@@ -312,7 +312,7 @@ fn an_old_register_of_seals_comes_in_whatever_its_order_and_a_second_run_adds_no
     assert_eq!((summary.files[0].imported, memory.count("seal")), (4, 4));
 
     let seal = |document: &str| {
-        let records = memory.ledger.records().map(|(_, record)| &record.version);
+        let records = memory.chain.ledger.records().map(|(_, record)| &record.version);
         let mut seals =
             records.filter(|v| v.fields.get("document") == Some(&Value::from(document)));
         let fields = seals.next().unwrap().fields.clone();
@@ -329,8 +329,8 @@ fn an_old_register_of_seals_comes_in_whatever_its_order_and_a_second_run_adds_no
     // None was before it: it stands first, and is not let go because its term would be over.
     assert_eq!(seal("（2019）湘1302执2号"), ["2019-05-06", "2022-05-05", "1"]);
 
-    let before = memory.ledger.clone();
+    let before = memory.chain.ledger.clone();
     let (again, _) = import(&mapping, &generations(), OPTIONS, &mut memory);
-    assert!(memory.ledger == before);
+    assert!(memory.chain.ledger == before);
     assert_eq!((again.calls_applied, again.files[0].already_there), (0, 4));
 }

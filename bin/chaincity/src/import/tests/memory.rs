@@ -1,20 +1,16 @@
 //! The one place where tests touch the ledger and the package's files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::rc::Rc;
 
-use chaincity_ledger::memory::{MemoryLedger, PackageCache};
-use chaincity_ledger::{BlockContext, BlockRun, SignedCall, Step};
+use chaincity_ledger::memory::{self, Chain};
 use chaincity_package::model::Package;
 use chaincity_package::source::Source;
-use chaincity_types::wire::{
-    Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
-    Transaction, Validator, Version,
-};
-use chaincity_types::{Digest, Height, Str, Timestamp, Value};
+use chaincity_types::wire::{Call, GenesisOperator, LogicalKey, Mode, Outcome, Version};
+use chaincity_types::{Str, Timestamp, Value};
 
 use crate::import::check::{self, Mapping};
 use crate::import::mapping;
@@ -87,10 +83,8 @@ pub(super) struct Person {
 
 /// A ledger that executes each transaction in a block of its own, and answers late.
 pub(super) struct Memory {
-    pub(super) ledger: MemoryLedger,
+    pub(super) chain: Chain,
     package: Str,
-    cache: PackageCache,
-    context: BlockContext,
     /// Transactions that are final and not told yet.
     late: Vec<Finished>,
 }
@@ -109,94 +103,34 @@ impl Memory {
 
     /// The same, with packages that it requires.
     pub(super) fn founded_with(source: &Source, required: &[&Source], people: &[Person]) -> Self {
-        let mut roles: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-        for person in people {
-            roles.entry(person.member).or_default().extend(person.roles.iter().copied());
-        }
-        let member = |(id, roles): (&str, BTreeSet<&str>)| GenesisMember {
-            id: id.to_owned(),
-            name_zh: "测试".to_owned(),
-            name_en: "test".to_owned(),
-            roles: roles.into_iter().map(str::to_owned).collect(),
-        };
         let operator = |person: &Person| GenesisOperator {
             key: person.key.to_vec(),
             member: person.member.to_owned(),
             roles: person.roles.iter().map(|role| (*role).to_owned()).collect(),
             subject: person.subject.map(str::to_owned),
         };
-        let validator = Validator {
-            key: vec![1; 32],
-            member: people[0].member.to_owned(),
-            address: "127.0.0.1:1".to_owned(),
-        };
-        let genesis = Genesis {
-            protocol: 1,
-            name_zh: "测试".to_owned(),
-            name_en: "test".to_owned(),
-            time: Timestamp(START_MS),
-            epoch_blocks: 1_000,
-            members: roles.into_iter().map(member).collect(),
-            operators: people.iter().map(operator).collect(),
-            nodes: vec![GenesisNode { node: validator, validator: true }],
-            packages: required
-                .iter()
-                .chain([&source])
-                .map(|source| source.doc.to_bytes().into())
-                .collect(),
-        };
-        let mut memory = Self {
-            ledger: MemoryLedger::new(),
+        let sources = required.iter().chain([&source]);
+        let genesis = memory::genesis(
+            Timestamp(START_MS),
+            people.iter().map(operator).collect(),
+            sources.map(|source| source.doc.to_bytes()).collect(),
+        );
+        Self {
+            chain: Chain::after(&genesis, Rc::default()).unwrap(),
             package: source.doc.id.as_str().into(),
-            cache: PackageCache::default(),
-            context: BlockContext {
-                ledger: chaincity_crypto::hash::ledger_id(&genesis),
-                protocol: 1,
-                height: Height(1),
-                time: Timestamp(START_MS + 1_000),
-                parent_time: Timestamp(START_MS),
-                epoch: 0,
-            },
             late: Vec::new(),
-        };
-        let mut block = BlockRun::new(memory.context);
-        block.genesis(&genesis, &memory.cache).unwrap();
-        let executed = block.finish(&memory.ledger, &memory.cache).done().unwrap();
-        memory.ledger.apply(&executed).unwrap();
-        memory
+        }
     }
 
     /// Executes calls as one independent transaction in the next block.
-    pub(super) fn execute(&mut self, number: u64, calls: Vec<Call>) -> Vec<CallOutcome> {
-        self.execute_by(&IMPORTER, number, calls)
+    pub(super) fn execute(&mut self, calls: Vec<Call>) -> Vec<CallOutcome> {
+        self.execute_by(&IMPORTER, calls)
     }
 
     /// The same, signed by this key.
-    pub(super) fn execute_by(
-        &mut self,
-        key: &[u8; 32],
-        number: u64,
-        calls: Vec<Call>,
-    ) -> Vec<CallOutcome> {
-        self.context.height = self.context.height.next();
-        self.context.parent_time = self.context.time;
-        self.context.time = self.context.time.plus_ms(1_000);
-        let transaction = Transaction {
-            ledger: self.context.ledger,
-            protocol: 1,
-            expiry: self.context.time.plus_ms(60_000),
-            mode: Mode::Independent,
-            calls,
-            intent: None,
-        };
-        let mut id = [0; 32];
-        id[..8].copy_from_slice(&self.context.height.0.to_be_bytes());
-        id[8..16].copy_from_slice(&number.to_be_bytes());
-        let signed = SignedCall { id: Digest(id), operator: key, transaction: &transaction };
-        let mut block = BlockRun::new(self.context);
-        assert_eq!(block.run(&signed, &self.ledger, &self.cache), Step::Done(()));
-        let executed = block.finish(&self.ledger, &self.cache).done().unwrap();
-        self.ledger.apply(&executed).unwrap();
+    pub(super) fn execute_by(&mut self, key: &[u8; 32], calls: Vec<Call>) -> Vec<CallOutcome> {
+        let signed = self.chain.signed(key.to_vec(), Mode::Independent, calls);
+        let executed = self.chain.block([&signed]).unwrap();
         let outcome = |entry: &chaincity_types::wire::Entry| match &entry.outcome {
             Outcome::Applied => CallOutcome::Applied,
             Outcome::Rejected { code, detail, .. } => {
@@ -215,19 +149,19 @@ impl Memory {
                     if *package == self.package && r == register && k == key
             )
         };
-        let found = self.ledger.records().find(|(logical, _)| wanted(logical));
+        let found = self.chain.ledger.records().find(|(logical, _)| wanted(logical));
         found.map(|(_, record)| Version::clone(&record.version))
     }
 
     pub(super) fn count(&self, register: &str) -> usize {
         let of_register = |logical: &LogicalKey| matches!(logical, LogicalKey::Record { register: r, .. } if r == register);
-        self.ledger.records().filter(|(logical, _)| of_register(logical)).count()
+        self.chain.ledger.records().filter(|(logical, _)| of_register(logical)).count()
     }
 }
 
 impl Sink for Memory {
     fn submit(&mut self, number: u64, calls: Vec<Call>) -> io::Result<Vec<Finished>> {
-        let outcomes = self.execute(number, calls);
+        let outcomes = self.execute(calls);
         self.late.push(Finished { number, outcomes });
         // The newest first, and only every third time, as a busy ledger may answer.
         if number % 3 == 2 {
@@ -290,8 +224,5 @@ pub(super) fn fields(version: &Version) -> BTreeMap<Str, Value> {
 
 /// Whether two ledgers hold the same records.
 pub(super) fn same(a: &Memory, b: &Memory) -> bool {
-    let all = |memory: &Memory| -> Vec<(LogicalKey, Arc<chaincity_ledger::Record>)> {
-        memory.ledger.records().map(|(k, r)| (k.clone(), r.clone())).collect()
-    };
-    all(a) == all(b)
+    a.chain.ledger == b.chain.ledger
 }

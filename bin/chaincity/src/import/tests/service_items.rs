@@ -72,7 +72,7 @@ fn under(memory: &Memory, index: &str, value: &str) -> BTreeSet<String> {
         index: index.into(),
         values: vec![value.into()],
     };
-    let keys = memory.ledger.get(&entry).map(|entry| entry.version.fields["keys"].clone());
+    let keys = memory.chain.ledger.get(&entry).map(|entry| entry.version.fields["keys"].clone());
     let keys = keys.as_ref().and_then(Value::as_list).unwrap_or_default().to_vec();
     keys.iter().map(|key| key.as_text().unwrap().to_owned()).collect()
 }
@@ -155,7 +155,7 @@ fn two_thousand_items_of_nineteen_departments_are_found_by_department_and_by_cod
 
 /// Current records of a register in force, by key.
 fn live<'m>(memory: &'m Memory, wanted: &'m str) -> impl Iterator<Item = (&'m str, &'m Version)> {
-    memory.ledger.records().filter_map(move |(logical, record)| {
+    memory.chain.ledger.records().filter_map(move |(logical, record)| {
         let LogicalKey::Record { register, key, .. } = logical else { return None };
         (register.as_str() == wanted).then_some((key.as_str(), &*record.version))
     })
@@ -221,11 +221,11 @@ fn an_application_runs_by_the_items_own_process_or_by_the_standard_one() {
     let (own, standard) = (of(true), of(false));
     // Identity and title are proved by registers: nobody brings them.
     for asked in [2, 4] {
-        let outcome = memory.execute_by(&CITIZEN, 0, vec![apply(own, &[1, asked])]);
+        let outcome = memory.execute_by(&CITIZEN, vec![apply(own, &[1, asked])]);
         assert_eq!(refused(outcome), "material-not-asked");
     }
     for item in [own, standard] {
-        let outcome = memory.execute_by(&CITIZEN, 0, vec![apply(item, &[1])]);
+        let outcome = memory.execute_by(&CITIZEN, vec![apply(item, &[1])]);
         assert_eq!(outcome, [CallOutcome::Applied]);
     }
     let year = "2026测工信申字第";
@@ -270,12 +270,12 @@ fn one_time_notice(memory: &mut Memory, package: &Package, number: &str) {
         ];
         vec![call("ask-correction", input)]
     };
-    assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[]))), "missing-not-all");
-    assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[2, 3]))), "material-not-asked");
+    assert_eq!(refused(memory.execute_by(&ACCEPTOR, ask(&[]))), "missing-not-all");
+    assert_eq!(refused(memory.execute_by(&ACCEPTOR, ask(&[2, 3]))), "material-not-asked");
     // Nothing is asked for in words that nobody published.
-    assert_eq!(refused(memory.execute_by(&ACCEPTOR, 0, ask(&[3]))), "not-found");
-    assert_eq!(memory.execute_by(&EDITOR, 0, vec![words()]), [CallOutcome::Applied]);
-    assert_eq!(memory.execute_by(&ACCEPTOR, 0, ask(&[3])), [CallOutcome::Applied]);
+    assert_eq!(refused(memory.execute_by(&ACCEPTOR, ask(&[3]))), "not-found");
+    assert_eq!(memory.execute_by(&EDITOR, vec![words()]), [CallOutcome::Applied]);
+    assert_eq!(memory.execute_by(&ACCEPTOR, ask(&[3])), [CallOutcome::Applied]);
 
     let text = fs::read_to_string(root().join("packages/service-items/exports/pages.yaml"));
     let pages = export::compile("exports/pages.yaml", &text.unwrap(), package).unwrap();
@@ -295,9 +295,9 @@ fn one_time_notice(memory: &mut Memory, package: &Package, number: &str) {
     assert_eq!(
         lines[6..],
         [
-            "本机关自行取得，您无须提交：身份证明",
-            "本机关自行取得，您无须提交：权属证明",
-            "本机关自行取得，您无须提交：其他部门意见",
+            "由登记簿核实，无需提交：身份证明",
+            "由登记簿核实，无需提交：权属证明",
+            "本机关自行取得，无需提交：其他部门意见",
         ]
     );
 }

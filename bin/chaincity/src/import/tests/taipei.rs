@@ -55,9 +55,9 @@ fn every_row_of_the_real_file_is_accounted_for_and_a_second_run_adds_nothing() {
     assert_eq!((reason("private-character"), reason("not-a-date")), (46, 3));
     assert_eq!(reason("parent-set-aside") + 49, notes.len());
 
-    let before = memory.ledger.clone();
+    let before = memory.chain.ledger.clone();
     let (second, again) = import(&mapping, &data(), OPTIONS, &mut memory);
-    assert_eq!(memory.ledger, before);
+    assert_eq!(memory.chain.ledger, before);
     assert_eq!(again, notes);
     assert_eq!((second.calls_applied, second.total.imported), (0, 0));
     for (first, second) in first.files.iter().zip(&second.files) {
@@ -70,8 +70,8 @@ fn every_row_of_the_real_file_is_accounted_for_and_a_second_run_adds_nothing() {
 fn synthetic_units_are_registered_as_they_are() {
     let mut memory = Memory::new();
     let calls: Vec<_> = synthetic_calls(9, 0..300).collect();
-    for (number, part) in (0..).zip(calls.chunks(60)) {
-        let outcomes = memory.execute(number, part.to_vec());
+    for part in calls.chunks(60) {
+        let outcomes = memory.execute(part.to_vec());
         assert!(outcomes.iter().all(|outcome| *outcome == CallOutcome::Applied), "{outcomes:?}");
     }
     assert_eq!((memory.count("unit"), memory.count("right")), (300, 300));
@@ -171,7 +171,7 @@ fn an_import_killed_at_any_transaction_is_taken_up_where_it_ended() {
                 return self.0.submit(number, calls);
             }
             if self.2 {
-                self.0.execute(number, calls);
+                self.0.execute(calls);
             }
             Err(std::io::Error::other("killed"))
         }

@@ -227,6 +227,7 @@ fn of_the_ledger() -> Vec<Action> {
             vec![
                 ("about", field(text(ABOUT_CHARS), "记录", "Record")),
                 ("message", field(text(128), "消息", "Message")),
+                ("set", set()),
             ],
         ),
     ]

@@ -8,11 +8,12 @@ use chaincity_crypto::hash;
 use chaincity_package::has_errors;
 use chaincity_package::model::Package;
 use chaincity_process::decision::{Decisions, parse_decisions};
-use chaincity_process::graph::{NodeIx, ProcessDef};
+use chaincity_process::graph::{Beginning, NodeIx, ProcessDef};
 use chaincity_process::{compile_with, minify, parse};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Reject, Str, Value, cbor};
 
+use super::schema::{ABOUT_CHARS, BEGUN_BY, BY_BEGUN_BY};
 use super::{Fields, Graph, MODEL, MODEL_BYTES_MAX, PROCESS, WORKDAYS_MAX, key, record};
 use crate::call::CallRun;
 use crate::fuel;
@@ -24,6 +25,9 @@ const DIGEST: &str = "chaincity/process/1";
 /// Most roles of a task, an event, the keepers: a task's record has a field for each, so that lists
 /// find it by either.
 const ROLES_MAX: usize = 2;
+
+/// Most processes of which one message begins a case.
+const BEGUN_MAX: usize = 4;
 
 /// Longest id of a process: with its package's it makes a key.
 const PROCESS_ID_BYTES_MAX: usize = 80;
@@ -80,9 +84,11 @@ struct File {
 pub(crate) fn publish(run: &mut CallRun<'_, '_>, new: &Package) -> Result<(), Halt> {
     let files = read(run, new)?;
     let mut offered = BTreeSet::new();
+    let mut begun_by = BTreeSet::new();
     for file in &files {
         keep(run, file)?;
         for process in offers(&file.graph) {
+            begun_by.extend(process.begun_by.as_ref().map(trigger));
             offered.insert(offer(run, new, file, process)?);
         }
     }
@@ -96,11 +102,38 @@ pub(crate) fn publish(run: &mut CallRun<'_, '_>, new: &Package) -> Result<(), Ha
     let Some(register) = package.registers.get(PROCESS) else { return Ok(()) };
     for gone in run.live_under(&package, register, &entry)? {
         if !offered.contains(&gone) {
-            let set = record([("offered", Value::Bool(false))]);
+            let set = record([("offered", Value::Bool(false)), (BEGUN_BY, Value::Null)]);
             run.update(&package, PROCESS, &gone, set, None)?;
         }
     }
+    for trigger in begun_by {
+        if begun_by_message(run, &trigger)?.len() > BEGUN_MAX {
+            let why = format!("`{trigger}` begins more than {BEGUN_MAX} processes");
+            return reject(Reject::PackageInvalid, why);
+        }
+    }
     Ok(())
+}
+
+/// A message that begins a case, as the records of processes name it.
+fn trigger(Beginning { package, register, message }: &Beginning) -> String {
+    super::about(package, register, message)
+}
+
+/// The keys of the processes of which a message begins a case; `trigger` names register and message.
+pub(super) fn begun_by_message(
+    run: &mut CallRun<'_, '_>,
+    trigger: &str,
+) -> Result<BTreeSet<Str>, Halt> {
+    let package = super::package();
+    let Some(register) = package.registers.get(PROCESS) else { return Ok(BTreeSet::new()) };
+    let entry = LogicalKey::Index {
+        package: super::ID.into(),
+        register: PROCESS.into(),
+        index: BY_BEGUN_BY.into(),
+        values: vec![trigger.into()],
+    };
+    run.live_under(&package, register, &entry)
 }
 
 /// Compiles every file.
@@ -218,6 +251,13 @@ fn check_bounds(graph: &Graph) -> Result<(), Why> {
                 format!("`{id}` has more than {ROLES_MAX} keepers"),
             ));
         }
+        let begun_by = process.begun_by.as_ref().map(trigger).unwrap_or_default();
+        if u32::try_from(begun_by.chars().count()).is_ok_and(|chars| chars > ABOUT_CHARS) {
+            return Err(Why::new(
+                format!("使`{id}`立案的消息标识过长"),
+                format!("the id of the message that begins `{id}` is too long"),
+            ));
+        }
         if id.len() > PROCESS_ID_BYTES_MAX
             || process.name.chars().count() > 200
             || process.workdays.is_some_and(|days| days > WORKDAYS_MAX)
@@ -303,6 +343,7 @@ fn offer(
         ("name", name.as_str().into()),
         ("model", hex::encode(file.digest.as_bytes()).into()),
         ("offered", Value::Bool(true)),
+        (BEGUN_BY, process.begun_by.as_ref().map_or(Value::Null, |by| trigger(by).into())),
     ]);
     let logical = key(PROCESS, &id);
     if run.drafts.contains_key(&logical) {

@@ -24,15 +24,21 @@ fn name(fields: &Fields) -> Str {
     hex::encode(digest.as_bytes()).into()
 }
 
-/// Asks a party for a mandate in an open case.
+/// Asks a party for a mandate in an open case. Asking again for the same changes nothing.
 pub(super) fn ask(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
     let flow = Flow::load(run, &text(input, CASE)?)?;
     if !flow.is_open() {
         return reject(Reject::CaseState, "it has ended");
     }
     caller::check_involved(run, &flow)?;
+    let id = name(input);
+    let logical = key(REQUEST, &id);
+    draw(&mut run.fuel, fuel::READ)?;
+    if run.drafts.contains_key(&logical) || run.session.get(&logical)?.is_some() {
+        return run.raise(&super::package().id, "asked-again", &REQUEST.into(), &id);
+    }
     let mut fields = input.clone();
-    fields.insert("id".into(), Value::Text(name(input)));
+    fields.insert("id".into(), Value::Text(id));
     fields.insert("status".into(), "asked".into());
     run.insert(&super::package(), REQUEST, fields).map(drop)
 }

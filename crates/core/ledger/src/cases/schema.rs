@@ -89,7 +89,7 @@ pub(super) fn subjects() -> FieldType {
     texts(ABOUT_CHARS, u32::try_from(SUBJECTS_MAX).unwrap_or(u32::MAX))
 }
 
-/// Longest name of a record: package, register and key.
+/// Longest name of a record: package, register and key; also of a message about one.
 pub(super) const ABOUT_CHARS: u32 = 212;
 
 fn to(register: &str) -> FieldType {
@@ -109,17 +109,28 @@ fn process() -> Register {
             ("name", field(text(200), "名称", "Name")),
             ("model", field(to(MODEL), "流程文件", "The file that holds it")),
             ("offered", field(FieldType::Bool, "可立案", "Whether cases may be begun by it")),
+            (
+                BEGUN_BY,
+                optional(
+                    text(ABOUT_CHARS),
+                    "立案消息",
+                    "Message that begins a case: `package/register/message`",
+                ),
+            ),
         ],
     );
-    let index = |name: &str| Index {
-        name: name.into(),
-        fields: vec!["package".into()],
-        unique: false,
-        for_lists: false,
-    };
-    register.indexes.insert("by_package".into(), index("by_package"));
+    for (name, field) in [("by_package", "package"), (BY_BEGUN_BY, BEGUN_BY)] {
+        let fields = vec![field.into()];
+        let index = Index { name: name.into(), fields, unique: false, for_lists: false };
+        register.indexes.insert(name.into(), index);
+    }
     register
 }
+
+/// What begins a case of a process by itself.
+pub(super) const BEGUN_BY: &str = "begun_by";
+/// The index of processes by it.
+pub(super) const BY_BEGUN_BY: &str = "by_begun_by";
 
 fn model() -> Register {
     let bytes = u32::try_from(MODEL_BYTES_MAX).unwrap_or(u32::MAX);

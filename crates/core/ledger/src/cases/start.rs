@@ -1,15 +1,21 @@
-//! The beginning of a case.
+//! The beginning of a case: by somebody, or by a message about a record.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use chaincity_process::graph::{Facts, HOLDER, ProcessDef, Role};
+use chaincity_package::model::INDEX_ENTRY_MAX;
+use chaincity_package::rule::Fuel;
+use chaincity_process::graph::{APPLICANT, Facts, HOLDER, ProcessDef, Role};
 use chaincity_process::run::{Event, State};
+use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Reject, Str, Value, cbor};
 
 use super::flow::{self, Flow, Moved, subject_key};
-use super::models::process_key;
+use super::models::{begun_by_message, process_key};
+use super::schema::BY_ABOUT;
 use super::{
-    CASE, Fields, PROCESS, SUBJECT, caller, clock, key, record, text, text_list, word, words,
+    CASE, Fields, Graph, ID, PROCESS, SUBJECT, caller, clock, key, messages, record, text,
+    text_list, word, words,
 };
 use crate::call::CallRun;
 use crate::halt::{Halt, reject, rejected};
@@ -19,21 +25,27 @@ use crate::{digests, fuel};
 /// Begins a case by a process in force. Its beginner holds a role that the process names; when it
 /// names none, a role of the tasks that open at once; when none does, a role of any of its tasks.
 pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Halt> {
-    let offer = offer(run, input)?;
-    let graph = flow::graph(run, word(&offer, "model"))?;
-    let id = word(&offer, "process");
-    let found = graph.processes().iter().enumerate().find(|(_, process)| process.id == id);
-    let Some((process, def)) = found else {
+    let name = process_key(&text(input, "package")?, &text(input, "process")?);
+    let Some(offer) = offer(run, &name)? else {
+        return reject(Reject::UnknownProcess, "no process with this name");
+    };
+    let (graph, process) = process_of(run, &offer)?;
+    let Some(def) = graph.processes().get(process) else {
         return reject(Reject::UnknownProcess, "the file has no such process");
     };
+    if def.begun_by.is_some() && def.roles.is_empty() {
+        return reject(Reject::NotAuthorised, "a message begins it, and nobody else");
+    }
     let subjects = subjects(run, input)?;
     let now = run.session.context.time;
     let set = Flow::variables(&def.variables, input, now.china_day())?;
-    let frame = run.frame;
-    let name = digests::record_key(frame.transaction, frame.index, run.ordinal);
-    let fields = fields(run, input, (&offer, def), &subjects);
-    let graph = std::sync::Arc::clone(&graph);
-    let mut flow = Flow { key: name, fields, graph, state: State::default(), set: Fields::new() };
+    let who = run.frame.caller;
+    let parties = (caller::party(who).clone(), who.member.clone());
+    let mut fields = fields(run, (&offer, def), parties, &subjects);
+    for name in ["number", "title"] {
+        fields.extend(input.get(name).map(|value| (name.into(), value.clone())));
+    }
+    let mut flow = new(run, fields, &graph);
     let moved = flow.advance(run, &Event::Start { process, set })?;
     let beginners = beginners(&flow, process, &moved);
     caller::check_one(run.frame.caller, beginners.iter())?;
@@ -42,16 +54,119 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Hal
     insert(run, flow, &moved, &subjects)
 }
 
-/// The process in force that the input names.
-fn offer(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<Fields, Halt> {
-    let name = process_key(&text(input, "package")?, &text(input, "process")?);
+/// A message about a record begins a case by each process that names it. One that cannot begin is told
+/// of by an event, as is a case that cannot take a message.
+pub(super) fn by_message(
+    run: &mut CallRun<'_, '_>,
+    (about, message): (&Str, &Str),
+    told: &Fields,
+    promised: &mut u64,
+) -> Result<(), Halt> {
+    let mut parts = about.splitn(3, '/');
+    let (Some(package), Some(register)) = (parts.next(), parts.next()) else { return Ok(()) };
+    let names = begun_by_message(run, &super::about(package, register, message))?;
+    for name in &names {
+        run.session.probe(&key(PROCESS, name));
+    }
+    for name in &names {
+        let result = begin(run, name, (about, message), (told, promised));
+        run.tolerate(result)?;
+    }
+    // What was written is not of one case.
+    run.case = None;
+    Ok(())
+}
+
+/// Begins a case by one process, wholly or not at all.
+fn begin(
+    run: &mut CallRun<'_, '_>,
+    name: &Str,
+    (about, message): (&Str, &Str),
+    (told, promised): (&Fields, &mut u64),
+) -> Result<(), Halt> {
+    let Some(fuel) = messages::to_spare(run) else {
+        return messages::missed(run, (PROCESS, name), message);
+    };
+    let Some(offer) = offer(run, name)? else { return Ok(()) };
+    let (graph, process) = process_of(run, &offer)?;
+    let room = has_room(run, about)?;
+    let ready = room.then(|| ready(run, (&offer, &graph, process), (about, told), fuel)).flatten();
+    match ready.filter(|(flow, moved)| messages::affords(run, (moved, &flow.state), promised)) {
+        Some((flow, moved)) => insert(run, flow, &moved, std::slice::from_ref(about)),
+        None => messages::missed(run, (PROCESS, name), message),
+    }
+}
+
+/// Whether one more case can be about a record that is there.
+fn has_room(run: &mut CallRun<'_, '_>, about: &Str) -> Result<bool, Halt> {
+    let package = super::package();
+    let Some(register) = package.registers.get(SUBJECT) else { return Ok(false) };
+    let entry = LogicalKey::Index {
+        package: ID.into(),
+        register: SUBJECT.into(),
+        index: BY_ABOUT.into(),
+        values: vec![Value::Text(about.clone())],
+    };
+    let others = run.live_under(&package, register, &entry)?.len();
+    Ok(others < INDEX_ENTRY_MAX && flow::exists(run, about)?)
+}
+
+/// A case that a message begins, before it is written; none when it cannot begin.
+fn ready(
+    run: &mut CallRun<'_, '_>,
+    (offer, graph, process): (&Fields, &Arc<Graph>, usize),
+    (about, told): (&Str, &Fields),
+    mut fuel: Fuel,
+) -> Option<(Flow, Moved)> {
+    let def = graph.processes().get(process)?;
+    // Who it is for and who handles it, unless the message says so: who told it.
+    let who = run.frame.caller;
+    let named = |name: &str, own: &Str, most: usize| {
+        let party = told.get(name).and_then(Value::as_str).unwrap_or(own).clone();
+        (!party.is_empty() && party.chars().count() <= most).then_some(party)
+    };
+    let applicant = named(APPLICANT, caller::party(who), 128)?;
+    let holder = named(HOLDER, &who.member, 40)?;
+    let mut own = told.clone();
+    own.retain(|name, _| def.variables.iter().any(|variable| variable.name == **name));
+    let input = record([("set", Value::Map(own))]);
+    let today = run.session.context.time.china_day();
+    let set = Flow::variables(&def.variables, &input, today).ok()?;
+    let fields = fields(run, (offer, def), (applicant, holder), std::slice::from_ref(about));
+    let mut flow = new(run, fields, graph);
+    let given = fuel.left;
+    let moved = flow.step(&Event::Start { process, set }, &mut fuel);
+    run.fuel.left = run.fuel.left.saturating_sub(given.saturating_sub(fuel.left));
+    let moved = moved.ok()?;
+    let keepers = keepers(&flow, process, &beginners(&flow, process, &moved)).ok()?;
+    flow.fields.insert("keepers".into(), text_list(&keepers));
+    Some((flow, moved))
+}
+
+/// A process in force.
+fn offer(run: &mut CallRun<'_, '_>, name: &str) -> Result<Option<Fields>, Halt> {
     draw(&mut run.fuel, fuel::READ)?;
     let record = run.session.get(&key(PROCESS, name))?;
     let offered = |fields: &&Fields| fields.get("offered") == Some(&Value::Bool(true));
-    match record.as_ref().map(|record| &record.version.fields).filter(offered) {
-        Some(fields) => Ok(fields.clone()),
-        None => reject(Reject::UnknownProcess, "no process with this name"),
-    }
+    Ok(record.as_ref().map(|record| &record.version.fields).filter(offered).cloned())
+}
+
+/// The file of a process in force, and its place there.
+fn process_of(run: &mut CallRun<'_, '_>, offer: &Fields) -> Result<(Arc<Graph>, usize), Halt> {
+    let graph = flow::graph(run, word(offer, "model"))?;
+    let id = word(offer, "process");
+    let Some(place) = graph.processes().iter().position(|process| process.id == id) else {
+        return reject(Reject::UnknownProcess, "the file has no such process");
+    };
+    Ok((graph, place))
+}
+
+/// A case that has not begun.
+fn new(run: &CallRun<'_, '_>, fields: Fields, graph: &Arc<Graph>) -> Flow {
+    let frame = run.frame;
+    let key = digests::record_key(frame.transaction, frame.index, run.ordinal);
+    let graph = Arc::clone(graph);
+    Flow { key, fields, graph, state: State::default(), set: Fields::new() }
 }
 
 /// The records that the case is about; each must be there.
@@ -71,29 +186,26 @@ fn subjects(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<Vec<Str>, Halt>
 
 fn fields(
     run: &CallRun<'_, '_>,
-    input: &Fields,
     (offer, process): (&Fields, &ProcessDef),
+    (applicant, holder): (Str, Str),
     subjects: &[Str],
 ) -> Fields {
     let field = |name: &str| offer.get(name).cloned().unwrap_or(Value::Null);
-    let (who, now) = (run.frame.caller, run.session.context.time);
+    let now = run.session.context.time;
     let mut fields = record([
         ("package", field("package")),
         ("process", field("process")),
         ("name", field("name")),
         ("model", field("model")),
         ("status", "running".into()),
-        ("applicant", Value::Text(caller::party(who).clone())),
-        ("holder", Value::Text(who.member.clone())),
+        ("applicant", Value::Text(applicant)),
+        ("holder", Value::Text(holder)),
         ("subjects", text_list(subjects)),
         ("opened", Value::Time(now)),
         ("returned", Value::Int(0)),
         ("overdue", Value::Bool(false)),
         ("doers", Value::Map(Fields::new())),
     ]);
-    for name in ["number", "title"] {
-        fields.extend(input.get(name).map(|value| (name.into(), value.clone())));
-    }
     fields.extend(clock::deadline(process.workdays, now));
     fields
 }

@@ -15,13 +15,12 @@ use chaincity_types::wire::{
 use chaincity_types::{Reject, Str, Timestamp, Value};
 use serde_json::{Map, Value as Json};
 
+use crate::memory::STEP_MS;
 use crate::view::Record;
 use crate::{built_in, cases, governance};
 
 /// 2026-09-01T01:00:00Z: nine in the morning in Loudi, a Tuesday.
 const BEGIN: Timestamp = Timestamp(1_788_224_400_000);
-/// From one step to the next, unless it says when.
-pub const STEP_MS: u64 = 1_000;
 /// How long a mandate holds.
 const MANDATE_MS: u64 = 3_600_000;
 
@@ -199,22 +198,26 @@ impl<'a> Script<'a> {
         })
     }
 
-    /// The calls that give a step's mandates beforehand for exactly its arguments, and who makes
-    /// each, `now`.
+    /// The calls that give a step's mandates beforehand for exactly the arguments of its `calls`, who
+    /// makes each, `now`, and the place of the call that it is for.
     ///
     /// # Errors
-    /// When one is to come from nobody.
+    /// When one is to come from nobody, or is for a call that the step has not.
     pub fn mandates(
         &self,
         at: &str,
         step: &'a Step,
-        call: Option<&Call>,
+        calls: &[Call],
         now: Timestamp,
-    ) -> Result<Vec<(&'a str, Call)>, Failure> {
-        let Some(call) = call else { return Ok(Vec::new()) };
-        let digest = crate::mandate_digest(&call.input);
-        let mut calls = Vec::new();
+    ) -> Result<Vec<(&'a str, Call, usize)>, Failure> {
+        let mut given = Vec::new();
         for mandate in &step.mandates {
+            let action = mandate.action.as_ref().unwrap_or(&step.action);
+            let found = calls.iter().enumerate().find(|(_, call)| *call.action == **action);
+            let Some((place, call)) = found else {
+                return fail(at, format!("a call of `{action}`"), "none");
+            };
+            let digest = crate::mandate_digest(&call.input);
             let Some(person) = self.scenario.people.get(&mandate.by) else {
                 return fail(at, format!("a person named `{}`", mandate.by), "none");
             };
@@ -228,7 +231,7 @@ impl<'a> Script<'a> {
                 ("expiry", Value::Time(now.plus_ms(MANDATE_MS))),
             ];
             let case = call.case.clone().map(|case| ("case".into(), Value::Text(case)));
-            let given = Call {
+            let mandate_call = Call {
                 package: governance::ID.into(),
                 action: "mandate".into(),
                 input: fields
@@ -240,9 +243,18 @@ impl<'a> Script<'a> {
                 task: None,
                 mandates: None,
             };
-            calls.push((mandate.by.as_str(), given));
+            given.push((mandate.by.as_str(), mandate_call, place));
         }
-        Ok(calls)
+        Ok(given)
+    }
+
+    /// Names mandates in the calls that they are for: keys by the places of the calls.
+    pub fn name_mandates(calls: &mut [Call], given: Vec<(usize, Str)>) {
+        for (place, mandate) in given {
+            if let Some(call) = calls.get_mut(place) {
+                call.mandates.get_or_insert_default().push(mandate);
+            }
+        }
     }
 
     /// The key of the mandate that a receipt says was given.

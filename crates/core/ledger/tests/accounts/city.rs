@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use chaincity_crypto::hash;
-use chaincity_ledger::memory::{MemoryLedger, PackageCache};
-use chaincity_ledger::{BlockContext, BlockRun, Record, SignedCall, Step};
+use chaincity_ledger::Record;
+use chaincity_ledger::memory::{self, Chain, Signed};
 use chaincity_package::source::{self, Source};
 use chaincity_types::wire::{
-    Call, Entry, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
-    PROTOCOL, Receipt, Transaction, Validator,
+    Call, Entry, Genesis, GenesisOperator, LogicalKey, Mode, Outcome, Receipt,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
+use chaincity_types::{Timestamp, Value};
 
 /// 2026-09-21T14:13:20Z.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
@@ -75,35 +75,13 @@ fn key(name: &str) -> Vec<u8> {
 }
 
 fn genesis(documents: Vec<Vec<u8>>) -> Genesis {
-    let mut roles: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for person in PEOPLE {
-        let own = person.roles.iter().map(|role| (*role).to_owned());
-        roles.entry(person.member).or_default().extend(own);
-    }
-    let member = |(id, roles): (&str, Vec<String>)| GenesisMember {
-        id: id.into(),
-        name_zh: format!("测试{id}"),
-        name_en: id.into(),
-        roles,
-    };
     let operator = |person: Person| GenesisOperator {
         key: key(person.name),
         member: person.member.into(),
         roles: person.roles.iter().map(|role| (*role).to_owned()).collect(),
         subject: None,
     };
-    let node = Validator { key: key("node"), member: "treasury".into(), address: "n:1".into() };
-    Genesis {
-        protocol: PROTOCOL,
-        name_zh: "账户测试".into(),
-        name_en: "accounts".into(),
-        time: BEGIN,
-        epoch_blocks: 1_000_000,
-        members: roles.into_iter().map(member).collect(),
-        operators: PEOPLE.into_iter().map(operator).collect(),
-        nodes: vec![GenesisNode { node, validator: true }],
-        packages: documents.into_iter().map(Into::into).collect(),
-    }
+    memory::genesis(BEGIN, PEOPLE.into_iter().map(operator).collect(), documents)
 }
 
 /// The call of an action of the package.
@@ -130,12 +108,7 @@ pub(crate) fn outcome(entry: &Entry) -> String {
 /// The ledger.
 #[derive(Debug)]
 pub(crate) struct City {
-    pub(crate) ledger: MemoryLedger,
-    packages: PackageCache,
-    id: Digest,
-    height: Height,
-    pub(crate) time: Timestamp,
-    parent_time: Timestamp,
+    pub(crate) chain: Chain,
     /// Transactions so far: each has another expiry, so none is there twice.
     sent: u64,
 }
@@ -147,61 +120,20 @@ impl City {
 
     /// With other packages, or another version of this one.
     pub(crate) fn with(documents: Vec<Vec<u8>>) -> Self {
-        let genesis = genesis(documents);
-        let mut city = Self {
-            ledger: MemoryLedger::new(),
-            packages: PackageCache::default(),
-            id: hash::ledger_id(&genesis),
-            height: Height(1),
-            time: BEGIN,
-            parent_time: BEGIN,
-            sent: 0,
-        };
-        let mut run = BlockRun::new(city.context());
-        run.genesis(&genesis, &city.packages).unwrap();
-        city.commit(run);
-        city
+        Self { chain: Chain::after(&genesis(documents), Rc::default()).unwrap(), sent: 0 }
     }
 
-    fn context(&self) -> BlockContext {
-        BlockContext {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            height: self.height,
-            time: self.time,
-            parent_time: self.parent_time,
-            epoch: 0,
-        }
-    }
-
-    fn commit(&mut self, mut run: BlockRun) -> Vec<Receipt> {
-        let executed = run.finish(&self.ledger, &self.packages).done().unwrap();
-        self.ledger.apply(&executed).unwrap();
-        self.height = self.height.next();
-        self.parent_time = self.time;
-        self.time = self.time.plus_ms(1_000);
-        executed.receipts
+    fn signed(&mut self, (person, call): &(Person, Call)) -> Signed {
+        self.sent += 1;
+        let mut signed = self.chain.signed(key(person.name), Mode::Atomic, vec![call.clone()]);
+        signed.transaction.expiry = signed.transaction.expiry.plus_ms(self.sent % 500_000);
+        signed
     }
 
     /// One block of these calls; their receipts in order, then those of timers.
     pub(crate) fn block(&mut self, calls: &[(Person, Call)]) -> Vec<Receipt> {
-        let mut run = BlockRun::new(self.context());
-        for (person, call) in calls {
-            self.sent += 1;
-            let transaction = Transaction {
-                ledger: self.id,
-                protocol: PROTOCOL,
-                expiry: self.time.plus_ms(60_000 + self.sent % 500_000),
-                mode: Mode::Atomic,
-                calls: vec![call.clone()],
-                intent: None,
-            };
-            let operator = key(person.name);
-            let id = hash::plain(&[cbor::encode(&transaction), operator.clone()].concat());
-            let signed = SignedCall { id, operator: &operator, transaction: &transaction };
-            assert_eq!(run.run(&signed, &self.ledger, &self.packages), Step::Done(()));
-        }
-        self.commit(run)
+        let signed: Vec<Signed> = calls.iter().map(|call| self.signed(call)).collect();
+        self.chain.block(&signed).unwrap().receipts
     }
 
     /// The code of one call, in a block of its own.
@@ -211,7 +143,7 @@ impl City {
 
     /// Every current record of a register of the package, closed ones too.
     pub(crate) fn records(&self, of: &str) -> BTreeMap<String, Arc<Record>> {
-        let own = self.ledger.records().filter_map(|(key, record)| {
+        let own = self.chain.ledger.records().filter_map(|(key, record)| {
             let LogicalKey::Record { package, register, key } = key else { return None };
             let wanted = *package == "accounts" && *register == of;
             wanted.then(|| (key.to_string(), Arc::clone(record)))

@@ -134,7 +134,7 @@ impl Walk {
             0 => self.numbers.below(40) * 3_600,
             n => n * 2,
         };
-        self.city.time = self.city.time.plus_ms(u64::try_from(leap).unwrap() * 1_000);
+        self.city.chain.time = self.city.chain.time.plus_ms(u64::try_from(leap).unwrap() * 1_000);
         let calls = 1 + self.numbers.below(8);
         let mut planned: Vec<Planned> = (0..calls).map(|_| self.draw()).collect();
         if self.numbers.one_in(4) {
@@ -147,7 +147,7 @@ impl Walk {
 
     fn planned(&mut self, by: Person, call: Call, consent: bool) -> Planned {
         let none = BTreeSet::new();
-        let act = Act { by, call: &call, mandates: &none, now: self.city.time };
+        let act = Act { by, call: &call, mandates: &none, now: self.city.chain.time };
         let mandates = if consent { self.book.demanded(act) } else { none };
         (by, call, mandates)
     }
@@ -157,12 +157,12 @@ impl Walk {
         let mut given = Vec::new();
         for (_, call, mandates) in planned {
             for (party, purpose) in mandates {
-                given.push((of_member(party), mandate(self.city.time, party, purpose, call)));
+                given.push((of_member(party), mandate(self.city.chain.time, party, purpose, call)));
             }
         }
         let mut keys = Vec::new().into_iter();
         if !given.is_empty() {
-            let now = self.city.time;
+            let now = self.city.chain.time;
             let receipts = self.city.block(&given);
             self.note_timers(&receipts[given.len()..]);
             self.book.end_block(now);
@@ -177,7 +177,7 @@ impl Walk {
             }
             calls.push((*by, call));
         }
-        let now = self.city.time;
+        let now = self.city.chain.time;
         let receipts = self.city.block(&calls);
         for ((by, call, mandates), receipt) in planned.iter().zip(&receipts) {
             self.enter(Act { by: *by, call, mandates, now }, receipt);
@@ -285,8 +285,8 @@ impl Walk {
                 call.input.insert("settler".into(), "bank".into());
             }
             if !self.numbers.one_in(3) {
-                let until =
-                    self.city.time.0 + 1_000 * u64::try_from(self.numbers.below(120)).unwrap();
+                let until = self.city.chain.time.0
+                    + 1_000 * u64::try_from(self.numbers.below(120)).unwrap();
                 call.input.insert("expires".into(), Value::Time(Timestamp(until)));
             }
         }
@@ -332,7 +332,7 @@ impl Walk {
     }
 
     fn freeze(&mut self) -> (Person, Call) {
-        let from = day(self.city.time) + i32::try_from(self.numbers.below(4)).unwrap() - 1;
+        let from = day(self.city.chain.time) + i32::try_from(self.numbers.below(4)).unwrap() - 1;
         let to = from + i32::try_from(self.numbers.below(3)).unwrap();
         let account = self.account();
         let input = [

@@ -1,16 +1,16 @@
 //! A small city in memory: a window, an office, a bank, two citizens, and what they do with cases.
 
-use std::collections::BTreeMap;
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
 
 use chaincity_crypto::hash;
-use chaincity_ledger::memory::{MemoryLedger, PackageCache};
-use chaincity_ledger::{BlockContext, BlockRun, Executed, Record, SignedCall, Step, cases};
+use chaincity_ledger::memory::{self, Chain};
+use chaincity_ledger::{Executed, Record, cases};
 use chaincity_package::source::{self, Source};
 use chaincity_types::wire::{
-    Call, Event, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
-    PROTOCOL, Receipt, Status, Transaction, Validator,
+    Call, Event, Genesis, GenesisOperator, LogicalKey, Mode, Outcome, Receipt, Status,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
+use chaincity_types::{Timestamp, Value};
 
 /// 2026-09-01, a Tuesday, nine in the morning in China.
 pub(crate) const BEGIN: Timestamp = Timestamp(1_788_224_400_000);
@@ -33,7 +33,7 @@ pub(crate) fn permits(process: &str) -> Source {
     source
 }
 
-fn books() -> Source {
+pub(crate) fn books() -> Source {
     let files = [
         ("package.yaml", include_str!("package/books.yaml")),
         ("registers/entry.yaml", include_str!("package/entry.yaml")),
@@ -54,7 +54,7 @@ pub(crate) fn hex_key(name: &str) -> String {
 /// Who is there: name, member, roles, subject.
 pub(crate) type People = Vec<(&'static str, &'static str, Vec<String>, Option<&'static str>)>;
 
-fn people() -> People {
+pub(crate) fn people() -> People {
     let roles = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect();
     vec![
         ("admin", "office", roles(&["governance.admin"]), None),
@@ -72,17 +72,6 @@ fn people() -> People {
 
 /// A genesis with these people and packages.
 pub(crate) fn genesis(people: &People, packages: Vec<Vec<u8>>) -> Genesis {
-    let mut members: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (_, member, roles, _) in people {
-        members.entry(member).or_default().extend(roles.iter().cloned());
-    }
-    let first = people[0].1;
-    let node = Validator { key: key("node"), member: first.to_owned(), address: "n:1".into() };
-    let member = |(id, mut roles): (&str, Vec<String>)| {
-        roles.sort();
-        roles.dedup();
-        GenesisMember { id: id.into(), name_zh: format!("测试{id}"), name_en: id.into(), roles }
-    };
     let operator = |(name, member, roles, subject): &(&str, &str, Vec<String>, Option<&str>)| {
         GenesisOperator {
             key: key(name),
@@ -91,27 +80,24 @@ pub(crate) fn genesis(people: &People, packages: Vec<Vec<u8>>) -> Genesis {
             subject: subject.map(str::to_owned),
         }
     };
-    Genesis {
-        protocol: PROTOCOL,
-        name_zh: "测试".into(),
-        name_en: "test".into(),
-        time: BEGIN,
-        epoch_blocks: 1_000,
-        members: members.into_iter().map(member).collect(),
-        operators: people.iter().map(operator).collect(),
-        nodes: vec![GenesisNode { node, validator: true }],
-        packages: packages.into_iter().map(Into::into).collect(),
-    }
+    memory::genesis(BEGIN, people.iter().map(operator).collect(), packages)
 }
 
 /// A ledger in memory, a block a transaction.
-pub(crate) struct City {
-    pub(crate) ledger: MemoryLedger,
-    pub(crate) packages: PackageCache,
-    pub(crate) id: Digest,
-    pub(crate) height: Height,
-    pub(crate) time: Timestamp,
-    pub(crate) parent_time: Timestamp,
+pub(crate) struct City(Chain);
+
+impl Deref for City {
+    type Target = Chain;
+
+    fn deref(&self) -> &Chain {
+        &self.0
+    }
+}
+
+impl DerefMut for City {
+    fn deref_mut(&mut self) -> &mut Chain {
+        &mut self.0
+    }
 }
 
 impl City {
@@ -120,58 +106,12 @@ impl City {
     }
 
     pub(crate) fn with(people: &People, packages: Vec<Vec<u8>>) -> Self {
-        let genesis = genesis(people, packages);
-        let mut city = Self {
-            ledger: MemoryLedger::new(),
-            packages: PackageCache::default(),
-            id: hash::ledger_id(&genesis),
-            height: Height(1),
-            time: BEGIN,
-            parent_time: BEGIN,
-        };
-        let mut run = BlockRun::new(city.context());
-        run.genesis(&genesis, &city.packages).unwrap();
-        city.commit(run);
-        city
-    }
-
-    pub(crate) fn context(&self) -> BlockContext {
-        BlockContext {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            height: self.height,
-            time: self.time,
-            parent_time: self.parent_time,
-            epoch: 0,
-        }
-    }
-
-    pub(crate) fn commit(&mut self, mut run: BlockRun) -> Executed {
-        let executed = run.finish(&self.ledger, &self.packages).done().unwrap();
-        self.ledger.apply(&executed).unwrap();
-        self.height = self.height.next();
-        self.parent_time = self.time;
-        self.time = self.time.plus_ms(1_000);
-        executed
+        Self(Chain::after(&genesis(people, packages), Rc::default()).unwrap())
     }
 
     pub(crate) fn submit(&mut self, by: &str, mode: Mode, calls: Vec<Call>) -> Receipt {
-        let transaction = Transaction {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            expiry: self.time.plus_ms(60_000),
-            mode,
-            calls,
-            intent: None,
-        };
-        let operator = key(by);
-        let mut bytes = cbor::encode(&transaction);
-        bytes.extend(&operator);
-        let signed =
-            SignedCall { id: hash::plain(&bytes), operator: &operator, transaction: &transaction };
-        let mut run = BlockRun::new(self.context());
-        assert_eq!(run.run(&signed, &self.ledger, &self.packages), Step::Done(()));
-        self.commit(run).receipts.remove(0)
+        let signed = self.signed(key(by), mode, calls);
+        self.block([&signed]).unwrap().receipts.remove(0)
     }
 
     /// Runs calls as one atomic transaction; gives `applied` or the reject code. A rejection leaves
@@ -203,8 +143,7 @@ impl City {
     /// An empty block, so much later.
     pub(crate) fn pass(&mut self, ms: u64) -> Executed {
         self.time = self.parent_time.plus_ms(ms);
-        let run = BlockRun::new(self.context());
-        self.commit(run)
+        self.block([]).unwrap()
     }
 
     /// Begins a case; its key.

@@ -13,6 +13,7 @@
     reason = "tests"
 )]
 
+mod begun;
 mod city;
 mod deadlines;
 mod hearing;

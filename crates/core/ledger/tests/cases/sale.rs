@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chaincity_package::source;
 use chaincity_types::Value;
-use chaincity_types::wire::{Call, Mode, Status};
+use chaincity_types::wire::{Call, Mode, Receipt, Status};
 
 use crate::city::{
     City, DAY, People, attach, case_of, complete, events, message, of, on_task, outcome, set,
@@ -39,6 +39,7 @@ fn city() -> City {
         ("acceptor", "registry", hands("registry.acceptor"), None),
         ("housing", "housing", hands("housing.clerk"), None),
         ("escrow", "bank-c", hands("escrow.officer"), None),
+        ("machine", "bank-c", hands("escrow.system"), None),
         ("other-escrow", "bank-d", hands("escrow.officer"), None),
         ("banker-a", "bank-a", hands("bank.officer"), None),
         ("banker-b", "bank-b", hands("bank.officer"), None),
@@ -199,4 +200,78 @@ fn taxes_that_are_assessed_anew_are_paid_anew() {
     assert_eq!(city.field("task", &pay, "status"), "cancelled".into());
     // Nobody has to say so, though whoever takes part still may.
     assert_eq!(city.call("banker-a", message(&case, "tax-reassessed")), "applied");
+}
+
+/// Own funds are held, the sale is withdrawn, and the escrow is void. Gives the case and what is held.
+fn called_off(city: &mut City) -> (String, String) {
+    let (case, sheet) = opened(city);
+    let today = Value::Date(city.time.china_day());
+    let held = [
+        ("sheet", sheet.as_str().into()),
+        ("kind", "own".into()),
+        ("amount", digest(5)),
+        ("reference", "K-0001".into()),
+        ("on", today),
+    ];
+    let task = city.task(&case, "own-funds");
+    let calls = step(&task, of("settlement", "hold-funds", &held));
+    let receipt = city.submit("escrow", Mode::Atomic, calls);
+    let held = made(&receipt);
+    city.applied("acceptor", message(&case, "withdrawal"));
+    let task = city.task(&case, "withdrawal-look");
+    city.applied("escrow", attach(&case, &task, "withdrawal"));
+    city.applied("escrow", complete(&task, &[("withdrawn", "true")]));
+    let void =
+        [("sheet", sheet.as_str().into()), ("cause", "unilateral".into()), ("evidence", digest(6))];
+    let task = city.task(&case, "failure-void");
+    assert_eq!(city.all("escrow", step(&task, of("settlement", "void-sheet", &void))), "applied");
+    (case, held)
+}
+
+/// The payment that a step made.
+fn made(receipt: &Receipt) -> String {
+    assert_eq!(outcome(receipt), "applied", "{receipt:?}");
+    let mut events = receipt.entries[0].events.iter();
+    let made = events.find(|event| event.register == "payment" && event.kind == "inserted");
+    made.unwrap().key.to_string()
+}
+
+/// The refund of what is held is instructed, as the case's task has it. Gives its payment.
+fn instruct_refund(city: &mut City, case: &str, held: &str) -> String {
+    let task = city.task(case, "refund-instruct");
+    let input = [("payment", held.into()), ("amount", digest(7))];
+    let calls = step(&task, of("settlement", "instruct-refund", &input));
+    made(&city.submit("escrow", Mode::Atomic, calls))
+}
+
+#[test]
+fn a_refund_that_the_bank_confirms_moves_the_case_and_one_that_fails_is_instructed_anew() {
+    let mut city = city();
+    let (case, held) = called_off(&mut city);
+    assert_eq!(city.nodes("task", &case), ["refund-instruct"]);
+    let failed = instruct_refund(&mut city, &case, &held);
+    assert!(city.live("task", &case).is_empty(), "nobody has to do anything");
+    let input = [("payment", failed.as_str().into()), ("reason", "账号不符".into())];
+    let receipt = city.applied("machine", of("settlement", "fail-payment", &input));
+    assert_eq!(events(&[receipt], "heard"), std::slice::from_ref(&case));
+
+    let refund = instruct_refund(&mut city, &case, &held);
+    let about = format!("settlement/payment/{refund}");
+    let subjects = city.field("case", &case, "subjects");
+    assert!(subjects.as_list().unwrap().contains(&about.as_str().into()), "{subjects:?}");
+    let said = |city: &City| {
+        let on = Value::Date(city.time.china_day());
+        let reference = "K-0002".into();
+        let input = [("payment", refund.as_str().into()), ("reference", reference), ("on", on)];
+        of("settlement", "confirm-payment", &input)
+    };
+    // Whoever instructed it does not confirm it, and nobody else says that it was paid.
+    let own = said(&city);
+    assert_eq!(city.call("escrow", own), "confirms-own-instruction");
+    assert_eq!(city.call("other-escrow", message(&case, "payment-made")), "other-party");
+    assert_eq!(city.nodes("task", &case), Vec::<String>::new());
+    let call = said(&city);
+    let receipt = city.applied("machine", call);
+    assert_eq!(events(&[receipt], "heard"), std::slice::from_ref(&case));
+    assert_eq!(city.nodes("task", &case), ["contract-annul"]);
 }

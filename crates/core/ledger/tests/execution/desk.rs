@@ -1,14 +1,18 @@
 //! The one place where these tests touch the ledger's interface.
 
+use std::ops::{Deref, DerefMut};
+use std::rc::Rc;
+
 use chaincity_crypto::hash;
-use chaincity_ledger::memory::{MemoryLedger, PackageCache};
-use chaincity_ledger::{BlockContext, BlockRun, Executed, Record, SignedCall, Step, governance};
+use chaincity_ledger::memory::Chain;
+pub(crate) use chaincity_ledger::memory::Signed;
+use chaincity_ledger::{BlockRun, Executed, Record, governance};
 use chaincity_package::source::{self, Source};
 use chaincity_types::wire::{
     Call, Genesis, GenesisMember, GenesisNode, GenesisOperator, LogicalKey, Mode, Outcome,
-    PROTOCOL, Receipt, Transaction, Validator,
+    PROTOCOL, Receipt, Validator,
 };
-use chaincity_types::{Digest, Height, Timestamp, Value, cbor};
+use chaincity_types::{Timestamp, Value};
 
 pub(crate) const BEGIN: Timestamp = Timestamp(1_790_000_000_000);
 
@@ -135,33 +139,21 @@ pub(crate) fn add(item: &str, n: i64) -> Call {
     call("add", [("item", item.into()), ("n", Value::Int(n))])
 }
 
-/// A transaction with its signer.
-#[derive(Clone, Debug)]
-pub(crate) struct Signed {
-    pub(crate) operator: Vec<u8>,
-    pub(crate) transaction: Transaction,
-}
+/// A ledger in memory, a block at a time.
+pub(crate) struct Desk(Chain);
 
-impl Signed {
-    pub(crate) fn as_call(&self) -> SignedCall<'_> {
-        let mut bytes = cbor::encode(&self.transaction);
-        bytes.extend(&self.operator);
-        SignedCall {
-            id: hash::plain(&bytes),
-            operator: &self.operator,
-            transaction: &self.transaction,
-        }
+impl Deref for Desk {
+    type Target = Chain;
+
+    fn deref(&self) -> &Chain {
+        &self.0
     }
 }
 
-/// A ledger in memory, a block at a time.
-pub(crate) struct Desk {
-    pub(crate) ledger: MemoryLedger,
-    pub(crate) packages: PackageCache,
-    pub(crate) id: Digest,
-    pub(crate) height: Height,
-    pub(crate) time: Timestamp,
-    pub(crate) parent_time: Timestamp,
+impl DerefMut for Desk {
+    fn deref_mut(&mut self) -> &mut Chain {
+        &mut self.0
+    }
 }
 
 impl Desk {
@@ -178,59 +170,20 @@ impl Desk {
 
     /// After this genesis.
     pub(crate) fn after(genesis: &Genesis) -> Self {
-        let mut desk = Self {
-            ledger: MemoryLedger::new(),
-            packages: PackageCache::default(),
-            id: hash::ledger_id(genesis),
-            height: Height(1),
-            time: BEGIN,
-            parent_time: BEGIN,
-        };
-        let mut run = BlockRun::new(desk.context());
-        run.genesis(genesis, &desk.packages).unwrap();
-        desk.commit(run);
-        desk
-    }
-
-    pub(crate) fn context(&self) -> BlockContext {
-        BlockContext {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            height: self.height,
-            time: self.time,
-            parent_time: self.parent_time,
-            epoch: 0,
-        }
-    }
-
-    pub(crate) fn commit(&mut self, mut run: BlockRun) -> Executed {
-        let executed = run.finish(&self.ledger, &self.packages).done().unwrap();
-        self.ledger.apply(&executed).unwrap();
-        self.height = self.height.next();
-        self.parent_time = self.time;
-        self.time = self.time.plus_ms(1_000);
-        executed
+        Self(Chain::after(genesis, Rc::default()).unwrap())
     }
 
     pub(crate) fn sign(&self, by: &str, mode: Mode, calls: Vec<Call>) -> Signed {
-        let transaction = Transaction {
-            ledger: self.id,
-            protocol: PROTOCOL,
-            expiry: self.time.plus_ms(60_000),
-            mode,
-            calls,
-            intent: None,
-        };
-        Signed { operator: key(by), transaction }
+        self.signed(key(by), mode, calls)
     }
 
     /// Runs transactions as one block.
     pub(crate) fn block(&mut self, signed: &[Signed]) -> Executed {
-        let mut run = BlockRun::new(self.context());
-        for signed in signed {
-            assert_eq!(run.run(&signed.as_call(), &self.ledger, &self.packages), Step::Done(()));
-        }
-        self.commit(run)
+        self.0.block(signed).unwrap()
+    }
+
+    pub(crate) fn commit(&mut self, run: BlockRun) -> Executed {
+        self.0.commit(run).unwrap()
     }
 
     pub(crate) fn submit(&mut self, signed: &Signed) -> Receipt {

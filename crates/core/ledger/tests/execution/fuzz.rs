@@ -73,8 +73,8 @@ proptest! {
         let mode = if atomic { Mode::Atomic } else { Mode::Independent };
         let signed = desk.sign(by, mode, calls);
         let mut run = BlockRun::new(desk.context());
-        prop_assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
-        let executed = run.finish(&desk.ledger, &desk.packages).done().unwrap();
+        prop_assert_eq!(run.run(&signed.as_call(), &desk.ledger, &*desk.packages), Step::Done(()));
+        let executed = run.finish(&desk.ledger, &*desk.packages).done().unwrap();
         let receipt = &executed.receipts[0];
         prop_assert!(receipt.fuel <= fuel::TRANSACTION_MAX);
         prop_assert_eq!(receipt.entries.len(), if atomic { 1 } else { count });

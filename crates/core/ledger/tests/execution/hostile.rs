@@ -39,7 +39,7 @@ pub(crate) fn paid(desk: &mut Desk, call: Call) -> Receipt {
     let signed = desk.sign("clerk", Mode::Atomic, vec![call]);
     let mut run = BlockRun::new(desk.context());
     let view = Counting { ledger: &desk.ledger, lookups: Cell::new(0) };
-    assert_eq!(run.run(&signed.as_call(), &view, &desk.packages), Step::Done(()));
+    assert_eq!(run.run(&signed.as_call(), &view, &*desk.packages), Step::Done(()));
     let lookups = view.lookups.get();
     let executed = desk.commit(run);
     let receipt = executed.receipts[0].clone();

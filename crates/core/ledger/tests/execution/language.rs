@@ -122,7 +122,7 @@ fn a_package_comes_after_what_it_requires() {
         Genesis { packages: vec![desk::document().into(), document.into()], ..desk::genesis() };
     let desk = Desk::new();
     let mut run = BlockRun::new(BlockContext { height: Height(1), ..desk.context() });
-    let refused = run.genesis(&genesis, &desk.packages).unwrap_err().to_string();
+    let refused = run.genesis(&genesis, &*desk.packages).unwrap_err().to_string();
     assert!(refused.contains("requires `desk` in version 2"), "{refused}");
 }
 

@@ -11,7 +11,7 @@ use chaincity_types::{Reject, Value};
 use crate::desk::{Desk, Signed, add, call, create, govern, key, outcomes};
 
 fn told(desk: &Desk, signed: &Signed) -> Result<Admissible, Hopeless> {
-    precheck(&signed.as_call(), &desk.context(), &desk.ledger, &desk.packages).done().unwrap()
+    precheck(&signed.as_call(), &desk.context(), &desk.ledger, &*desk.packages).done().unwrap()
 }
 
 fn told_of(desk: &Desk, by: &str, mode: Mode, calls: &[Call]) -> Option<Reject> {
@@ -65,7 +65,7 @@ fn it_reads_operator_member_and_packages_and_nothing_else() {
     let desk = Desk::new();
     let noting = Noting(&desk, RefCell::default());
     let signed = desk.sign("clerk", Mode::Atomic, vec![create("i1", "s-jia", 1), add("i1", 1)]);
-    let done = precheck(&signed.as_call(), &desk.context(), &noting, &desk.packages);
+    let done = precheck(&signed.as_call(), &desk.context(), &noting, &*desk.packages);
     assert!(matches!(done, Step::Done(Ok(_))), "{done:?}");
     let expected = [
         (governance::OPERATOR, hex::encode(key("clerk"))),

@@ -46,7 +46,7 @@ fn run_partially(
         let mut round = 0;
         loop {
             let before = format!("{run:?}");
-            match run.run(&signed.as_call(), &view, &desk.packages) {
+            match run.run(&signed.as_call(), &view, &*desk.packages) {
                 Step::Done(()) => break,
                 Step::Need(keys) => {
                     assert_eq!(before, format!("{run:?}"), "a missing key left a trace");
@@ -60,7 +60,7 @@ fn run_partially(
         rounds.push(round);
     }
     let executed = loop {
-        match run.finish(&view, &desk.packages) {
+        match run.finish(&view, &*desk.packages) {
             Step::Done(executed) => break executed,
             Step::Need(keys) => view.learn(choose(keys)),
         }
@@ -81,7 +81,7 @@ pub(crate) fn run_tried(
     let mut attempts = Vec::new();
     for signed in signed {
         loop {
-            match run.attempt(&signed.as_call(), &view, &desk.packages) {
+            match run.attempt(&signed.as_call(), &view, &*desk.packages) {
                 Step::Done(attempt) => break attempts.push(attempt),
                 Step::Need(keys) => view.learn(choose(keys)),
             }
@@ -90,7 +90,7 @@ pub(crate) fn run_tried(
     let mut again = 0;
     for (signed, mut attempt) in signed.iter().zip(attempts) {
         let stands = loop {
-            match run.accept(&mut attempt, &signed.as_call(), &view, &desk.packages) {
+            match run.accept(&mut attempt, &signed.as_call(), &view, &*desk.packages) {
                 Step::Done(stands) => break stands,
                 Step::Need(keys) => view.learn(choose(keys)),
             }
@@ -99,12 +99,12 @@ pub(crate) fn run_tried(
             continue;
         }
         again += 1;
-        while let Step::Need(keys) = run.run(&signed.as_call(), &view, &desk.packages) {
+        while let Step::Need(keys) = run.run(&signed.as_call(), &view, &*desk.packages) {
             view.learn(choose(keys));
         }
     }
     loop {
-        match run.finish(&view, &desk.packages) {
+        match run.finish(&view, &*desk.packages) {
             Step::Done(executed) => return (executed, again),
             Step::Need(keys) => view.learn(choose(keys)),
         }
@@ -114,9 +114,9 @@ pub(crate) fn run_tried(
 pub(crate) fn run_fully(desk: &Desk, signed: &[Signed]) -> Executed {
     let mut run = BlockRun::new(desk.context());
     for signed in signed {
-        assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
+        assert_eq!(run.run(&signed.as_call(), &desk.ledger, &*desk.packages), Step::Done(()));
     }
-    run.finish(&desk.ledger, &desk.packages).done().unwrap()
+    run.finish(&desk.ledger, &*desk.packages).done().unwrap()
 }
 
 fn desk() -> Desk {

@@ -108,10 +108,11 @@ fn an_attempt_is_what_would_happen_and_nothing_happens() {
     let desk = Desk::new();
     let signed = desk.sign("clerk", Mode::Atomic, vec![create("i1", "s-jia", 1)]);
     let (mut run, mut other) = (BlockRun::new(desk.context()), BlockRun::new(desk.context()));
-    let mut attempt = run.attempt(&signed.as_call(), &desk.ledger, &desk.packages).done().unwrap();
+    let mut attempt = run.attempt(&signed.as_call(), &desk.ledger, &*desk.packages).done().unwrap();
     assert_eq!(run.receipts(), []);
-    assert_eq!(run.run(&signed.as_call(), &desk.ledger, &desk.packages), Step::Done(()));
-    let mut accept = || other.accept(&mut attempt, &signed.as_call(), &desk.ledger, &desk.packages);
+    assert_eq!(run.run(&signed.as_call(), &desk.ledger, &*desk.packages), Step::Done(()));
+    let mut accept =
+        || other.accept(&mut attempt, &signed.as_call(), &desk.ledger, &*desk.packages);
     assert_eq!(accept(), Step::Done(true));
     assert_eq!(accept(), Step::Done(false), "nothing is done twice");
     assert_eq!(other.receipts(), run.receipts());
@@ -123,7 +124,7 @@ fn urgent_transactions_go_before_others() {
     let hold = call("hold", [("item", "i1".into())]);
     let class = |calls| {
         let signed = desk.sign("court", Mode::Atomic, calls);
-        priority(&signed.transaction, &desk.context(), &desk.ledger, &desk.packages)
+        priority(&signed.transaction, &desk.context(), &desk.ledger, &*desk.packages)
     };
     assert_eq!(class(vec![hold.clone()]), Step::Done(URGENT));
     assert_eq!(class(vec![hold, add("i1", 1)]), Step::Done(ORDINARY));

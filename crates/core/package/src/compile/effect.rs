@@ -86,14 +86,14 @@ impl Compiler {
                     key,
                 })
             }
-            EffectDoc::Tell { message, register, key } => {
+            EffectDoc::Tell { message, register, key, fields } => {
                 self.check_id(place, message);
                 let key = self.keys(place, (register, key), scope)?;
-                Some(Effect::Tell {
-                    message: message.as_str().into(),
-                    register: register.as_str().into(),
-                    key,
-                })
+                let fields = fields.as_deref().unwrap_or_default();
+                fields.iter().for_each(|set| self.check_id(place, &set.field));
+                let fields = self.given(place, fields, scope)?;
+                let (message, register) = (message.as_str().into(), register.as_str().into());
+                Some(Effect::Tell { message, register, key, fields })
             }
             EffectDoc::Each { name, position, list, register, effects } => {
                 let head =
@@ -381,24 +381,33 @@ impl Compiler {
             self.unknown(place, ("所需应用包", "required package"), package);
         }
         self.check_id(place, action);
-        self.check_twice(place, input.iter().map(|set| set.field.as_str()));
-        if !self.bounded(place, input.len(), super::FIELDS_MAX) {
-            return None;
-        }
-        let mut values = BTreeMap::new();
-        for set in input {
-            let place = format!("{place}.{}", set.field);
-            values.extend(
-                self.program(&place, &set.rule, &scope.names)
-                    .map(|p| (set.field.as_str().into(), p)),
-            );
-        }
+        let values = self.given(place, input, scope)?;
         let mandates = match mandates {
             Some(rule) => Some(self.typed(place, rule, &Type::list(Type::String), &scope.names)?),
             None => None,
         };
         let (package, action) = (package.into(), action.into());
         Some(Effect::Call { package, action, input: values, mandates })
+    }
+
+    /// Values for whoever takes them: of what type they must be is not known here.
+    fn given(
+        &mut self,
+        place: &str,
+        docs: &[SetDoc],
+        scope: &Scope<'_>,
+    ) -> Option<BTreeMap<Str, Program>> {
+        self.check_twice(place, docs.iter().map(|set| set.field.as_str()));
+        if !self.bounded(place, docs.len(), super::FIELDS_MAX) {
+            return None;
+        }
+        let mut values = BTreeMap::new();
+        for set in docs {
+            let place = format!("{place}.{}", set.field);
+            let program = self.program(&place, &set.rule, &scope.names);
+            values.extend(program.map(|program| (set.field.as_str().into(), program)));
+        }
+        Some(values)
     }
 
     fn sets(

@@ -5,7 +5,8 @@ use std::fmt::Write;
 
 use super::escape;
 use crate::doc::{
-    ActionDoc, ClaimDoc, EffectDoc, FieldDoc, PackageDoc, RegisterDoc, SetDoc, TermDoc, TextDoc,
+    ActionDoc, ClaimDoc, EffectDoc, EvidenceDoc, FieldDoc, FormFieldDoc, PackageDoc, RegisterDoc,
+    SetDoc, TermDoc, TextDoc,
 };
 use crate::touches::{read_registers, written_registers};
 
@@ -40,6 +41,7 @@ pub fn page(doc: &PackageDoc) -> String {
         page.action(action, doc);
     }
     page.matrix(doc);
+    page.forms(doc);
     page.groups(doc);
     page.section("登记簿", "Registers");
     for register in &doc.registers {
@@ -142,6 +144,28 @@ impl Page {
         self.row("效果", "Effects", &effects(&action.effects));
         self.row("涉及登记簿", "Registers", &registers(action, doc));
         self.put("</table>\n</section>\n");
+    }
+
+    /// What people fill in for tasks, and what becomes of it.
+    fn forms(&mut self, doc: &PackageDoc) {
+        if doc.forms.is_empty() {
+            return;
+        }
+        self.section("表单", "Forms");
+        for form in &doc.forms {
+            self.heading(3, Some(&format!("form-{}", form.name)), &form.title);
+            self.put("<table>\n");
+            self.row("名称", "Name", &code(&form.name));
+            self.row("说明", "Help", &form.help.as_ref().map(both).unwrap_or_default());
+            let fields: Vec<String> =
+                form.fields.iter().map(|field| form_field(field, doc)).collect();
+            self.row("填写", "Fields", &list(&fields));
+            let evidence =
+                |kind: &EvidenceDoc| format!("{} ({})", both(&kind.title), code(&kind.kind));
+            let evidence: Vec<String> = form.evidence.iter().map(evidence).collect();
+            self.row("须附材料", "Evidence", &list(&evidence));
+            self.put("</table>\n");
+        }
     }
 
     /// What is encrypted together, and whose vault keeps it.
@@ -253,6 +277,19 @@ fn claim(claim: &ClaimDoc) -> String {
     format!("{head}<br>{}{said}", code(&claim.rule))
 }
 
+/// A field of a form: its title, which is that of the input when it has none, what it fills, and the help.
+fn form_field(field: &FormFieldDoc, doc: &PackageDoc) -> String {
+    let own = |fills: &String| {
+        let (action, input) = fills.strip_prefix(&format!("{}.", doc.id))?.split_once('.')?;
+        let action = doc.actions.iter().find(|a| a.name == action)?;
+        action.input.iter().find(|i| i.name == input).map(|input| &input.title)
+    };
+    let title = field.title.as_ref().or_else(|| field.fills.iter().find_map(own));
+    let title = title.map(|title| format!("{} ", both(title))).unwrap_or_default();
+    let help = field.help.as_ref().map(|help| format!("<br>{}", both(help))).unwrap_or_default();
+    format!("{title}{}{help}", codes(&field.fills))
+}
+
 fn fields(fields: &[FieldDoc]) -> String {
     let field = |f: &FieldDoc| format!("{} {} {}", code(&f.name), both(&f.title), code(&f.ty));
     fields.iter().map(field).collect::<Vec<_>>().join("<br>")
@@ -305,8 +342,10 @@ fn effect(effect: &EffectDoc) -> String {
         EffectDoc::Event { kind, key, .. } => {
             format!("{} {} → {}", said("通知", "tell followers"), code(kind), code(key))
         }
-        EffectDoc::Tell { message, key, .. } => {
-            format!("{} {} → {}", said("告知相关办件", "tell its cases"), code(message), code(key))
+        EffectDoc::Tell { message, key, fields, .. } => {
+            let head = said("告知相关办件", "tell its cases");
+            let told = fields.as_ref().map(|fields| format!("<br>{}", sets(fields)));
+            format!("{head} {} → {}{}", code(message), code(key), told.unwrap_or_default())
         }
         EffectDoc::Each { name, list, effects, .. } => {
             let head = said("对列表中的每一项", "for each item of");

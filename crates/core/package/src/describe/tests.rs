@@ -82,6 +82,27 @@ fn a_page_says_who_when_what_and_by_which_law_and_escapes_what_was_written() {
 }
 
 #[test]
+fn a_page_shows_forms_with_what_each_field_fills() {
+    assert!(!page(&doc(str::to_owned)).contains("Forms"), "a package without forms has no section");
+    let form = "form: raising\ntitle: {zh: 增加表, en: Raising}\nfields:\n  \
+        - {fills: test.raise.item, help: {zh: 须在册, en: must be there}}\n  \
+        - {fills: [choice], title: {zh: 选择, en: Choice}}\nevidence:\n  deed: {zh: 契约, en: Deed}\n";
+    let files = [
+        ("package.yaml", PACKAGE),
+        ("registers/item.yaml", REGISTER),
+        ("actions/raise.yaml", ACTION),
+        ("forms/raising.yaml", form),
+    ];
+    let page = page(&parse(&files).unwrap().doc);
+    // The input's own title, where the form has none.
+    let own = "物 · <span class=\"en\">Item</span> <code>test.raise.item</code>";
+    for part in [own, "增加表", "Raising", "must be there", "选择", "契约", "<code>deed</code>"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+}
+
+#[test]
 fn a_graph_links_roles_actions_and_registers() {
     let svg = graph(&doc(str::to_owned));
     assert_eq!(

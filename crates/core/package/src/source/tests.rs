@@ -98,6 +98,13 @@ fn an_action_tells_of_records_of_its_own_registers() {
     assert_eq!(told("{message: sealed, register: thing, key: input.item}"), Some("unknown-name"));
     assert_eq!(told("{message: sealed, register: item, key: input.n}"), Some("type"));
     assert_eq!(told("{message: Sealed, register: item, key: input.item}"), Some("bad-name"));
+    // What a case that it begins is told.
+    let says = |fields: &str| {
+        told(&format!("{{message: sealed, register: item, key: input.item, fields: {{{fields}}}}}"))
+    };
+    assert_eq!(says("who: caller.member, often: input.n"), None);
+    assert_eq!(says("Who: caller.member"), Some("bad-name"));
+    assert_eq!(says("who: input.x"), Some("rule"));
 }
 
 proptest::proptest! {

@@ -40,7 +40,7 @@ pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, (u64, u64, Stri
 /// A title in both languages.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Title {
+pub(crate) struct Title {
     #[serde(default)]
     zh: String,
     #[serde(default)]
@@ -274,6 +274,24 @@ pub(crate) struct ObjectText {
     pub(crate) set: Ordered<String>,
 }
 
+/// A steward's release policy; no file of a package.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyFile {
+    pub(crate) rules: Vec<PolicyRule>,
+}
+
+/// A rule of a release policy.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyRule {
+    pub(crate) when: Spanned<String>,
+    #[serde(default)]
+    pub(crate) refuse: Option<Title>,
+    #[serde(default)]
+    pub(crate) person: Option<Title>,
+}
+
 /// A demand for mandates.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -435,6 +453,8 @@ pub(super) struct TellText {
     pub(super) message: String,
     pub(super) register: String,
     pub(super) key: String,
+    #[serde(default)]
+    pub(super) fields: Ordered<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -2,15 +2,16 @@
 //!
 //! What it names of other packages is not checked here: they are not known.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_package::Problem;
-use chaincity_package::model::{FieldType, Fill, Form, Package};
+use chaincity_package::model::{Effect, FieldType, Fill, Form, Package};
+use chaincity_package::rule::{Program, Type};
 use chaincity_types::Str;
 
 use super::Findings;
-use crate::graph::{Keep, Role};
-use crate::model::{Model, Node, Process};
+use crate::graph::{APPLICANT, Beginning, HOLDER, Keep, Role};
+use crate::model::{Definition, Model, Node, Process};
 
 /// What a file names of `package` and is not there, or not so. To be asked besides [`super::check`].
 #[must_use]
@@ -24,6 +25,7 @@ pub fn check_within(model: &Model, package: &Package) -> Vec<Problem> {
                 groups(node, package, &mut findings);
                 form(node, process, package, &mut findings);
                 registers(node, package, &mut findings);
+                beginning(node, process, package, &mut findings);
             }
         });
     }
@@ -74,12 +76,19 @@ fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Fi
 
 fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
     for name in &node.binding.discloses {
-        let Some((register, group)) = name.split_once('.') else { continue };
-        let sealed = package.registers.get(register).is_some_and(|register| {
+        let own = match name.split('.').collect::<Vec<_>>().as_slice() {
+            [register, group] => Some((*register, *group)),
+            [of, register, group] if **of == *package.id => Some((*register, *group)),
+            // Another package's.
+            [_, _, _] => continue,
+            _ => None,
+        };
+        let sealed = own.is_some_and(|(register, group)| {
             let of_group = |kind: &FieldType| {
                 if let FieldType::Sealed(sealed) = kind { &**sealed == group } else { false }
             };
-            register.fields.values().any(|field| of_group(&field.kind))
+            let register = package.registers.get(register);
+            register.is_some_and(|r| r.fields.values().any(|field| of_group(&field.kind)))
         });
         if !sealed {
             let cause =
@@ -88,7 +97,10 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
                 "unknown-group",
                 (node.line, &node.id),
                 cause,
-                ("写作`登记簿.字段组`", "write `register.group`"),
+                (
+                    "写作`登记簿.字段组`，其他应用包的写作`应用包.登记簿.字段组`",
+                    "write `register.group`, or `package.register.group` of another package",
+                ),
             );
         }
     }
@@ -100,6 +112,70 @@ fn registers(node: &Node, package: &Package, findings: &mut Findings<'_>) {
             let name = &keep.register;
             let cause = (format!("没有登记簿`{name}`"), format!("there is no register `{name}`"));
             findings.add("unknown-register", (node.line, &node.id), cause, ("", ""));
+        }
+    }
+}
+
+/// What begins a process is told by an action of the package, with values that fit its variables.
+fn beginning(node: &Node, process: &Process, package: &Package, findings: &mut Findings<'_>) {
+    let Some(Definition::Message(message)) = node.definition() else { return };
+    let message = message.as_ref().unwrap_or(&node.id);
+    let begun = node.binding.about.as_ref().and_then(|about| Beginning::read(about, message));
+    let Some(begun) = begun.filter(|begun| begun.package == package.id) else { return };
+    let at = (node.line, node.id.as_str());
+    let mut told = Vec::new();
+    for action in package.actions.values() {
+        telling(&action.effects, &begun, &mut told);
+    }
+    if told.is_empty() {
+        let cause = (
+            format!("没有业务动作就`{}`告知`{message}`", begun.register),
+            format!("no action tells `{message}` of a record of `{}`", begun.register),
+        );
+        findings.add("untold", at, cause, ("在动作中写`tell`", "let an action `tell` it"));
+    }
+    for (name, program) in told.into_iter().flatten() {
+        let declared = process.variables.iter().find(|variable| *variable.name == **name);
+        let kind = declared.and_then(|variable| FieldType::of_declaration(&variable.ty).ok());
+        let wanted = match kind {
+            Some((kind, optional)) => Type::of_field(&kind, optional),
+            None if [APPLICANT, HOLDER].contains(&name.as_str()) => Type::String.optional(),
+            // Other processes may have a variable for it.
+            None => continue,
+        };
+        if !program.ty().fits(&wanted) {
+            let cause = (
+                format!("消息`{message}`的`{name}`与变量类型不符"),
+                format!("`{name}` of the message `{message}` is of another type than the variable"),
+            );
+            findings.add("type-differs", at, cause, ("", ""));
+        }
+    }
+}
+
+/// What effects say with the message that begins a case, once for each `tell`.
+fn telling<'p>(
+    effects: &'p [Effect],
+    begun: &Beginning,
+    told: &mut Vec<&'p BTreeMap<Str, Program>>,
+) {
+    for effect in effects {
+        match effect {
+            Effect::Tell { message, register, fields, .. } => {
+                if *message == begun.message && *register == begun.register {
+                    told.push(fields);
+                }
+            }
+            Effect::Each { effects, .. } | Effect::When { effects, .. } => {
+                telling(effects, begun, told);
+            }
+            Effect::Insert { .. }
+            | Effect::Update { .. }
+            | Effect::Close { .. }
+            | Effect::Event { .. }
+            | Effect::Call { .. }
+            | Effect::Count { .. }
+            | Effect::Append { .. } => {}
         }
     }
 }
@@ -248,6 +324,40 @@ mod tests {
         assert_eq!(found(r#"chaincity:form="other""#, form), ["unknown-form"]);
         assert_eq!(found(r#"chaincity:form="put-it""#, form), [""; 0]);
         assert_eq!(found("", form), [""; 0]);
+    }
+
+    #[test]
+    fn what_begins_a_process_is_told_by_an_action_and_fits_its_variables() {
+        let found = |tell: &str, start: &str| {
+            let put = FILES[2].1.to_owned() + tell;
+            let files = [FILES[0], FILES[1], ("actions/put.yaml", put.as_str())];
+            let package = parse(&files).unwrap().compile().unwrap();
+            let text = format!(
+                r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+                  xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="x">
+                  <message id="put"/>
+                  <process id="p" isExecutable="true"><extensionElements>
+                    <chaincity:variable name="count" type="int" value="1"/></extensionElements>
+                    <startEvent id="s" chaincity:about="{start}"><messageEventDefinition
+                      messageRef="put"/></startEvent></process></definitions>"#
+            );
+            let model = crate::parse("p.bpmn", text.as_bytes()).unwrap();
+            let problems = check_within(&model, &package).into_iter();
+            problems.map(|problem| problem.code).collect::<Vec<_>>()
+        };
+        let tell = |fields: &str| {
+            format!(
+                "  - tell: {{message: put, register: item, key: '\"k\"', fields: {{{fields}}}}}\n"
+            )
+        };
+        assert_eq!(found("", "test.item"), ["untold"]);
+        assert_eq!(found("", "other.item"), [""; 0], "another package is not known");
+        assert_eq!(found(&tell("count: input.n, applicant: caller.member"), "test.item"), [""; 0]);
+        assert_eq!(found(&tell("more: input.n"), "test.item"), [""; 0]);
+        assert_eq!(found(&tell("count: caller.member"), "test.item"), ["type-differs"]);
+        assert_eq!(found(&tell("applicant: input.n"), "test.item"), ["type-differs"]);
+        let when = format!("  - when:\n      that: input.n > 1\n      do:\n      {}", tell(""));
+        assert_eq!(found(&when.replace("      -", "        -"), "test.item"), [""; 0]);
     }
 
     #[test]

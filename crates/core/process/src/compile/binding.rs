@@ -4,8 +4,8 @@ use chaincity_package::model::FieldType;
 use chaincity_types::Str;
 
 use super::{Compiler, texts};
-use crate::graph::{Facts, Keep, PARTIES_MAX, Role};
-use crate::model::{Definition, Node, NodeKind, TaskKind};
+use crate::graph::{Beginning, Facts, Keep, PARTIES_MAX, Role};
+use crate::model::{Definition, Node, NodeKind, Process, TaskKind};
 use crate::timing::Timing;
 
 impl Compiler<'_> {
@@ -40,6 +40,39 @@ impl Compiler<'_> {
                     "its type is text, subject, or a list of at most 32 of these",
                 );
                 self.report("not-a-party", (line, place), cause, mend);
+            }
+        }
+    }
+
+    /// What begins a process by itself: a message about a record, at the start event at which its
+    /// cases begin. Nowhere else has `chaincity:about` a meaning.
+    pub(super) fn beginning(&mut self, process: &Process, place: usize) {
+        let Some(body) = self.graph.processes.get(place).map(|process| process.body) else {
+            return;
+        };
+        let first = self.graph.body(body).starts.first().copied();
+        let mut nodes: Vec<&Node> = Vec::new();
+        process.body.walk(&mut |body| nodes.extend(&body.nodes));
+        for node in nodes {
+            let Some(about) = &node.binding.about else { continue };
+            let begins = first.is_some_and(|first| self.graph.id(first) == node.id);
+            let message = first.and_then(|first| self.graph.facts(first).message.as_deref());
+            let found = message.and_then(|message| Beginning::read(about, message));
+            let Some(found) = found.filter(|_| begins) else {
+                let cause = (
+                    format!("`{}`的`chaincity:about`有误", node.id),
+                    format!("`chaincity:about` of `{}` cannot be", node.id),
+                );
+                let mend = (
+                    "写作`应用包.登记簿`，用于流程唯一的开始事件，该事件等待消息",
+                    "write `package.register`, at a process's only start event, which waits for a \
+                     message",
+                );
+                self.report("about", (node.line, &node.id), cause, mend);
+                continue;
+            };
+            if let Some(process) = self.graph.processes.get_mut(place) {
+                process.begun_by = Some(found);
             }
         }
     }

@@ -99,7 +99,9 @@ impl Parser {
                 ON_TASK
             } else if is_activity {
                 &["workdays"]
-            } else if matches!(name, "startEvent" | "boundaryEvent" | "intermediateCatchEvent") {
+            } else if name == "startEvent" {
+                &["role", "about"]
+            } else if matches!(name, "boundaryEvent" | "intermediateCatchEvent") {
                 &["role"]
             } else {
                 &[]
@@ -118,6 +120,7 @@ impl Parser {
             not_by: many("not-by"),
             decision: one("decision"),
             message: reference(xml, "messageRef").filter(|_| is_task),
+            about: one("about").filter(|_| name == "startEvent"),
         }
     }
 

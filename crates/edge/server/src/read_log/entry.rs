@@ -7,11 +7,12 @@ use chaincity_api::json;
 use chaincity_api::package::TextInfo;
 use chaincity_api::read_log::{LogBasis, LogEntry};
 use chaincity_pipeline::NodeError;
-use chaincity_release::{ACCESS, PACKAGE, SEARCH};
+use chaincity_release::{ACCESS, PACKAGE, SEARCH, why};
 use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Version};
 
-use crate::state::Shared;
+use crate::error::Answer;
+use crate::state::{Shared, blocking};
 
 /// Register of the confidential accesses.
 pub(crate) const CONFIDENTIAL: &str = "confidential";
@@ -72,15 +73,21 @@ impl<'a> Entries<'a> {
         Self { shared, granted: BTreeMap::new() }
     }
 
-    /// The entry of an access, a confidential one or a search; `None` when it is none of them.
+    /// The entry of an access, a confidential one or a search; `None` when it is none of them. Whose log
+    /// it is, the caller of the endpoint was asked before.
     pub(crate) async fn make(
         &mut self,
         number: Option<String>,
         version: &Version,
-    ) -> Result<Option<LogEntry>, NodeError> {
+    ) -> Answer<Option<LogEntry>> {
         let LogicalKey::Record { register, key, .. } = &version.key else { return Ok(None) };
         let today = self.shared.node.status().time.china_day();
         let mut entry = plain(number, (register, key), version, today);
+        let (vault, ledger, sealed) =
+            (self.shared.vault.clone(), self.shared.ledger, version.clone());
+        let why = blocking(move || Ok(why(vault.as_deref(), ledger, &sealed))).await?;
+        (entry.purpose, entry.case) =
+            why.map_or((None, None), |why| (Some(why.purpose), why.case_number));
         entry.basis = if register == CONFIDENTIAL {
             let decided_by = text(version, "countersigned_by");
             text(version, "statute").map(|of| LogBasis { kind: "statute".into(), of, decided_by })
@@ -176,8 +183,8 @@ fn plain(
         record: text("record"),
         groups: list("groups"),
         claims: list("claims"),
-        purpose: text("purpose"),
-        case: text("case_number"),
+        purpose: None,
+        case: None,
         term: text("kind"),
         found: number_of("found"),
         search: text("search"),

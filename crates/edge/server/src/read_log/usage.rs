@@ -1,18 +1,20 @@
-//! How a steward's data was used: accesses by reader, purpose and day, and which volumes are unusual.
+//! How a steward's data was used: accesses and searches by reader, purpose and day, and which volumes are
+//! unusual.
 
 use std::collections::BTreeMap;
 
 use chaincity_api::read_log::{USUAL_DAYS, UseReport, UseRow, is_unusual, rule};
 use chaincity_api::{Problem, json};
 use chaincity_query::{Direction, Filter, Op, Page, Select, StatusFilter};
-use chaincity_release::{ACCESS, PACKAGE};
+use chaincity_release::{ACCESS, PACKAGE, SEARCH, why};
 use chaincity_types::wire::Version;
 use chaincity_types::{Timestamp, Value};
 
 use crate::error::{Answer, Failure};
-use crate::read_log::entry::CONFIDENTIAL;
+use crate::read_log::entry::{self, CONFIDENTIAL};
 use crate::reader::Reader;
 use crate::routes::records;
+use crate::state::Shared;
 
 /// Most accesses that one report reads, those of the days before included.
 const SCAN_MAX: usize = 100_000;
@@ -48,17 +50,20 @@ struct Count {
     unanswered: u64,
 }
 
-/// Accesses by reader and purpose, and by day.
+/// Accesses or searches, whose, and for what purpose; that is `None` where it is not told.
+type Used = (&'static str, String, Option<String>);
+
+/// How often, by that and by day.
 #[derive(Default)]
-struct Tally(BTreeMap<(String, String), BTreeMap<i32, Count>>);
+struct Tally(BTreeMap<Used, BTreeMap<i32, Count>>);
 
 impl Tally {
-    fn add(&mut self, reader: &str, purpose: &str, day: i32, state: &str) {
-        let days = self.0.entry((reader.to_owned(), purpose.to_owned())).or_default();
+    fn add(&mut self, used: Used, day: i32, state: &str) {
+        let days = self.0.entry(used).or_default();
         let count = days.entry(day).or_default();
         count.all = count.all.saturating_add(1);
         let of_state = match state {
-            "released" => &mut count.released,
+            "released" | "answered" => &mut count.released,
             "refused" => &mut count.refused,
             "unanswered" => &mut count.unanswered,
             _ => return,
@@ -69,11 +74,12 @@ impl Tally {
     /// A row for each day from `first` on, each with what came before it.
     fn rows(&self, first: i32) -> Vec<UseRow> {
         let mut rows = Vec::new();
-        for ((reader, purpose), days) in &self.0 {
+        for ((kind, reader, purpose), days) in &self.0 {
             for (day, count) in days.range(first..) {
                 let usual = days.range(day.saturating_sub(USUAL_DAYS)..*day);
                 let before = usual.map(|(_, count)| count.all).fold(0, u64::saturating_add);
                 rows.push(UseRow {
+                    kind: (*kind).to_owned(),
                     reader: reader.clone(),
                     purpose: purpose.clone(),
                     day: json::date(*day),
@@ -91,17 +97,22 @@ impl Tally {
 }
 
 /// How `member`'s data was used.
-pub(crate) fn report(reader: &dyn Reader, member: &str, days: &Days) -> Answer<UseReport> {
+pub(crate) fn report(shared: &Shared, member: &str, days: &Days) -> Answer<UseReport> {
+    let reader = &*shared.reader;
     let mut tally = Tally::default();
     let earlier = Days { since: before(days.since), until: days.until };
-    let height = each(reader, ACCESS, member, &earlier, |version| {
-        let text = |field: &str| version.fields.get(field).and_then(Value::as_text);
-        if let (Some(reader), Some(purpose), Some(Value::Time(asked))) =
-            (text("reader"), text("purpose"), version.fields.get("asked"))
-        {
-            tally.add(reader, purpose, asked.china_day(), text("state").unwrap_or_default());
-        }
-    })?;
+    let mut height = 0;
+    for kind in [ACCESS, SEARCH] {
+        height = each(reader, kind, member, &earlier, |version| {
+            if let (Some(who), Some(Value::Time(asked))) =
+                (entry::reader(version), version.fields.get("asked"))
+            {
+                let why = why(shared.vault.as_deref(), shared.ledger, version);
+                let used = (kind, who.to_owned(), why.map(|why| why.purpose));
+                tally.add(used, asked.china_day(), entry::state(version));
+            }
+        })?;
+    }
     let mut confidential = 0_u64;
     each(reader, CONFIDENTIAL, member, days, |_| confidential = confidential.saturating_add(1))?;
     let rows = tally.rows(days.since.china_day());
@@ -162,7 +173,8 @@ mod tests {
     fn a_day_is_held_against_the_thirty_days_before_it() {
         let mut tally = Tally::default();
         let mut add = |day: i32, times: usize, state: &str| {
-            (0..times).for_each(|_| tally.add("bank-a", "贷款审查", day, state));
+            let used = || (ACCESS, "bank-a".to_owned(), Some("贷款审查".to_owned()));
+            (0..times).for_each(|_| tally.add(used(), day, state));
         };
         // Two on each of thirty days; then sixty in one: no more than three times two is usual.
         (100..130).for_each(|day| add(day, 2, "released"));
@@ -176,12 +188,15 @@ mod tests {
     }
 
     #[test]
-    fn purposes_and_readers_are_counted_apart() {
+    fn purposes_and_readers_accesses_and_searches_are_counted_apart() {
         let mut tally = Tally::default();
-        for (reader, purpose) in [("a", "x"), ("a", "y"), ("b", "x")] {
-            (0..10).for_each(|_| tally.add(reader, purpose, 7, "asked"));
+        for (kind, reader, purpose) in
+            [(ACCESS, "a", "x"), (ACCESS, "a", "y"), (ACCESS, "b", "x"), (SEARCH, "a", "x")]
+        {
+            let used = || (kind, reader.to_owned(), Some(purpose.to_owned()));
+            (0..10).for_each(|_| tally.add(used(), 7, "asked"));
         }
         let rows = tally.rows(0);
-        assert!(rows.len() == 3 && rows.iter().all(|row| row.accesses == 10 && !row.unusual));
+        assert!(rows.len() == 4 && rows.iter().all(|row| row.accesses == 10 && !row.unusual));
     }
 }

@@ -8,6 +8,7 @@ mod packages;
 mod read_log;
 mod receipts;
 pub(crate) mod records;
+mod sector;
 mod session;
 mod statistics;
 mod submit;
@@ -81,6 +82,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::KeepCopy => post(vault::keep_copy),
         Endpoint::GetEnvelope => get(vault::envelope),
         Endpoint::GetSearch => get(vault::search),
+        Endpoint::EvaluateQuestion => post(sector::evaluate),
         Endpoint::Verify => post(verify::verify),
         Endpoint::GetLive => get(node::live),
         Endpoint::GetReady => get(node::ready),

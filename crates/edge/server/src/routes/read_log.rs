@@ -8,13 +8,13 @@ use axum::extract::{Extension, State};
 use chaincity_api::Problem;
 use chaincity_api::read_log::{LogPage, parse_since, parse_until};
 use chaincity_api::record::{LIMIT_DEFAULT, LIMIT_MAX};
+use chaincity_pipeline::operator::{self, Operator};
 use chaincity_query::{Direction, Filter, Op, Page, Select, StatusFilter};
 use chaincity_release::{ACCESS, PACKAGE, SEARCH};
 use chaincity_types::wire::Version;
 use chaincity_types::{Timestamp, Value};
 
 use crate::error::{Answer, Failure};
-use crate::operator::{self, Operator};
 use crate::params::{Parameters, Params};
 use crate::read_log::entry::{self, CONFIDENTIAL, Entries, READ_LOG};
 use crate::read_log::usage;
@@ -175,7 +175,7 @@ pub(crate) async fn of_steward(
     check_steward(&shared, &caller, &member).await?;
     let now = shared.node.status().time;
     let days = usage::Days::of(now, since, until);
-    blocking(move || Ok(Json(usage::report(&*shared.reader, &member, &days)?))).await
+    blocking(move || Ok(Json(usage::report(&shared, &member, &days)?))).await
 }
 
 /// Accesses, then confidential ones, then searches. Of a steward in the order of its index, open ones first, so that

@@ -9,10 +9,10 @@ use chaincity_api::session::{
 };
 use chaincity_api::{COSE, Problem};
 use chaincity_crypto::{PublicKey, cose};
+use chaincity_pipeline::operator;
 use chaincity_types::cbor;
 
 use crate::error::{Answer, Failure};
-use crate::operator;
 use crate::params;
 use crate::state::Shared;
 

@@ -13,13 +13,13 @@ use chaincity_crypto::groups::GroupError;
 use chaincity_crypto::{PublicKey, hash};
 use chaincity_package::model::{FieldType, Group, Register, Retention};
 use chaincity_package::{json, value};
+use chaincity_pipeline::operator::{self, Operator};
 use chaincity_types::wire::LogicalKey;
 use chaincity_types::{Digest, Str, Value, cbor};
 use chaincity_vault::{COPY_BYTES_MAX, Place, Sealing, Term, VaultError};
 use zeroize::Zeroizing;
 
 use crate::error::{Answer, Failure, fault};
-use crate::operator::{self, Operator};
 use crate::params::{self, Parameters};
 use crate::pseudonyms;
 use crate::routes::{blocks, records};

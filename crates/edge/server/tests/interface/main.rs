@@ -20,6 +20,7 @@
 mod access;
 mod city;
 mod envelopes;
+mod evaluating;
 mod events;
 mod explaining;
 mod fake;

@@ -1,17 +1,20 @@
 //! The read logs' views: who may see which, what stands in an entry, and what is asked of the read
 //! model. The fake read model gives the same versions whatever is selected.
 
+use std::collections::BTreeMap;
+
 use chaincity_api::read_log::LogPage;
+use chaincity_api::vault::SealRequest;
 use chaincity_client::{Client, ClientError, Log, LogFilter, Scope};
 use chaincity_crypto::SecretKey;
 use chaincity_crypto::read_log::Series;
 use chaincity_query::{Direction, Filter, Op};
 use chaincity_types::wire::{LogicalKey, Version};
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Digest, Timestamp, Value};
 
 use crate::city::City;
 use crate::fake::{time, version};
-use crate::vaults::{client_of, officer};
+use crate::vaults::{Keeping, client_of, officer};
 
 const PACKAGE: &str = "disclosure";
 const SUBJECT: &str = "测试甲";
@@ -145,6 +148,69 @@ fn an_entry_says_who_when_what_for_and_by_whose_decision() {
         "code": "not-grantee", "reason": {"zh": "不是给本单位的", "en": "for another"},
     });
     assert_eq!(entry, expected);
+}
+
+/// An access with this one-time key that names what was sealed.
+fn sealed_access(key: u8, commitment: Digest) -> Version {
+    let mut access = access();
+    access.fields.remove("purpose");
+    access.fields.remove("case_number");
+    access.fields.insert("key".into(), Value::Bytes(vec![key; 32]));
+    let commitment = Value::Bytes(commitment.as_bytes().to_vec());
+    access.fields.insert("sealed_parameters".into(), commitment);
+    access
+}
+
+#[test]
+fn a_sealed_purpose_and_case_are_told_to_subject_steward_and_auditor_by_the_node_with_the_vault_alone()
+ {
+    let keeping = Keeping::open();
+    let city = &keeping.city;
+    let reader = client_of(city, officer(city, 56, "bank-a", "reader.officer"));
+    let said = serde_json::json!({
+        "key": "11".repeat(32), "purpose": "贷款审查", "case_number": "贷1号", "values": {},
+    });
+    let commitment = reader
+        .seal_group(&SealRequest {
+            package: PACKAGE.into(),
+            register: "access".into(),
+            group: "parameters".into(),
+            request: hex::encode([1; 32]),
+            values: said.as_object().unwrap().clone(),
+            scopes: BTreeMap::new(),
+        })
+        .unwrap();
+    let told = |city: &City, access: &Version| {
+        let roles = [("roles", texts(&["steward.clerk"])), ("active", Value::Bool(true))];
+        city.node.put(version(("governance", "member", "registry"), 2, 2, &roles));
+        let subject = client_of(city, person(city, 51, "citizens", SUBJECT));
+        let steward = client_of(city, officer(city, 55, "registry", "steward.clerk"));
+        let auditor = client_of(city, officer(city, 54, "audit", "auditor.officer"));
+        let entry = |client: &Client, log: &Log, shown: Version| {
+            gives(city, &[shown]);
+            let entry = ask(client, log).unwrap().items.remove(0);
+            (entry.purpose, entry.case)
+        };
+        city.node.put(access.clone());
+        let own =
+            entry(&subject, &Log::Subject(SUBJECT.into()), logged("000001", "access", ACCESS));
+        let stewards = entry(&steward, &Log::Steward("registry".into()), access.clone());
+        assert_eq!(own, stewards);
+        assert_eq!(own, entry(&auditor, &Log::All, access.clone()));
+        own
+    };
+    let both = (Some("贷款审查".to_owned()), Some("贷1号".to_owned()));
+    assert_eq!(told(city, &sealed_access(0x11, commitment)), both);
+    // Another's access that names the same; and another node.
+    assert_eq!(told(city, &sealed_access(0x22, commitment)), (None, None));
+    assert_eq!(told(&City::open(), &sealed_access(0x11, commitment)), (None, None));
+    // An old entry has them in clear.
+    assert_eq!(told(&City::open(), &access()), both);
+    // Nobody else is shown the log, and the record tells the commitment alone.
+    assert_eq!(refusal(ask(&reader, &Log::All)).as_deref(), Some("not-your-log"));
+    city.node.put(sealed_access(0x11, commitment));
+    let record = serde_json::to_string(&reader.record(PACKAGE, "access", ACCESS).unwrap()).unwrap();
+    assert!(record.contains(&commitment.to_string()) && !record.contains("贷"), "{record}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn only_officers_of_the_nodes_member_with_the_stewards_role_seal() {
 }
 
 #[test]
-fn a_reader_of_any_member_seals_what_it_says_with_a_claim_and_nothing_else() {
+fn a_reader_of_any_member_seals_what_it_says_with_an_access_and_nothing_else() {
     let keeping = Keeping::open();
     let city = &keeping.city;
     let said = |values: Json| SealRequest {
@@ -132,7 +132,10 @@ fn a_reader_of_any_member_seals_what_it_says_with_a_claim_and_nothing_else() {
         values: values.as_object().unwrap().clone(),
         scopes: BTreeMap::new(),
     };
-    let said = said(json!({"key": "11".repeat(32), "values": {"number": "测试号码"}}));
+    let said = said(json!({
+        "key": "11".repeat(32), "purpose": "贷款审查", "case_number": "贷1号",
+        "values": {"number": "测试号码"},
+    }));
     let reader = client_of(city, officer(city, 21, "bank", "reader.officer"));
     let commitment = reader.seal_group(&said).unwrap();
     let place = keeping.vault.open_group(&commitment).unwrap().context;

@@ -1,5 +1,6 @@
 //! Access by case: who takes part in it reads what his task discloses, and nothing else.
 
+use super::common::package::WINDOW;
 use super::*;
 
 const NOT_IN_CASE: (&str, &str, &str) =
@@ -80,4 +81,45 @@ fn another_record_another_task_and_another_case_open_nothing() {
     let access = city.ask(&Ask::of("f-2", &grant));
     assert_eq!(city.round(&agent), 1);
     released(&city, &access);
+}
+
+#[test]
+fn a_clerk_fetches_within_the_case_what_another_packages_register_proves_and_outside_of_it_nothing()
+{
+    let (city, commitment, grant) = City::with_file();
+    city.open_file("f-2", Some(city.seal(2, REGISTER)));
+    let licence = (WINDOW, "licence");
+    let (case, other) =
+        (city.begin_case_of(licence, &["f-1"]), city.begin_case_of(licence, &["f-1"]));
+    let agent = city.agent();
+    // Nobody's task discloses it yet; then one's does, and only to him, in this case, of this record.
+    let early = city.ask(&by_case(&case, "f-1", &grant));
+    assert_eq!(city.round(&agent), 1);
+    assert_refused(&city, &early, NOT_IN_CASE);
+    city.act("reader", "claim", (&case, "fetch"));
+    city.act("reader", "claim", (&other, "count"));
+    let access = city.ask(&by_case(&case, "f-1", &grant));
+    assert_eq!(city.round(&agent), 1);
+    let expected = context(&city, &access, commitment, 1);
+    let envelope = released(&city, &access);
+    assert!(envelope::open(&reader_key(), &envelope.groups[0], &expected).is_ok());
+    let refused = [
+        (
+            by_case(&case, "f-2", &grant),
+            ("record-not-of-case", "该办件不涉及此记录", "the case is not about the record"),
+        ),
+        (
+            by_case(&other, "f-1", &grant),
+            (
+                "group-not-disclosed",
+                "调用人的任务不披露该字段组",
+                "no task of who asks discloses the group",
+            ),
+        ),
+    ];
+    let accesses: Vec<_> = refused.iter().map(|(ask, _)| city.ask(ask)).collect();
+    assert_eq!(city.round(&agent), accesses.len());
+    for (access, (_, code)) in accesses.iter().zip(refused) {
+        assert_refused(&city, access, code);
+    }
 }

@@ -84,7 +84,7 @@ fn a_number_is_compared_without_standing_on_the_ledger() {
 fn parameters_that_do_not_fit_are_refused() {
     let invalid = (
         "parameter-invalid",
-        "派生结论的参数缺失、有误或非本次调用所封存",
+        "调用参数缺失、有误或非本次调用所封存",
         "a parameter is missing, does not fit, or was not sealed for this access",
     );
     let (city, person, grant) = City::with_file();

@@ -19,7 +19,7 @@ use chaincity_types::wire::{
     PROTOCOL, Receipt, Validator, Version,
 };
 use chaincity_types::{Digest, Str, Value, cbor};
-use chaincity_vault::{Cost, Passphrase, Place, Sealing, Vault};
+use chaincity_vault::{Cost, Passphrase, Place, Sealing, Term, Vault};
 use futures::executor::block_on;
 use tempfile::TempDir;
 
@@ -34,12 +34,15 @@ pub const SUBJECT: &str = "测试甲";
 pub const STEWARD: &str = "registry";
 pub const OTHER_STEWARD: &str = "fund-centre";
 const READER: &str = "bank-a";
-const PURPOSE: &str = "贷款审查";
+pub const PURPOSE: &str = "贷款审查";
+/// Stands in the vault alone.
+pub const CASE: &str = "贷1号planted";
 const DAYS: i32 = 100;
 
 /// Name, member, roles, subject.
-const PEOPLE: [(&str, &str, &[&str], Option<&str>); 9] = [
+const PEOPLE: [(&str, &str, &[&str], Option<&str>); 10] = [
     ("keeper", STEWARD, &["files.clerk", "steward.clerk"], None),
+    ("insider", STEWARD, &["reader.officer"], None),
     ("agent", STEWARD, &["steward.agent"], None),
     ("second-agent", STEWARD, &["steward.agent"], None),
     ("other-keeper", OTHER_STEWARD, &["steward.clerk"], None),
@@ -119,13 +122,16 @@ pub struct Ask<'a> {
     pub record: &'a str,
     pub groups: &'a [&'a str],
     pub claims: &'a [&'a str],
-    /// What is said with the claims: in clear, and sealed.
+    /// What is said with the claims in clear.
     pub parameters: &'a [(&'a str, &'a str)],
+    /// What is said to the steward alone; by default purpose and case.
     pub sealed: Option<Digest>,
     pub key: [u8; 32],
     pub basis: (&'a str, &'a str),
     /// The case by which is asked.
     pub case: Option<&'a str>,
+    /// The search that it follows.
+    pub search: Option<&'a str>,
 }
 
 impl<'a> Ask<'a> {
@@ -141,6 +147,7 @@ impl<'a> Ask<'a> {
             key: reader_key().public_key(),
             basis: ("grant", grant),
             case: None,
+            search: None,
         }
     }
 }
@@ -282,8 +289,13 @@ impl City {
         self.access(access)["state"].as_text().unwrap().to_owned()
     }
 
-    /// The accesses in the subject's read log, by number.
+    /// The accesses in the subject's read log.
     pub fn read_log(&self) -> Vec<String> {
+        self.logged("access")
+    }
+
+    /// What the entries of the subject's read log refer to in this field, sorted.
+    pub fn logged(&self, field: &str) -> Vec<String> {
         self.follow();
         let select = Select {
             package: "disclosure".into(),
@@ -295,49 +307,62 @@ impl City {
             cursor: None,
         };
         let page = self.model.select(&select).unwrap();
-        let access = |log: &Version| log.fields["access"].as_text().unwrap().to_owned();
-        let mut accesses: Vec<_> = page.items.iter().map(access).collect();
-        accesses.sort();
-        accesses
+        let referred = |log: &Version| log.fields.get(field)?.as_text().map(str::to_owned);
+        let mut referred: Vec<_> = page.items.iter().filter_map(referred).collect();
+        referred.sort();
+        referred
+    }
+
+    /// Seals the fields of a group and gives the commitment.
+    pub fn seal_group(
+        &self,
+        request: Digest,
+        (package, register, group): (&str, &str, &str),
+        values: Fields,
+        terms: &[Term],
+    ) -> Digest {
+        let place = Place {
+            ledger: self.ledger(),
+            package: package.into(),
+            register: register.into(),
+            group: group.into(),
+        };
+        let bytes = cbor::encode(&Value::Map(values));
+        let sealing = Sealing { request, place: &place, bytes: &bytes, terms, permanent: false };
+        self.vault.seal(&sealing).unwrap()
     }
 
     /// Seals a person for a register and gives the commitment.
     pub fn seal(&self, number: u8, register: &str) -> Digest {
-        let place = Place {
-            ledger: self.ledger(),
-            package: PACKAGE.into(),
-            register: register.into(),
-            group: GROUP.into(),
-        };
-        let bytes = person();
-        let request = Digest([number; 32]);
-        let sealing =
-            Sealing { request, place: &place, bytes: &bytes, terms: &[], permanent: false };
-        self.vault.seal(&sealing).unwrap()
+        let place = (PACKAGE, register, GROUP);
+        self.seal_group(Digest([number; 32]), place, person_fields(), &[])
     }
 
-    /// Seals what a reader says with its claims, for the access with this one-time key.
+    /// Seals purpose and case, and what a reader says with its claims, for the access with this
+    /// one-time key.
     pub fn seal_parameters(&self, key: [u8; 32], parameters: &[(&str, &str)]) -> Digest {
-        let place = Place {
-            ledger: self.ledger(),
-            package: "disclosure".into(),
-            register: "access".into(),
-            group: "parameters".into(),
-        };
-        let said = fields([("key", Value::Bytes(key.to_vec())), ("values", map(parameters))]);
-        let bytes = cbor::encode(&Value::Map(said));
-        let request = Digest(hash::plain(&bytes).0);
-        let sealing =
-            Sealing { request, place: &place, bytes: &bytes, terms: &[], permanent: false };
-        self.vault.seal(&sealing).unwrap()
+        self.say(key, &[("purpose", PURPOSE), ("case_number", CASE)], parameters)
+    }
+
+    /// Seals what a reader says to the steward alone: these texts, and these parameters of claims.
+    pub fn say(&self, key: [u8; 32], why: &[(&str, &str)], parameters: &[(&str, &str)]) -> Digest {
+        let mut said = fields([("key", Value::Bytes(key.to_vec())), ("values", map(parameters))]);
+        said.extend(why.iter().map(|(name, text)| (Str::from(*name), Value::from(*text))));
+        let request = hash::plain(&cbor::encode(&Value::Map(said.clone())));
+        self.seal_group(Digest(request.0), ("disclosure", "access", "parameters"), said, &[])
     }
 
     /// The keeper begins a case about these files.
     pub fn begin_case(&self, files: &[&str]) -> String {
+        self.begin_case_of((PACKAGE, "loan"), files)
+    }
+
+    /// The same by another process.
+    pub fn begin_case_of(&self, (package, process): (&str, &str), files: &[&str]) -> String {
         let about = |file: &&str| Value::from(format!("{PACKAGE}/{REGISTER}/{file}").as_str());
         let input = fields([
-            ("package", PACKAGE.into()),
-            ("process", "loan".into()),
+            ("package", package.into()),
+            ("process", process.into()),
             ("subjects", Value::List(files.iter().map(about).collect())),
         ]);
         let begun = self.apply("keeper", "case", "start", input);
@@ -417,6 +442,10 @@ impl City {
 
     /// A grant by another keeper, of a resource of its own.
     pub fn grant_of(&self, keeper: &str, code: &str) -> String {
+        self.grant_to("reader", keeper, code)
+    }
+
+    pub fn grant_to(&self, reader: &str, keeper: &str, code: &str) -> String {
         self.resource(keeper, code);
         let input = fields([
             ("resource", code.into()),
@@ -429,7 +458,7 @@ impl City {
             ("to", Value::Date(self.today() + DAYS)),
             ("records_max", Value::Int(10)),
         ]);
-        let applied = self.disclose("reader", "apply-use", input);
+        let applied = self.disclose(reader, "apply-use", input);
         let reason = fields([("zh", "符合条件".into()), ("en", "the conditions are met".into())]);
         let input = fields([
             ("application", event_key(&applied, "use-applied").as_str().into()),
@@ -482,6 +511,11 @@ impl City {
     }
 
     fn try_access(&self, ask: &Ask<'_>) -> Receipt {
+        self.disclose("reader", "access", self.access_input(ask))
+    }
+
+    pub fn access_input(&self, ask: &Ask<'_>) -> Fields {
+        let sealed = ask.sealed.unwrap_or_else(|| self.seal_parameters(ask.key, &[]));
         let mut input = fields([
             ("steward", ask.steward.into()),
             ("in_package", PACKAGE.into()),
@@ -489,8 +523,7 @@ impl City {
             ("items", texts(&[ask.record])),
             ("groups", texts(ask.groups)),
             ("claims", texts(ask.claims)),
-            ("purpose", PURPOSE.into()),
-            ("case_number", "贷1号".into()),
+            ("sealed_parameters", Value::Bytes(sealed.0.to_vec())),
             ("key", Value::Bytes(ask.key.to_vec())),
         ]);
         input.insert(ask.basis.0.into(), ask.basis.1.into());
@@ -500,10 +533,10 @@ impl City {
         if !ask.parameters.is_empty() {
             input.insert("parameters".into(), map(ask.parameters));
         }
-        if let Some(sealed) = ask.sealed {
-            input.insert("sealed_parameters".into(), Value::Bytes(sealed.0.to_vec()));
+        if let Some(search) = ask.search {
+            input.insert("search".into(), search.into());
         }
-        self.disclose("reader", "access", input)
+        input
     }
 
     /// Time passes, a minute a block, and what falls due is done.
@@ -523,5 +556,9 @@ pub fn event_key(receipt: &Receipt, kind: &str) -> String {
 
 /// The bytes of the group in every file.
 pub fn person() -> Vec<u8> {
-    cbor::encode(&Value::Map(fields([("name", NAME.into()), ("id_number", ID_NUMBER.into())])))
+    cbor::encode(&Value::Map(person_fields()))
+}
+
+fn person_fields() -> Fields {
+    fields([("name", NAME.into()), ("id_number", ID_NUMBER.into())])
 }

@@ -25,6 +25,38 @@ const PROCESS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
 </definitions>
 "#;
 
+/// The package of a window, which keeps nothing itself: its process proves something by the files.
+pub const WINDOW: &str = "test-window";
+
+/// One task reads what the file proves, the other does not.
+const COUNTER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="urn:test">
+  <process id="licence" name="许可" isExecutable="true" chaincity:role="files.clerk" chaincity:keeper="files.clerk">
+    <startEvent id="asked"/>
+    <userTask id="fetch" name="由登记簿核实" chaincity:role="files.reader" chaincity:discloses="test-files.file.person"/>
+    <userTask id="count" name="计算" chaincity:role="files.reader"/>
+    <endEvent id="fetched"/>
+    <endEvent id="counted"/>
+    <sequenceFlow id="f1" sourceRef="asked" targetRef="fetch"/>
+    <sequenceFlow id="f2" sourceRef="asked" targetRef="count"/>
+    <sequenceFlow id="f3" sourceRef="fetch" targetRef="fetched"/>
+    <sequenceFlow id="f4" sourceRef="count" targetRef="counted"/>
+  </process>
+</definitions>
+"#;
+
+const WINDOW_FILES: [(&str, &str); 2] = [
+    ("processes/licence.bpmn", COUNTER),
+    (
+        "package.yaml",
+        "package: test-window
+version: 1
+title: {zh: 测试窗口, en: Test window}
+roles: {}
+",
+    ),
+];
+
 const FILES: [(&str, &str); 6] = [
     ("processes/loan.bpmn", PROCESS),
     (
@@ -98,10 +130,12 @@ do:
     ),
 ];
 
-/// The documents of both.
+/// The documents of all.
 pub fn documents() -> Vec<Vec<u8>> {
     let disclosure = city::package("disclosure").unwrap().doc.to_bytes();
     let files = source::parse(&FILES).unwrap();
     files.compile().unwrap();
-    vec![disclosure, files.doc.to_bytes()]
+    let window = source::parse(&WINDOW_FILES).unwrap();
+    window.compile().unwrap();
+    vec![disclosure, files.doc.to_bytes(), window.doc.to_bytes()]
 }

@@ -2,35 +2,20 @@
 
 use chaincity_crypto::envelope::{self, ReaderKey};
 use chaincity_crypto::{claim, hash};
-use chaincity_query::{Filter, Op, Select, StatusFilter};
-use chaincity_types::wire::Version;
-use chaincity_types::{Digest, Value, cbor};
-use chaincity_vault::{Place, Sealing, Term};
+use chaincity_types::{Digest, Str, Value};
+use chaincity_vault::Term;
 
 use crate::common::package::{GROUP, PACKAGE, REGISTER};
-use crate::common::{City, ID_NUMBER, NAME, SUBJECT, event_key, fields, reader_key};
+use crate::common::{
+    Ask, CASE, City, ID_NUMBER, NAME, PURPOSE, SUBJECT, event_key, fields, reader_key,
+};
 
 /// Answers are at most so many hits.
 const HITS_MAX: u8 = 20;
 
-fn seal(
-    city: &City,
-    request: u8,
-    (package, register, group): (&str, &str, &str),
-    name: &str,
-) -> Digest {
-    let place = Place {
-        ledger: city.ledger(),
-        package: package.into(),
-        register: register.into(),
-        group: group.into(),
-    };
+fn seal(city: &City, request: u8, place: (&str, &str, &str), name: &str) -> Digest {
     let values = fields([("name", name.into()), ("id_number", ID_NUMBER.into())]);
-    let bytes = cbor::encode(&Value::Map(values));
-    let (request, terms) = (Digest([request; 32]), [Term::new("name", name)]);
-    let sealing =
-        Sealing { request, place: &place, bytes: &bytes, terms: &terms, permanent: false };
-    city.vault.seal(&sealing).unwrap()
+    city.seal_group(Digest([request; 32]), place, values, &[Term::new("name", name)])
 }
 
 /// A file about the subject with this name, found by it; its number says the request.
@@ -40,23 +25,17 @@ fn file(city: &City, number: u8, name: &str) -> Digest {
     commitment
 }
 
-/// What is searched for, sealed for the search with this one-time key.
+/// What is searched for, sealed for the search with this one-time key, and why.
 fn value(city: &City, key: &ReaderKey, kind: &str, text: &str) -> Digest {
-    let place = Place {
-        ledger: city.ledger(),
-        package: "disclosure".into(),
-        register: "search".into(),
-        group: "search-value".into(),
-    };
-    let values = fields([
-        ("key", Value::Bytes(key.public_key().to_vec())),
-        ("kind", kind.into()),
-        ("text", text.into()),
-    ]);
-    let bytes = cbor::encode(&Value::Map(values));
-    let request = Digest(hash::plain(&bytes).0);
-    let sealing = Sealing { request, place: &place, bytes: &bytes, terms: &[], permanent: false };
-    city.vault.seal(&sealing).unwrap()
+    let why = [("purpose", PURPOSE), ("case_number", CASE)];
+    value_of(city, key, &[&why[..], &[("kind", kind), ("text", text)]].concat())
+}
+
+fn value_of(city: &City, key: &ReaderKey, texts: &[(&str, &str)]) -> Digest {
+    let mut values = fields([("key", Value::Bytes(key.public_key().to_vec()))]);
+    values.extend(texts.iter().map(|(name, text)| (Str::from(*name), Value::from(*text))));
+    let request = hash::plain(format!("{:?}{texts:?}", key.public_key()).as_bytes());
+    city.seal_group(Digest(request.0), ("disclosure", "search", "search-value"), values, &[])
 }
 
 /// A search that the rules let stand as asked, and its number.
@@ -66,8 +45,6 @@ fn ask(city: &City, by: &str, kind: &str, value: Digest) -> String {
         ("register", REGISTER.into()),
         ("kind", kind.into()),
         ("value", Value::Bytes(value.0.to_vec())),
-        ("purpose", "核实来件人权利".into()),
-        ("case_number", "窗口1号".into()),
         ("key", Value::Bytes(reader_key().public_key().to_vec())),
     ]);
     event_key(&city.disclose(by, "search", input), "search-asked")
@@ -100,22 +77,6 @@ fn hits(city: &City, key: &str) -> Vec<(String, u64)> {
     sealed.groups.iter().map(hit).collect()
 }
 
-/// The searches in the subject's read log.
-fn logged(city: &City) -> Vec<String> {
-    city.follow();
-    let select = Select {
-        package: "disclosure".into(),
-        register: "read-log".into(),
-        filters: vec![Filter { field: "subject".into(), op: Op::Eq, value: SUBJECT.into() }],
-        status: StatusFilter::Live,
-        sort: vec![],
-        limit: 100,
-        cursor: None,
-    };
-    let search = |log: &Version| log.fields["search"].as_text().unwrap().to_owned();
-    city.model.select(&select).unwrap().items.iter().map(search).collect()
-}
-
 #[track_caller]
 fn assert_refused(city: &City, key: &str, code: &str) {
     let refused = search(city, key);
@@ -124,7 +85,7 @@ fn assert_refused(city: &City, key: &str, code: &str) {
         assert_eq!(refused.get(field).unwrap_or(&Value::Null), &Value::Null, "{field}");
     }
     assert_eq!(city.vault.envelope(key).unwrap(), None);
-    assert_eq!(logged(city), Vec::<String>::new());
+    assert_eq!(city.logged("search"), Vec::<String>::new());
 }
 
 #[test]
@@ -144,7 +105,7 @@ fn a_search_finds_the_records_that_hold_the_name_now_and_their_subjects_see_it()
     let key = ask_for(&city, &format!(" {} ", NAME.to_uppercase()));
     assert_eq!(city.round(&city.agent()), 1);
     assert_eq!(hits(&city, &key), [("f-1".to_owned(), 1), ("f-4".to_owned(), 2)]);
-    assert_eq!(logged(&city), std::slice::from_ref(&key));
+    assert_eq!(city.logged("search"), std::slice::from_ref(&key));
     let another = ReaderKey::from_seed(&chaincity_crypto::cipher::Secret::from_bytes([6; 32]));
     let sealed = city.vault.envelope(&key).unwrap().unwrap();
     let context = &sealed.groups[0].context;
@@ -160,7 +121,7 @@ fn what_is_not_found_has_no_envelope_and_names_nobody() {
     let answered = search(&city, &key);
     assert_eq!((&answered["state"], &answered["found"]), (&"answered".into(), &Value::Int(0)));
     assert_eq!(city.vault.envelope(&key).unwrap(), None);
-    assert_eq!(logged(&city), Vec::<String>::new());
+    assert_eq!(city.logged("search"), Vec::<String>::new());
 }
 
 #[test]
@@ -200,6 +161,23 @@ fn what_is_not_asked_as_a_search_can_be_is_refused() {
             "group-unknown",
         ),
         (ask(&city, "keeper", "name", Digest([7; 32])), "group-unknown"),
+        // Without purpose, or case.
+        (
+            ask(
+                &city,
+                "keeper",
+                "name",
+                value_of(&city, &own, &[("kind", "name"), ("text", NAME)]),
+            ),
+            "purpose-missing",
+        ),
+        (
+            ask(&city, "keeper", "name", {
+                let why = [("purpose", PURPOSE), ("kind", "name"), ("text", NAME)];
+                value_of(&city, &own, &why)
+            }),
+            "case-missing",
+        ),
     ];
     assert_eq!(city.round(&city.agent()), asked.len());
     for (key, code) in asked {
@@ -249,7 +227,7 @@ fn an_answer_that_was_lost_is_given_again_with_the_same_result_and_nothing_twice
     city.counter.submitted();
     assert_eq!((city.round(&agent), city.round(&city.agent())), (0, 0));
     assert_eq!(city.counter.submitted(), 0);
-    assert_eq!(logged(&city), [key]);
+    assert_eq!(city.logged("search"), [key]);
 }
 
 #[test]
@@ -264,7 +242,7 @@ fn an_answer_that_arrived_before_the_crash_is_not_given_again() {
     assert_eq!(city.agent().round().unwrap(), 1);
     city.follow();
     assert_eq!(search(&city, &key), answered);
-    assert_eq!(logged(&city), [key]);
+    assert_eq!(city.logged("search"), [key]);
 }
 
 #[test]
@@ -286,7 +264,31 @@ fn the_ledger_holds_neither_the_value_nor_the_keys_of_what_was_found() {
     assert_eq!(city.round(&city.agent()), 1);
     assert_eq!(hits(&city, &key).len(), 1);
     let written = format!("{:?}", search(&city, &key));
-    for hidden in [NAME, "f-1", SUBJECT] {
+    for hidden in [NAME, "f-1", SUBJECT, PURPOSE, CASE] {
         assert!(!written.contains(hidden), "{written}");
     }
+}
+
+#[test]
+fn an_access_after_a_search_has_its_purpose_and_case_else_it_is_refused() {
+    let city = City::open();
+    file(&city, 1, NAME);
+    // Of the steward's own member, as who searched.
+    let grant = city.grant_to("insider", "keeper", "430000-0001");
+    let search = ask_for(&city, NAME);
+    assert_eq!(city.round(&city.agent()), 1);
+    let key = reader_key().public_key();
+    let other = city.say(key, &[("purpose", PURPOSE), ("case_number", "贷2号")], &[]);
+    let ask = Ask { search: Some(&search), ..Ask::of("f-1", &grant) };
+    let asked = |ask: &Ask<'_>| {
+        event_key(&city.disclose("insider", "access", city.access_input(ask)), "access-asked")
+    };
+    let (same, other) = (asked(&ask), asked(&Ask { sealed: Some(other), ..ask }));
+    assert_eq!(city.round(&city.agent()), 2);
+    assert_eq!(city.state(&same), "released");
+    let refused = city.access(&other);
+    assert_eq!(
+        (&refused["state"], &refused["code"]),
+        (&"refused".into(), &"search-differs".into())
+    );
 }

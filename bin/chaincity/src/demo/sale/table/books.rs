@@ -80,6 +80,10 @@ pub(super) fn supply(desk: &Desk<'_>) -> Result<Doing, Fault> {
     Ok(supplied(desk)?.into())
 }
 
+pub(super) fn recall(desk: &Desk<'_>) -> Result<Doing, Fault> {
+    Ok(each(desk, "recall-correction", &json!({"reason": "完税凭证已由税务机关提供"}))?.into())
+}
+
 fn declined(desk: &Desk<'_>) -> Result<Vec<Act>, Fault> {
     each(desk, "decline-application", &json!({"reason": "交易未能办成"}))
 }

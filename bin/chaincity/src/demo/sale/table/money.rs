@@ -1,16 +1,20 @@
 //! The rows of the banks and the tax bureau. Amounts are sealed where they belong; the ledger has
 //! their commitments.
 
+use chaincity_types::Digest;
 use serde_json::{Value as Json, json};
 
-use super::super::cast::{BUYERS, LENDER, PAYOFF_BANK, SELLERS};
+use super::super::bank::Paid;
+use super::super::cast::{BUYERS, LENDER, PAYOFF_BANK, PORT, SELLERS};
 use super::super::deal::{
     self, BUYER_ACCOUNT, ESCROW_ACCOUNT, LOAN, LOAN_ACCOUNT, NET, OWN, PAYOFF, PRICE,
-    SELLER_ACCOUNT, digest, movement,
+    SELLER_ACCOUNT, digest, movement, outgoing,
 };
-use super::super::desk::{Act, Desk, Doing};
-use super::super::office::key;
+use super::super::desk::{Act, Desk, Doing, text};
+use super::super::office::{key, refused};
+use super::super::play::{Line, time};
 use super::today;
+use crate::actor::{Done, Sent, key_of, remote};
 use crate::fault::Fault;
 
 /// Package of the escrow.
@@ -20,6 +24,9 @@ const AGREEMENT: &str = "agreement";
 /// How long the quote and the offer hold, in days.
 const QUOTE_DAYS: i64 = 10;
 const OFFER_DAYS: i64 = 60;
+/// The version of a payment by which the bank answers, and how many there can be by then.
+const ANSWERED: u64 = 2;
+const VERSIONS: usize = 10;
 
 /// A call about the case's escrow.
 fn on_sheet(desk: &Desk<'_>, action: &str, with: Json) -> Result<Act, Fault> {
@@ -68,15 +75,6 @@ pub(super) fn own_funds(desk: &Desk<'_>) -> Result<Doing, Fault> {
 
 pub(super) fn draw_down(desk: &Desk<'_>) -> Result<Doing, Fault> {
     Ok(hold(desk, "loan", &movement(LOAN, "公积金中心", "监管账户", ESCROW_ACCOUNT))?.into())
-}
-
-pub(super) fn refund(desk: &Desk<'_>) -> Result<Doing, Fault> {
-    let values = movement(OWN, "监管账户", "买方", BUYER_ACCOUNT);
-    let input = json!({
-        "payment": desk.payment("own", "held")?, "amount": sealed_movement(desk, &values)?,
-        "reference": reference(desk, "refund")?, "on": today(),
-    });
-    Ok(desk.act(MONEY, "refund", &input)?.into())
 }
 
 pub(super) fn offer(desk: &Desk<'_>) -> Result<Doing, Fault> {
@@ -156,22 +154,72 @@ pub(super) fn guarantee(desk: &Desk<'_>) -> Result<Doing, Fault> {
     Ok(on_sheet(desk, "guarantee", json!({"content": desk.content()?}))?.into())
 }
 
-pub(super) fn instruct(desk: &Desk<'_>, kind: &str) -> Result<Doing, Fault> {
-    let values = match kind {
-        "payoff" => movement(PAYOFF, "监管账户", "甲银行", LOAN_ACCOUNT),
-        "net" => movement(NET, "监管账户", "卖方", SELLER_ACCOUNT),
-        _ => movement(0, "监管账户", "卖方", SELLER_ACCOUNT),
-    };
-    let input = json!({"kind": kind, "amount": sealed_movement(desk, &values)?});
-    Ok(on_sheet(desk, "instruct-payment", input)?.into())
+/// What leaves the escrow, sealed.
+fn sealed_outgoing(desk: &Desk<'_>, kind: &str) -> Result<Json, Fault> {
+    let to = outgoing(kind);
+    sealed_movement(desk, &movement(to.amount, "监管账户", to.payee, to.account))
 }
 
-pub(super) fn paid(desk: &Desk<'_>, kind: &str) -> Result<Doing, Fault> {
+pub(super) fn instruct(desk: &Desk<'_>, kind: &'static str) -> Result<Doing, Fault> {
+    let input = json!({"kind": kind, "amount": sealed_outgoing(desk, kind)?});
+    Ok(executed(on_sheet(desk, "instruct-payment", input)?, kind))
+}
+
+pub(super) fn refund(desk: &Desk<'_>) -> Result<Doing, Fault> {
+    let kind = "refund";
     let input = json!({
-        "payment": desk.payment(kind, "instructed")?, "reference": reference(desk, kind)?,
-        "on": today(),
+        "payment": desk.payment("own", "held")?, "amount": sealed_outgoing(desk, kind)?,
     });
-    Ok(desk.act(MONEY, "confirm-payment", &input)?.into())
+    Ok(executed(desk.act(MONEY, "instruct-refund", &input)?, kind))
+}
+
+/// The instruction; then its officer waits for what the bank says.
+fn executed(act: Act, kind: &'static str) -> Doing {
+    let after = move |desk: &Desk<'_>, sent: &Sent| confirmed(desk, sent, kind);
+    Doing { acts: vec![act], after: Some(Box::new(after)), ..Doing::default() }
+}
+
+/// A kind of payment, and the step of the case that its confirmation is, with its name.
+type Confirmed = (&'static str, &'static str, &'static str, &'static str);
+pub(in crate::demo::sale) const CONFIRMED: [Confirmed; 3] = [
+    ("payoff", "payoff-paid", "结清回单", "Payoff paid"),
+    ("net", "net-paid", "卖方房款回单", "Price paid"),
+    ("refund", "refund-paid", "退款回单", "Refund paid"),
+];
+const REST_CONFIRMED: Confirmed = ("rest", "rest-paid", "暂留款回单", "Rest paid");
+
+/// Nobody at the bank confirms: its core executes the payment, and the port says so on the ledger.
+fn confirmed(desk: &Desk<'_>, sent: &Sent, kind: &'static str) -> Result<(), Fault> {
+    let Done::Applied(events) = &sent.done else { return Ok(()) };
+    let record = key_of(events, "payment")?;
+    let (_, node, zh, en) = CONFIRMED.into_iter().find(|of| of.0 == kind).unwrap_or(REST_CONFIRMED);
+    let client = &desk.person.actor.client;
+    let said = desk.play.until(node, || {
+        let versions = client.history(MONEY, "payment", &record, None, VERSIONS).map_err(remote)?;
+        Ok(versions.items.into_iter().find(|version| version.version == ANSWERED))
+    })?;
+    let port = &desk.play.town.port;
+    if said.by.action != "confirm-payment" || said.by.operator != *port {
+        return Err(refused(node, &said.by.action));
+    }
+    let not_hex = |_bad| Fault::other("交易号有误", "a transaction's id is none");
+    desk.play.done(Line {
+        node: node.to_owned(),
+        name: (zh.to_owned(), en.to_owned()),
+        seat: desk.play.town.person(PORT)?.seat,
+        opened: sent.time,
+        done: time(&said.began).unwrap_or(sent.time),
+        transaction: Digest::from_hex(&said.by.transaction).map_err(not_hex)?,
+    });
+    desk.play.pay(Paid {
+        kind,
+        record,
+        instructed: sent.transaction.to_string(),
+        reference: text(&said, "reference").to_owned(),
+        booked_on: text(&said, "on").to_owned(),
+        confirmed: said.by.transaction,
+    });
+    Ok(())
 }
 
 pub(super) fn received(desk: &Desk<'_>) -> Result<Doing, Fault> {

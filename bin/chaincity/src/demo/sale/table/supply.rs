@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chaincity_client::{Basis, Read, Reading, access_call, one_time_key};
+use chaincity_client::{Answer, Basis, Read, Reading, one_time_key};
 use serde_json::{Map, Value as Json, json};
 
 use super::super::cast::{BUYERS, REGISTRY, SELLERS, UTILITIES};
@@ -12,7 +12,7 @@ use super::super::forms::Fields;
 use super::super::prepare::{PURPOSE, RESOURCE};
 use super::books::titled;
 use super::today;
-use crate::actor::remote;
+use crate::actor::{Sent, remote};
 use crate::fault::Fault;
 
 const SUPPLY: &str = "utilities";
@@ -89,7 +89,10 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
         basis: Basis::Consent(consent),
     };
     let key = one_time_key().map_err(remote)?;
-    let call = access_call(&reading, std::slice::from_ref(&part), &key);
+    // It is connected through the registry's node, which keeps the vault and hands the envelope over.
+    let client = &desk.person.actor.client;
+    let call = client.access_call(&reading, std::slice::from_ref(&part), &key, client);
+    let call = call.map_err(remote)?;
     let access =
         Act { package: call.package, action: call.action, input: call.input, consents: Vec::new() };
     let by = [("steward", REGISTRY), ("reader", member)];
@@ -97,8 +100,7 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let number = format!("{member}:{SUPPLY}:{PART}:{:08}", before.saturating_add(1));
     let noted = json!({"part": part, "access": number});
     let acts = vec![access, desk.act(SUPPLY, "read-part", &noted)?];
-    let after = move |desk: &Desk<'_>| {
-        // It is connected through the registry's node, which hands the envelope over.
+    let after = move |desk: &Desk<'_>, _: &Sent| {
         let client = &desk.person.actor.client;
         let read = client.read_access(&reading, (number, &key), client, RELEASE_MAX);
         opened(desk, read.map_err(remote)?)
@@ -108,10 +110,10 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
 
 /// Keeps what was read.
 fn opened(desk: &Desk<'_>, read: Read) -> Result<(), Fault> {
-    let Read::Opened { groups, .. } = read else {
+    let Answer::Given { given, .. } = read else {
         return Err(Fault::other("读取未成", format!("the reading ended as {read:?}")));
     };
-    let letter: Fields = groups.into_iter().flat_map(|(_, fields)| fields).collect();
+    let letter: Fields = given.groups.into_iter().flat_map(|(_, fields)| fields).collect();
     desk.play.post(desk.person.seat.member, letter);
     Ok(())
 }
