@@ -82,8 +82,12 @@ impl Cluster {
     /// trust bundle of the time tells.
     async fn join_anew(&mut self) {
         self.sim.crash(3).await;
+        self.join_in(self.toys[0].height() / EPOCH).await;
+    }
+
+    /// The same of a node that is down, with the committees up to this epoch.
+    async fn join_in(&mut self, epoch: u64) {
         self.sim.wipe(3);
-        let epoch = self.toys[0].height() / EPOCH;
         let toy = Toy::new(&[0b1111]);
         toy.disk.lock().unwrap().committees.extend((1..=epoch).map(|epoch| (epoch, 0b1111)));
         self.restart(3, toy, Some(epoch)).await;
@@ -228,11 +232,7 @@ fn a_wiped_node_fetches_a_snapshot_and_takes_part_again() {
         let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
         cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 4).await;
         cluster.sim.crash(3).await;
-        cluster.sim.wipe(3);
-        // What a trust bundle tells: the committees up to now.
-        let toy = Toy::new(&[0b1111]);
-        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
-        cluster.restart(3, toy, Some(2)).await;
+        cluster.join_in(2).await;
         cluster.reach(&[0, 1, 2, 3], 4 * EPOCH + 2).await;
         cluster.assert_same(&[0, 1, 2, 3], 4 * EPOCH + 2);
         assert!(!cluster.handles[3].status().syncing);
@@ -253,10 +253,7 @@ fn a_node_signs_nothing_in_the_epoch_of_its_snapshot() {
         // A snapshot takes most of an epoch: asked for before the epoch, it is of its beginning.
         cluster.reach(&[0, 1, 2, 3], 2 * EPOCH - 4).await;
         cluster.sim.crash(3).await;
-        cluster.sim.wipe(3);
-        let toy = Toy::new(&[0b1111]);
-        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
-        cluster.restart(3, toy, Some(2)).await;
+        cluster.join_in(2).await;
         cluster.first_block(3).await;
         let status = cluster.handles[3].status();
         assert_eq!((status.epoch, status.validator), (2, false), "it may have voted here before");
@@ -280,10 +277,7 @@ fn a_node_restarts_right_after_its_snapshot() {
         let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
         cluster.reach(&[0, 1, 2, 3], 2 * EPOCH + 3).await;
         cluster.sim.crash(3).await;
-        cluster.sim.wipe(3);
-        let toy = Toy::new(&[0b1111]);
-        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
-        cluster.restart(3, toy, Some(2)).await;
+        cluster.join_in(2).await;
         cluster.reach(&[3], 1).await;
         cluster.sim.crash(3).await;
         let toy = cluster.toys[3].restarted();
@@ -300,10 +294,7 @@ fn cut_after_the_first_block(asked: u64, cut_ms: u64) {
         let mut cluster = Cluster::start(sim, toys(4, &[0b1111])).await;
         cluster.reach(&[0, 1, 2, 3], asked).await;
         cluster.sim.crash(3).await;
-        cluster.sim.wipe(3);
-        let toy = Toy::new(&[0b1111]);
-        toy.disk.lock().unwrap().committees.extend([(1, 0b1111), (2, 0b1111)]);
-        cluster.restart(3, toy, Some(2)).await;
+        cluster.join_in(2).await;
         cluster.first_block(3).await;
         cluster.sim.pass_ms(cut_ms).await;
         cluster.sim.crash(3).await;

@@ -159,7 +159,7 @@ fn a_validator_killed_at_every_step_of_a_first_mortgage_changes_nothing() {
     let seed = std::env::var("CHAINCITY_SEED").ok().and_then(|text| text.parse().ok());
     let seed: u64 = seed.unwrap_or(2026);
     eprintln!("CHAINCITY_SEED={seed}");
-    let play = Play::staged("real-estate", &["disclosure"], FIRST_MORTGAGE).unwrap();
+    let play = Play::staged("real-estate", &["identity", "disclosure"], FIRST_MORTGAGE).unwrap();
     let [scenario] = play.scenarios.as_slice() else { panic!("one scenario") };
     stand_in::perform(&play, scenario).unwrap();
     let calm = cluster::perform(&play, scenario).unwrap();

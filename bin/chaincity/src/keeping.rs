@@ -142,6 +142,7 @@ const fn in_chinese(error: &VaultError) -> &'static str {
         VaultError::Storage(_) | VaultError::File(_) => "文件无法读写",
         VaultError::Unknown(_)
         | VaultError::Erased(_)
+        | VaultError::OnLedger(_)
         | VaultError::Permanent(_)
         | VaultError::BasisMissing
         | VaultError::RequestDiffers

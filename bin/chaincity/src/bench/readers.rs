@@ -199,19 +199,12 @@ impl Readers {
     }
 
     fn reading(&self, number: u64) -> Reading {
+        let (steward, key) = (office_name(0), key(number));
+        let basis = Basis::Grant(self.grant.clone());
         Reading {
-            steward: office_name(0),
-            package: DEEDS.to_owned(),
-            register: ENCRYPTED.to_owned(),
-            record: key(number),
             groups: GROUPS.map(|(group, _)| group.to_owned()).into(),
-            claims: Vec::new(),
-            parameters: BTreeMap::new(),
-            purpose: PURPOSE.to_owned(),
             case: Some(CASE.to_owned()),
-            of_case: None,
-            search: None,
-            basis: Basis::Grant(self.grant.clone()),
+            ..Reading::of(&steward, (DEEDS, ENCRYPTED, &key), PURPOSE, basis)
         }
     }
 }

@@ -7,6 +7,7 @@ mod calendar;
 mod call;
 mod case;
 mod completions;
+mod confidential;
 mod demo;
 mod explain;
 mod export;
@@ -79,6 +80,8 @@ pub(crate) enum Command {
     Search(Box<search::Arguments>),
     /// 答复转人工的调用：列出、批准释放或拒绝 · answer the accesses that wait for a person
     Release(release::Arguments),
+    /// 保密调用：查看请求、记录、会签、提前解除（提出和打开用 read --confidential） · confidential accesses: show, record, countersign and lift them (they are asked and opened by read --confidential)
+    Confidential(confidential::Arguments),
     /// 将字段组存入本单位保险库，取得承诺值 · seal a field group in the own member's vault, for its commitment
     Seal(Box<seal::Arguments>),
     /// 保险库：建立、概况、密钥、托管、备份、恢复 · the vault: make, look at, its keys, escrow, back up, restore
@@ -136,6 +139,7 @@ impl Command {
             Self::ReadLog(arguments) => read_log::run(&arguments, output),
             Self::Search(arguments) => search::run(&arguments, output),
             Self::Release(arguments) => release::run(&arguments, output),
+            Self::Confidential(arguments) => confidential::run(&arguments, output),
             Self::Seal(arguments) => seal::run(&arguments, output),
             Self::Vault(arguments) => vault::run(&arguments, output),
             Self::Sector(arguments) => sector::run(&arguments, output),

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::output::Output;
 
-const OPERATORS: [&str; 7] = ["eq", "ne", "lt", "le", "gt", "ge", "prefix"];
+const OPERATORS: [&str; 8] = ["eq", "ne", "lt", "le", "gt", "ge", "prefix", "has"];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     package: String,
     /// 登记簿 · the register
     register: String,
-    /// 条件，可多次给出：字段=值，或 字段=比较:值（eq ne lt le gt ge prefix） ·
+    /// 条件，可多次给出：字段=值，或 字段=比较:值（eq ne lt le gt ge prefix has） ·
     /// a condition: FIELD=VALUE, or FIELD=OP:VALUE; may be given several times, all must hold
     #[arg(long = "where", value_name = "FIELD=OP:VALUE", value_parser = a_condition)]
     conditions: Vec<Condition>,

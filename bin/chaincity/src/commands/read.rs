@@ -6,13 +6,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chaincity_client::{Answer, Basis, Client, Opened, Read, Reading};
+use chaincity_client::{Answer, Basis, Client, Confided, Opened, Read, Reading};
 use chaincity_package::json;
 use clap::Args;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
+use zeroize::Zeroizing;
 
 use super::asking::{Asking, Shown};
+use crate::city::write_secret;
 use crate::exit::Exit;
 use crate::failure::{Failure, settle};
 use crate::fault::Fault;
@@ -67,6 +69,14 @@ pub(crate) struct Arguments {
     /// 所依同意；两者皆无时查阅本人信息 · the consent; with neither, a subject reads what is about himself
     #[arg(long, value_name = "NUMBER", requires = "purpose")]
     consent: Option<String>,
+    /// 保密调用：请求封存于提供单位的保险库，账本上到期前不显示何人调用何记录。文件不存在时提出并写入一次性私钥，
+    /// 提供单位记录、审计会签后以同一命令打开 · confidentially: the request is sealed in the steward's vault, and
+    /// nothing on the ledger says who reads what until its term ends. Asked when there is no such file, which
+    /// then keeps the one-time key; the same command opens it once the steward has recorded and the auditor
+    /// countersigned it
+    #[arg(long, value_name = "FILE", requires_all = ["record", "purpose", "case"],
+          conflicts_with_all = ["grant", "consent", "search", "batch", "subject"])]
+    confidential: Option<PathBuf>,
     #[command(flatten)]
     asking: Asking,
 }
@@ -74,6 +84,9 @@ pub(crate) struct Arguments {
 /// What came of it.
 #[derive(Debug, Default, Serialize)]
 struct Told {
+    /// Of a confidential access, by which the steward's clerk records it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
     /// Of many.
     #[serde(skip_serializing_if = "Option::is_none")]
     record: Option<String>,
@@ -101,6 +114,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let basis = match (&arguments.grant, &arguments.consent) {
         (Some(grant), _) => Basis::Grant(grant.clone()),
         (None, Some(consent)) => Basis::Consent(consent.clone()),
+        (None, None) if arguments.confidential.is_some() => Basis::Statute,
         (None, None) => Basis::Subject,
     };
     let (package, register) = place(&client, arguments, &basis)?;
@@ -129,6 +143,9 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     };
     let (steward, wait) = (steward.as_ref().unwrap_or(&client), arguments.asking.wait());
     let keeping = Keeping { client: &client, folder: arguments.save.as_deref() };
+    if let Some(file) = &arguments.confidential {
+        return confidentially(&keeping, &reading, (steward, wait), file, output);
+    }
     if let Some(records) = records {
         return many(&keeping, &reading, &records, steward, wait, output);
     }
@@ -151,7 +168,7 @@ fn place(
     let (kind, number) = match basis {
         Basis::Grant(number) => ("grant", number),
         Basis::Consent(number) => ("consent", number),
-        Basis::Subject => return Err(no_register()),
+        Basis::Subject | Basis::Statute => return Err(no_register()),
     };
     let basis = client.record("disclosure", kind, number)?;
     let field = |name: &str| {
@@ -175,6 +192,37 @@ fn named(text: &str) -> Result<(String, String), String> {
         .filter(|(name, _)| !name.is_empty())
         .ok_or("写作 名称=值 · written as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// Asks confidentially, or goes on with what was asked and is kept in the file.
+fn confidentially(
+    keeping: &Keeping<'_>,
+    reading: &Reading,
+    (steward, wait): (&Client, Duration),
+    file: &Path,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let confided = if file.exists() {
+        let text = Zeroizing::new(std::fs::read_to_string(file).map_err(Fault::io(file))?);
+        Confided::from_text(&text).ok_or_else(|| {
+            Failure::usage(
+                "该文件不是保密调用的一次性私钥文件",
+                "the file keeps no one-time key of a confidential access",
+            )
+        })?
+    } else {
+        let confided = keeping.client.confide(reading, steward)?;
+        write_secret(file, &confided.to_text())?;
+        confided
+    };
+    let read = keeping.client.read_confided(reading, &confided, steward, wait)?;
+    let (mut shown, exit) = keeping.shown(read)?;
+    let request = confided.request.to_string();
+    // Not recorded yet, it has no number.
+    shown.told.access = shown.told.access.filter(|number| *number != request);
+    shown.told.request = Some(request);
+    output.report(&shown, for_person)?;
+    Ok(exit)
 }
 
 /// Where signed claims are kept.
@@ -293,6 +341,7 @@ fn for_person(shown: &Shown<Told>) -> Vec<String> {
         lines.extend(values.iter().map(|value| format!("  {name}: {}", text(value))));
     }
     lines.extend(shown.saved.iter().map(|file| format!("  已存 · kept: {}", file.display())));
+    lines.extend(shown.request.as_ref().map(|request| format!("  请求 · request: {request}")));
     lines.extend(shown.access.as_ref().map(|access| format!("  调用编号 · access: {access}")));
     lines
 }

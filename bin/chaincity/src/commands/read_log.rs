@@ -193,7 +193,8 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
         "refused" => "被拒绝 · refused",
         "unanswered" => "未答复 · unanswered",
         "countersigned" => "已会签 · countersigned",
-        _ => "已解除保密 · lifted",
+        "lifted" => "已解除保密 · lifted",
+        _ => "已公开 · shown",
     };
     let number = entry.number.as_ref().map_or(String::new(), |number| format!("{number}  "));
     let reader = entry.reader.as_deref().unwrap_or("保密 · confidential");
@@ -235,9 +236,8 @@ fn entry_for_person(entry: &LogEntry) -> Vec<String> {
 /// What the purpose is, or who tells it.
 fn why_for_person(entry: &LogEntry) -> Option<String> {
     let is_own = entry.basis.as_ref().is_some_and(|basis| basis.kind == "subject");
-    let is_sealed = entry.kind != "confidential" && !is_own;
     let sealed = || format!("封存，见 {0} 的节点 · sealed, told by the node of {0}", entry.steward);
-    entry.purpose.clone().or_else(|| is_sealed.then(sealed))
+    entry.purpose.clone().or_else(|| (!is_own).then(sealed))
 }
 
 fn basis_for_person(entry: &LogEntry) -> Option<String> {
@@ -250,7 +250,10 @@ fn basis_for_person(entry: &LogEntry) -> Option<String> {
     };
     let by = basis.decided_by.as_ref();
     let by = by.map_or(String::new(), |by| format!("，决定 · decided by: {by}"));
-    Some(format!("{kind} {}{by}", basis.of))
+    let given = basis.given_by.as_ref();
+    let given =
+        given.map_or(String::new(), |by| format!("，代理人 · given by representative: {by}"));
+    Some(format!("{kind} {}{by}{given}", basis.of))
 }
 
 fn answer_for_person(entry: &LogEntry) -> Option<String> {

@@ -19,7 +19,8 @@ use crate::output::Output;
 pub(crate) struct Arguments {
     /// 应用包 · the package
     package: String,
-    /// 将存放承诺值的登记簿 · the register whose record will hold the commitment
+    /// 将存放承诺值的登记簿，或其办件将存放于加密变量的流程 · the register whose record will hold the
+    /// commitment, or the process whose case will, in an encrypted variable
     register: String,
     /// 字段组 · the field group
     group: String,
@@ -43,6 +44,8 @@ fn scope(text: &str) -> Result<(String, String), String> {
 #[derive(Debug, Serialize)]
 struct Sealed {
     commitment: String,
+    /// What the record's field takes.
+    value: String,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pseudonyms: BTreeMap<String, String>,
 }
@@ -50,6 +53,9 @@ struct Sealed {
 impl Sealed {
     fn words(&self) -> String {
         let mut lines = vec![format!("承诺值 · commitment: {}", self.commitment)];
+        if self.value != self.commitment {
+            lines.push(format!("填入字段的值 · the field's value: {}", self.value));
+        }
         let line =
             |(field, made): (&String, &String)| format!("假名 · pseudonym `{field}`: {made}");
         lines.extend(self.pseudonyms.iter().map(line));
@@ -66,7 +72,7 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
     let client = arguments.connection.client()?;
     let mut request = [0; 32];
     rand::rng().fill_bytes(&mut request);
-    let (commitment, pseudonyms) = client.seal_with_pseudonyms(&SealRequest {
+    let sealed = client.seal(&SealRequest {
         package: arguments.package.clone(),
         register: arguments.register.clone(),
         group: arguments.group.clone(),
@@ -74,7 +80,11 @@ fn attempt(arguments: &Arguments, output: &mut Output) -> Result<Exit, Failure> 
         values: read_input(&arguments.values)?,
         scopes: arguments.scopes.iter().cloned().collect(),
     })?;
-    let sealed = Sealed { commitment: commitment.to_string(), pseudonyms };
+    let sealed = Sealed {
+        commitment: sealed.commitment.to_string(),
+        value: hex::encode(sealed.value),
+        pseudonyms: sealed.pseudonyms,
+    };
     output.record(&sealed, Sealed::words)?;
     Ok(Exit::Ok)
 }

@@ -151,19 +151,11 @@ impl Disclosure {
     }
 
     fn read(&self, day: &Day, grant: &str, group: &str) -> Result<Read, Fault> {
+        let right = ("real-estate", "right", day.sold());
         let reading = Reading {
-            claims: Vec::new(),
-            parameters: BTreeMap::new(),
-            of_case: None,
-            search: None,
-            steward: "registry".to_owned(),
-            package: "real-estate".to_owned(),
-            register: "right".to_owned(),
-            record: day.sold().to_owned(),
             groups: vec![group.to_owned()],
-            purpose: PURPOSE.to_owned(),
             case: Some(CASE.to_owned()),
-            basis: Basis::Grant(grant.to_owned()),
+            ..Reading::of("registry", right, PURPOSE, Basis::Grant(grant.to_owned()))
         };
         self.reader.client.read(&reading, &self.at_steward.client, PATIENCE).map_err(remote)
     }

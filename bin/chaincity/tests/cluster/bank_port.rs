@@ -10,7 +10,7 @@ use chaincity_crypto::hash;
 use serde_json::{Value, json};
 
 use crate::city::{City, NODES, Ran, SOON, chaincity, text};
-use crate::disclosure::{call, done, keep_a_vault, key_of};
+use crate::disclosure::{call, done, keep_a_vault, key_of, publish_packages};
 use crate::membership::govern;
 
 /// The bank that keeps the escrow, with the vault.
@@ -147,12 +147,7 @@ fn staff(city: &City) {
         let admin = format!("{member}-admin");
         call(city, &admin, ("governance", "add-operator"), &operator, &[]);
     }
-    for package in ["disclosure", "settlement"] {
-        let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
-        let folder = format!("{}/../../packages/{package}", env!("CARGO_MANIFEST_DIR"));
-        let publish = ["package", "publish", &folder, "--approve", &court, "--approve", &bank];
-        done(&city.run_as("registry-admin", DESK, &publish));
-    }
+    publish_packages(city, &["identity", "disclosure", "settlement"]);
 }
 
 /// The bank's system may read the amounts of movements, for this purpose. Gives the grant.

@@ -22,6 +22,8 @@ pub(crate) const OBSERVER: &str = "bank-b";
 pub(crate) const NODES: [&str; 5] = ["bank-a", "court", "housing", "registry", "bank-b"];
 /// How long anything may take that should happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(90);
+/// How long a node may take to say how it is.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Pause between two looks at another process.
 const LOOK: Duration = Duration::from_millis(50);
 /// How much of each log a failure shows.
@@ -164,11 +166,15 @@ impl City {
         }
     }
 
-    /// Starts these nodes and waits until each holds the ledger's first block.
+    /// Starts these nodes and waits until each says that it is ready.
     pub(crate) fn start(&mut self, names: &[&str]) {
         self.spawn(names);
         for name in names {
-            self.wait_height(name, 1);
+            let ready = format!("{}/v1/health/ready", self.url(name));
+            self.wait(&format!("{name} is ready"), SOON, |_| {
+                let ask = ureq::get(&ready).config().timeout_global(Some(PATIENCE)).build();
+                ask.call().is_ok()
+            });
         }
     }
 
@@ -200,7 +206,7 @@ impl City {
     pub(crate) fn status(&self, name: &str) -> Option<StatusInfo> {
         let once = Retry { attempts: 0, ..Retry::default() };
         let client = Client::builder(self.ledger).node(self.url(name)).retry(once);
-        client.timeout(Duration::from_secs(2)).build().unwrap().status().ok()
+        client.timeout(PATIENCE).build().unwrap().status().ok()
     }
 
     /// A node's height, 0 when it does not answer.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use chaincity_client::api::vault::SealRequest;
-use chaincity_client::{Basis, Reading, one_time_key};
+use chaincity_client::{Basis, Client, Log, LogFilter, Reading, one_time_key};
 use chaincity_types::wire::Call;
 use serde_json::{Value, json};
 
@@ -110,12 +110,19 @@ pub(crate) fn sell_to(city: &City, name: &str) -> String {
     key_of(&call(city, "registrar", act, &sale, &mandate), "inserted", "right")
 }
 
-/// The protocol comes into force.
+/// The protocol comes into force, after the package that it requires.
 pub(crate) fn publish(city: &City) {
-    let package = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/disclosure");
+    publish_packages(city, &["identity", "disclosure"]);
+}
+
+/// These packages come into force, in this order.
+pub(crate) fn publish_packages(city: &City, packages: &[&str]) {
     let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
-    let publish = ["package", "publish", package, "--approve", &court, "--approve", &bank];
-    done(&city.run_as("registry-admin", DESK, &publish));
+    for package in packages {
+        let folder = format!("{}/../../packages/{package}", env!("CARGO_MANIFEST_DIR"));
+        let publish = ["package", "publish", &folder, "--approve", &court, "--approve", &bank];
+        done(&city.run_as("registry-admin", DESK, &publish));
+    }
 }
 
 /// The registry catalogues its deals and grants bank A's application. Gives the grant's number.
@@ -168,19 +175,11 @@ pub(crate) fn read(
 
 /// The same, sealed now and asked later.
 pub(crate) fn sealed(city: &City, operator: &str, (title, grant): (&str, &str)) -> Call {
+    let right = ("real-estate", "right", title);
     let reading = Reading {
-        steward: STEWARD.to_owned(),
-        package: "real-estate".to_owned(),
-        register: "right".to_owned(),
-        record: title.to_owned(),
         groups: vec!["deal".to_owned()],
-        claims: Vec::new(),
-        parameters: BTreeMap::new(),
-        purpose: PURPOSE.to_owned(),
         case: Some(CASE.to_owned()),
-        of_case: None,
-        search: None,
-        basis: Basis::Grant(grant.to_owned()),
+        ..Reading::of(STEWARD, right, PURPOSE, Basis::Grant(grant.to_owned()))
     };
     let (client, steward) = (city.client(&[DESK], operator), city.client(&[STEWARD], operator));
     let (records, key) = ([title.to_owned()], one_time_key().unwrap());
@@ -268,6 +267,7 @@ fn a_bank_reads_the_price_under_its_grant_another_is_refused_and_a_crash_of_the_
     let unknown = [("bank-a", "refused")];
     every_view_shows_what_was_asked(&city, (STEWARD, DESK), HOLDER, &seen, &unknown);
     an_entry_taken_out_of_an_export_is_found(&city, DESK, HOLDER);
+    a_confidential_access_is_shown_to_the_subject_once_it_is_lifted(&city, &title);
     no_error_and_no_log_tells_what_was_asked_or_sealed(&city);
 
     the_vault_stays_closed_without_its_passphrase(&mut city, &options);
@@ -338,6 +338,65 @@ fn claims_are_read_kept_and_checked_by_others(city: &City, (title, grant): (&str
     }
 }
 
+/// Its reader asks, the keeper and the auditor sign, the reader opens the price; who it was stands nowhere
+/// until the keeper lifts it.
+fn a_confidential_access_is_shown_to_the_subject_once_it_is_lifted(city: &City, title: &str) {
+    let file = city.file("confidential.key");
+    let read = |wait: &str| {
+        let what = ["read", "real-estate", "right", title, "--groups", "deal"];
+        let why = ["--purpose", PURPOSE, "--case", CASE, "--confidential", &file, "--wait", wait];
+        let at = ["--steward", STEWARD, "--steward-node", city.url(STEWARD)];
+        let ran = city.run_as("bank-a", DESK, &[&what[..], &why, &at].concat());
+        (ran.code, ran.json().remove(0))
+    };
+    let at_steward =
+        |by: &str, act: &[&str]| city.run_as(by, STEWARD, &[&["confidential"], act].concat());
+    let (code, asked) = read("0");
+    assert_eq!((code, &asked["state"], &asked["access"]), (1, &json!("unanswered"), &Value::Null));
+    let request = asked["request"].as_str().unwrap();
+    let strange = at_steward("bank-b", &["show", request]);
+    assert_eq!(
+        (strange.code != 0, &strange.json()[0]["code"]),
+        (true, &json!("request-not-yours"))
+    );
+    assert_eq!(done(&at_steward("keeper", &["show", request]))["reader"], "bank-a");
+    let record = ["record", request, "--statute", "刑事诉讼法 54", "--days", "30"];
+    let recorded = done(&at_steward("keeper", &record));
+    let events = recorded["receipt"]["entries"][0]["events"].as_array().unwrap();
+    let number = key_of(events, "confidential-asked", "confidential");
+    let kept = city.file("request.json");
+    done(&at_steward("auditor", &["countersign", &number, "--keep", &kept]));
+    let (code, opened) = read("30");
+    assert_eq!((code, &opened["access"]), (0, &json!(number)), "{opened}{}", city.logs());
+    assert_eq!(opened["groups"]["deal"][0]["price"], PRICE);
+
+    let at_desk = city.client(&[DESK], "auditor");
+    let entry = || at_desk.record("disclosure", "confidential", &number).unwrap().unwrap();
+    let written = serde_json::to_string(&entry()).unwrap();
+    assert!(
+        !["bank-a", title, PURPOSE, CASE].iter().any(|told| written.contains(told)),
+        "{written}"
+    );
+    let shown = |client: &Client| {
+        let (log, all) = (Log::Subject(HOLDER.to_owned()), LogFilter::default());
+        let mut entries = client.whole_read_log(&log, &all).unwrap();
+        entries.retain(|entry| entry.kind == "confidential");
+        entries
+    };
+    assert!(shown(&at_desk).is_empty());
+    done(&at_steward("keeper", &["lift", &number]));
+    city.wait("the service shows it", SOON, |_| entry().fields["state"] == "shown");
+    city.wait("the subject sees it", SOON, |city| {
+        let entries = shown(&city.client(&[STEWARD], "auditor"));
+        let [entry] = entries.as_slice() else { return false };
+        assert_eq!(
+            (entry.reader.as_deref(), entry.record.as_deref()),
+            (Some("bank-a"), Some(title))
+        );
+        entry.purpose.as_deref() == Some(PURPOSE)
+    });
+}
+
 /// Values that do not fit, a record's key that is a person's number, a wrong address: each refused, none
 /// repeated.
 fn no_error_and_no_log_tells_what_was_asked_or_sealed(city: &City) {
@@ -380,7 +439,7 @@ fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[Str
     refuses("vault-in-use", &vault("status", options, &[]));
     city.stop(STEWARD);
     let status = done(&vault("status", options, &[]));
-    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(9), &json!(7)));
+    assert_eq!((&status["groups"], &status["envelopes"]), (&json!(10), &json!(8)));
 
     let file = |name: &str| PathBuf::from(city.file(name));
     let (wrong, backup) = (file("wrong.passphrase"), file("backup"));
@@ -401,7 +460,7 @@ fn the_vault_stays_closed_without_its_passphrase(city: &mut City, options: &[Str
     right[3].clone_from(&options[3]);
     // What was refused left nothing in the way.
     let restored = done(&vault("restore", &right, &from));
-    assert_eq!((&restored["groups"], &restored["erasures_pending"]), (&json!(9), &json!(true)));
+    assert_eq!((&restored["groups"], &restored["erasures_pending"]), (&json!(10), &json!(true)));
 
     // Nor does the node start without its vault, and nothing that it stores is touched.
     fs::copy(&wrong, &options[3]).unwrap();

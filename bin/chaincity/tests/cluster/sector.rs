@@ -9,7 +9,7 @@ use chaincity_types::id::ResidentId;
 use serde_json::{Value, json};
 
 use crate::city::{City, NODES, Ran, chaincity, text};
-use crate::disclosure::{DESK, call, done, key_of};
+use crate::disclosure::{DESK, call, done, key_of, publish_packages};
 use crate::membership::govern;
 
 /// Synthetic people, born in 1900.
@@ -60,10 +60,7 @@ fn staff(city: &City) {
         let operator = json!({"key": key, "member": member, "roles": [role]});
         call(city, &format!("{member}-admin"), ("governance", "add-operator"), &operator, &[]);
     }
-    let (court, bank) = (city.key_file("court-admin"), city.key_file("bank-a-admin"));
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../packages/identity");
-    let publish = ["package", "publish", folder, "--approve", &court, "--approve", &bank];
-    done(&city.run_as("registry-admin", DESK, &publish));
+    publish_packages(city, &["identity"]);
 }
 
 /// A member is admitted as identity steward, and publishes its key of the sector.

@@ -5,6 +5,9 @@
 //! digest of both: it shows nothing of the values, and whoever is given salt and bytes checks them
 //! against it. Where the group is stored, salt and bytes are sealed under a *data key* of their
 //! own, bound to a [`GroupContext`]: destroying that key destroys the group.
+//!
+//! Of a group that its package places on the ledger, the field of the record *holds* the ciphertext
+//! behind the commitment ([`placed`], [`held`]): every node has it, and who has the data key opens it.
 
 use std::fmt;
 
@@ -12,13 +15,37 @@ use chaincity_types::{Digest, cbor};
 use minicbor::{Decode, Encode};
 use zeroize::Zeroizing;
 
-use crate::cipher::{self, NONCE_BYTES, NotOpened, SECRET_BYTES, Secret};
+use crate::cipher::{self, NONCE_BYTES, NotOpened, OVERHEAD_BYTES, SECRET_BYTES, Secret};
 use crate::suite;
 
 /// Domain of commitments.
 pub const GROUP: &str = "chaincity/group/1";
 /// Largest group, in bytes. Scans and plans lie elsewhere; a group holds their digests.
 pub const GROUP_BYTES_MAX: usize = 65_536;
+/// Size of a commitment, in bytes.
+const COMMITMENT_BYTES: usize = 32;
+/// What stands in a field beside a placed group's own bytes: commitment, nonce, tag and salt.
+const PLACED_OVERHEAD_BYTES: usize = COMMITMENT_BYTES + OVERHEAD_BYTES + SECRET_BYTES;
+/// Largest group that can be placed on the ledger, in bytes: what then stands in the field is as long
+/// as any field's bytes may be, 16,384.
+pub const PLACED_GROUP_BYTES_MAX: usize = 16_384 - PLACED_OVERHEAD_BYTES;
+
+/// What a record's field holds of a group that is placed on the ledger: commitment ‖ sealed group.
+#[must_use]
+pub fn placed(commitment: &Digest, sealed: &[u8]) -> Vec<u8> {
+    [commitment.as_bytes().as_slice(), sealed].concat()
+}
+
+/// The commitment that a record's field holds, and the sealed group where that is placed on the ledger.
+/// `None` for bytes that are neither; whether the sealed group opens, its data key tells.
+#[must_use]
+pub fn held(field: &[u8]) -> Option<(Digest, Option<&[u8]>)> {
+    let (commitment, sealed) = field.split_first_chunk::<COMMITMENT_BYTES>()?;
+    let group = field.len().checked_sub(PLACED_OVERHEAD_BYTES);
+    // A map of no fields is one byte.
+    let is_placed = group.is_some_and(|group| (1..=PLACED_GROUP_BYTES_MAX).contains(&group));
+    (sealed.is_empty() || is_placed).then_some((Digest(*commitment), is_placed.then_some(sealed)))
+}
 
 /// Why a group was not sealed or opened. No variant holds anything of the group or of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -256,6 +283,24 @@ mod tests {
         let sealed = cipher::seal(&key, &[5; 12], &associated, &group().plaintext());
         let opened = Group::open(&key, &false_context, &sealed);
         assert_eq!(opened, Err(GroupError::CommitmentDiffers));
+    }
+
+    #[test]
+    fn a_placed_group_is_held_behind_its_commitment_within_bounds() {
+        let key = Secret::from_bytes([8; 32]);
+        let sealed = group().seal(&key, &[5; 12], &context()).unwrap();
+        let commitment = group().commitment();
+        let field = placed(&commitment, &sealed);
+        assert_eq!(held(&field), Some((commitment, Some(sealed.as_slice()))));
+        assert_eq!(held(commitment.as_bytes()), Some((commitment, None)));
+        // No field is longer than this: the limit of the package language.
+        assert_eq!(PLACED_GROUP_BYTES_MAX + PLACED_OVERHEAD_BYTES, 16_384);
+        for wrong in [0, 31, 33, PLACED_OVERHEAD_BYTES, 16_385] {
+            assert_eq!(held(&vec![0; wrong]), None, "{wrong}");
+        }
+        for right in [PLACED_OVERHEAD_BYTES + 1, 16_384] {
+            assert!(held(&vec![0; right]).unwrap().1.is_some(), "{right}");
+        }
     }
 
     #[test]

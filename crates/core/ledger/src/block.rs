@@ -5,18 +5,19 @@
 //! how often and in which rounds a view made keys known has no influence, since every attempt
 //! starts afresh and leaves nothing behind until it is complete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_crypto::tree;
-use chaincity_types::wire::{Committee, Genesis, Head, Receipt, Write};
+use chaincity_types::wire::{Committee, Genesis, Head, LogicalKey, Receipt, Write};
 use chaincity_types::{Digest, Timestamp, cbor};
 
 use crate::governance::{self, GenesisError};
 use crate::keyed::Mark;
 use crate::session::{Layer, Session, WrittenVersion};
+use crate::timers::{self, DueTimer, DueTimers, Fired};
+use crate::transaction;
 use crate::transaction::Tried;
 use crate::view::{BlockContext, Packages, SignedCall, Step, View};
-use crate::{timers, transaction};
 
 /// A block in execution.
 #[derive(Debug)]
@@ -24,8 +25,11 @@ pub struct BlockRun {
     context: BlockContext,
     layer: Layer,
     receipts: Vec<Receipt>,
-    /// For each key written, by its mark: how many transactions were done when it was last written.
+    /// For each key written, by its mark: how many transactions and timers were done when it was last
+    /// written.
     written: BTreeMap<Mark, usize>,
+    /// The timers that are due, once the transactions are done and as long as keys are missing.
+    due: Option<DueTimers>,
 }
 
 /// What a transaction would do after those that were done when it was tried, for
@@ -63,7 +67,7 @@ impl BlockRun {
     #[must_use]
     pub fn new(context: BlockContext) -> Self {
         let (layer, receipts, written) = (Layer::default(), Vec::new(), BTreeMap::new());
-        Self { context, layer, receipts, written }
+        Self { context, layer, receipts, written, due: None }
     }
 
     /// The circumstances of the block.
@@ -139,8 +143,7 @@ impl BlockRun {
         view: &dyn View,
         packages: &dyn Packages,
     ) -> Step<bool> {
-        let since = |mark: &Mark| self.written.get(mark).is_some_and(|at| *at >= attempt.after);
-        if attempt.reads.iter().any(since) {
+        if !self.stands(&attempt.reads, attempt.after) {
             return Step::Done(false);
         }
         match attempt.tried.take() {
@@ -159,9 +162,14 @@ impl BlockRun {
         Step::Done(true)
     }
 
+    /// Whether nothing of `reads` was written since so many transactions and timers were done.
+    fn stands(&self, reads: &[Mark], after: usize) -> bool {
+        !reads.iter().any(|mark| self.written.get(mark).is_some_and(|at| *at >= after))
+    }
+
     fn take(&mut self, mut receipt: Receipt, layer: Layer) {
         let at = self.receipts.len();
-        receipt.index = u32::try_from(at).unwrap_or(u32::MAX);
+        receipt.index = self.next_index();
         self.written.extend(layer.records.marks().map(|mark| (mark, at)));
         self.layer.absorb(layer);
         self.receipts.push(receipt);
@@ -180,18 +188,140 @@ impl BlockRun {
         }
     }
 
-    /// Ends the block: runs the timers that are due, queues those that were set, and gives what
-    /// the block did. [`Step::Need`] leaves the block as it was.
-    pub fn finish(&mut self, view: &dyn View, packages: &dyn Packages) -> Step<Executed> {
+    /// The timers that are due, once all transactions are done. None of them has been tried.
+    pub fn due_timers(&self, view: &dyn View, packages: &dyn Packages) -> Step<DueTimers> {
         let mut session = Session::new(&self.context, &self.layer, view, packages);
-        let index = u32::try_from(self.receipts.len()).unwrap_or(u32::MAX);
-        let Ok(ran) = timers::run(&mut session, &self.layer.timers, index) else {
-            return Step::Need(session.missing.into_iter().collect());
+        match timers::find(&mut session, self.next_index()) {
+            Ok(due) => Step::Done(due),
+            Err(_) => Step::Need(session.missing.into_iter().collect()),
+        }
+    }
+
+    /// Tries a timer, unless it was tried; gives the keys that are missing. Attempts at several
+    /// do not see each other and may be made at the same time.
+    pub fn try_timer(
+        &self,
+        timer: &mut DueTimer,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Vec<LogicalKey> {
+        if timer.tried.is_some() {
+            return Vec::new();
+        }
+        let mut session = Session::new(&self.context, &self.layer, view, packages);
+        let after = self.receipts.len();
+        let fired = timers::fire(&mut session, timer);
+        let Session { layer, reads, missing, .. } = session;
+        if let (Ok(fired), true) = (fired, missing.is_empty()) {
+            timer.tried = Some(timers::Tried { fired, layer, reads, after });
+        }
+        missing.into_iter().collect()
+    }
+
+    /// Ends the block: runs the timers that are due, queues those that were set, and gives what
+    /// the block did. After [`Step::Need`] it goes on where it stopped.
+    pub fn finish(&mut self, view: &dyn View, packages: &dyn Packages) -> Step<Executed> {
+        let mut due = match self.due.take() {
+            Some(due) => due,
+            None => match self.due_timers(view, packages) {
+                Step::Done(due) => due,
+                Step::Need(keys) => return Step::Need(keys),
+            },
         };
-        let upper = session.layer;
-        self.layer.absorb(upper);
-        self.receipts.extend(ran.receipts);
-        Step::Done(self.executed(ran.waiting_since))
+        let finished = self.finish_with(&mut due, view, packages);
+        if matches!(finished, Step::Need(_)) {
+            self.due = Some(due);
+        }
+        finished
+    }
+
+    /// The same with the timers that are due, any of which may have been tried.
+    pub fn finish_with(
+        &mut self,
+        due: &mut DueTimers,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<Executed> {
+        // All are tried before any is done, to name the keys that they need in the same round.
+        let left = due.timers.iter_mut().skip(due.done);
+        let missing = left.flat_map(|timer| self.try_timer(timer, view, packages));
+        let missing: BTreeSet<LogicalKey> = missing.collect();
+        if !missing.is_empty() {
+            return Step::Need(missing.into_iter().collect());
+        }
+        while due.done < due.timers.len() {
+            if due.spent >= timers::FUEL_MAX {
+                due.rest = due.timers.get(due.done).map(|timer| timer.place);
+                due.timers.truncate(due.done);
+                break;
+            }
+            if let Step::Need(keys) = self.do_timer(due, view, packages) {
+                return Step::Need(keys);
+            }
+        }
+        let mut session = Session::new(&self.context, &self.layer, view, packages);
+        if timers::close(&mut session, &self.layer.timers, due).is_err() {
+            return Step::Need(session.missing.into_iter().collect());
+        }
+        let Session { layer, .. } = session;
+        self.layer.absorb(layer);
+        Step::Done(self.executed(due.waiting_since()))
+    }
+
+    /// Does the next timer: as it was tried, if nothing that it looked at was written since and its
+    /// receipt has the place that it was tried for; else it is tried anew.
+    fn do_timer(
+        &mut self,
+        due: &mut DueTimers,
+        view: &dyn View,
+        packages: &dyn Packages,
+    ) -> Step<()> {
+        let index = self.next_index();
+        let Some(timer) = due.timers.get_mut(due.done) else { return Step::Done(()) };
+        let stands = timer.tried.as_ref().is_some_and(|tried| {
+            let placed = match tried.fired {
+                Fired::Nothing | Fired::Later(_) => true,
+                Fired::Ran(..) | Fired::Open(..) => timer.index == index,
+            };
+            placed && self.stands(&tried.reads, tried.after)
+        });
+        if !stands {
+            (timer.tried, timer.index) = (None, index);
+            let missing = self.try_timer(timer, view, packages);
+            if !missing.is_empty() {
+                return Step::Need(missing);
+            }
+        }
+        let Some(tried) = timer.tried.take() else { return Step::Need(Vec::new()) };
+        match tried.fired {
+            Fired::Nothing => {}
+            Fired::Later(later) => due.later.push(later),
+            // It was called for this time in this block.
+            Fired::Ran(at, _) | Fired::Open(at, _) if due.called.contains(&at) => {}
+            Fired::Ran(at, receipt) => {
+                due.spent = due.spent.saturating_add(receipt.fuel);
+                due.called.insert(at);
+                self.take(receipt, tried.layer);
+            }
+            Fired::Open(at, mut open) => {
+                let mut session = Session::new(&self.context, &self.layer, view, packages);
+                let Some(receipt) = timers::settle(&mut session, &mut open, index) else {
+                    timer.tried = Some(timers::Tried { fired: Fired::Open(at, open), ..tried });
+                    return Step::Need(session.missing.into_iter().collect());
+                };
+                let Session { layer, .. } = session;
+                due.spent = due.spent.saturating_add(receipt.fuel);
+                due.called.insert(at);
+                self.take(receipt, layer);
+            }
+        }
+        due.done = due.done.saturating_add(1);
+        Step::Done(())
+    }
+
+    /// The place of the next receipt.
+    fn next_index(&self) -> u32 {
+        u32::try_from(self.receipts.len()).unwrap_or(u32::MAX)
     }
 
     fn executed(&mut self, timers_waiting_since: Option<Timestamp>) -> Executed {

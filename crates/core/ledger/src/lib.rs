@@ -46,5 +46,5 @@ pub use keyed::Keyed;
 pub use mandates::MANDATES_MAX;
 pub use precheck::{Admissible, Hopeless, precheck};
 pub use session::WrittenVersion;
-pub use timers::TIMERS_MAX;
+pub use timers::{DueTimer, DueTimers, TIMERS_MAX};
 pub use view::{BlockContext, Empty, Lookup, Packages, Record, SignedCall, Step, View};

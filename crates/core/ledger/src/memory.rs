@@ -160,7 +160,7 @@ pub fn genesis(
 }
 
 /// A ledger in memory, a block at a time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Chain {
     /// What it holds.
     pub ledger: MemoryLedger,

@@ -6,6 +6,10 @@
 //! What fell due after the parent and up to the block's time runs in the block, at most
 //! [`TIMERS_MAX`] of them; the cursor says where the next block goes on.
 //!
+//! Timers are tried as transactions are: all on what the transactions left, in any order and on any
+//! core; then each that still stands after those before it is taken as it was tried, and the others
+//! are run in their place. What they come to is the same.
+//!
 //! An entry is never taken back. When its time comes, the record is asked anew: closed, or without
 //! a time, nothing happens; with a later time, it is queued again. A timer may thus run twice for
 //! a time that was moved back and forth; its action's guards see what was done.
@@ -25,11 +29,12 @@ use chaincity_types::wire::{Call, Entry, LogicalKey, Outcome, Receipt, Status};
 use chaincity_types::{Str, Timestamp, Value};
 
 use crate::authority::Caller;
-use crate::call::{self, CallRun, Frame};
+use crate::call::{self, Applied, CallRun, Decided, Frame};
 use crate::halt::{Halt, Rejection};
-use crate::session::Session;
+use crate::keyed::Mark;
+use crate::session::{Layer, Session};
 use crate::transaction::writes;
-use crate::view::Record;
+use crate::view::{BlockContext, Record};
 use crate::{digests, fuel};
 pub(crate) use queue::Due;
 use queue::{Place, SECOND_MS, due, hour_of, move_cursor, place, queue, second_of};
@@ -39,87 +44,132 @@ use queue::{Place, SECOND_MS, due, hour_of, move_cursor, place, queue, second_of
 /// turn. Fewer would leave more of the time to what a block costs whatever it holds.
 pub const TIMERS_MAX: usize = 1_024;
 /// Fuel after which a block runs no further timer, whatever they do: sixteen of the dearest calls.
-const FUEL_MAX: u64 = 16_u64.saturating_mul(fuel::CALL_MAX);
+pub(crate) const FUEL_MAX: u64 = 16_u64.saturating_mul(fuel::CALL_MAX);
 
-/// What a block's timers did.
-#[derive(Debug, Default)]
-pub(crate) struct Ran {
-    pub(crate) receipts: Vec<Receipt>,
-    /// The time of the oldest timer that is due and has not run.
-    pub(crate) waiting_since: Option<Timestamp>,
+/// A timer that is due, and what it would do.
+#[derive(Debug)]
+pub struct DueTimer {
+    pub(crate) place: Place,
+    entry: Due,
+    /// The place of its receipt among the block's, if each before it whose record is live has one.
+    pub(crate) index: u32,
+    /// Nothing once it was taken.
+    pub(crate) tried: Option<Tried>,
 }
 
-/// Runs the timers that are due, then queues those that the block has set. [`Halt::Missing`]: keys
-/// are missing, noted in the session.
-pub(crate) fn run(session: &mut Session<'_>, set: &[Due], first_index: u32) -> Result<Ran, Halt> {
-    let parent = second_of(session.context.parent_time).saturating_add(1);
-    session.probe(&LogicalKey::TimerHour { hour: hour_of(parent) });
-    let cursor = session.get(&LogicalKey::TimerCursor {});
-    let cursor = cursor?.filter(|record| record.version.status == Status::Live);
-    let from = match &cursor {
-        Some(record) => place(record),
-        None => Place::start_of(parent),
-    };
-    let (found, mut rest) = due(session, from)?;
-    let mut ran = Ran::default();
-    let mut set = set.to_vec();
-    let mut spent = 0_u64;
-    let mut done = BTreeSet::new();
-    for (at, entry) in found {
-        if spent >= FUEL_MAX {
-            rest = Some(at);
-            break;
-        }
-        let count = u32::try_from(ran.receipts.len()).unwrap_or(u32::MAX);
-        match fire(session, &entry, &mut done, first_index.saturating_add(count)) {
-            Ok(Fired::Nothing) => {}
-            Ok(Fired::Later(due)) => set.push(due),
-            Ok(Fired::Ran(receipt)) => {
-                spent = spent.saturating_add(receipt.fuel);
-                ran.receipts.push(receipt);
-            }
-            // The others are tried, to name the keys that they need in the same round.
-            Err(_) => {}
-        }
-    }
-    set.append(&mut session.layer.timers);
-    queue(session, set)?;
-    move_cursor(session, cursor.as_deref(), rest)?;
-    ran.waiting_since = rest.map(|place| Timestamp(place.second.saturating_mul(SECOND_MS)));
-    if session.missing.is_empty() { Ok(ran) } else { Err(Halt::Missing) }
+/// What a timer would do after those that were done when it was tried.
+#[derive(Debug)]
+pub(crate) struct Tried {
+    pub(crate) fired: Fired,
+    pub(crate) layer: Layer,
+    /// What it looked at.
+    pub(crate) reads: Vec<Mark>,
+    /// How many receipts the block had.
+    pub(crate) after: usize,
 }
 
-/// What became of an entry.
-enum Fired {
+/// What becomes of an entry.
+#[derive(Debug)]
+pub(crate) enum Fired {
     /// The record needs it no more.
     Nothing,
     /// Its time is another now.
     Later(Due),
-    Ran(Receipt),
+    /// It was called for this time, and has written what it does.
+    Ran(Due, Receipt),
+    /// Its call is decided, but not settled.
+    Open(Due, Box<Open>),
 }
 
-/// Asks the record anew, and calls the timer's action if its time has come, unless it was called
-/// for this time in this block.
-fn fire(
-    session: &mut Session<'_>,
-    due: &Due,
-    done: &mut BTreeSet<Due>,
-    index: u32,
-) -> Result<Fired, Halt> {
-    let key = LogicalKey::Record {
+/// A timer's call that is decided, but not settled.
+#[derive(Debug)]
+pub(crate) struct Open {
+    call: Call,
+    decided: Decided,
+    left: Fuel,
+}
+
+/// The timers that are due at a block, as far as it may run them, in order.
+#[derive(Debug, Default)]
+pub struct DueTimers {
+    pub(crate) timers: Vec<DueTimer>,
+    /// How many of them are done.
+    pub(crate) done: usize,
+    /// Where the next block goes on.
+    pub(crate) rest: Option<Place>,
+    pub(crate) spent: u64,
+    /// What was called, and for which time.
+    pub(crate) called: BTreeSet<Due>,
+    /// What comes at another time than it was queued for.
+    pub(crate) later: Vec<Due>,
+}
+
+impl DueTimers {
+    /// Each of them, to be tried by [`BlockRun::try_timer`](crate::BlockRun::try_timer).
+    pub fn each(&mut self) -> &mut [DueTimer] {
+        &mut self.timers
+    }
+
+    /// The time of the oldest that has not run.
+    pub(crate) fn waiting_since(&self) -> Option<Timestamp> {
+        self.rest.map(|place| Timestamp(place.second.saturating_mul(SECOND_MS)))
+    }
+}
+
+/// The timers that are due, the first receipt of which has this index. [`Halt::Missing`]: keys are
+/// missing, noted in the session.
+pub(crate) fn find(session: &mut Session<'_>, first_index: u32) -> Result<DueTimers, Halt> {
+    let parent = second_of(session.context.parent_time).saturating_add(1);
+    session.probe(&LogicalKey::TimerHour { hour: hour_of(parent) });
+    let from = match cursor(session)? {
+        Some(record) => place(&record),
+        None => Place::start_of(parent),
+    };
+    let (found, rest) = due(session, from)?;
+    let records = session.get_all(found.iter().map(|(_, entry)| record_of(entry)))?;
+    let mut timers = Vec::with_capacity(found.len());
+    let mut index = first_index;
+    for ((place, entry), record) in found.into_iter().zip(records) {
+        timers.push(DueTimer { place, entry, index, tried: None });
+        let is_live = record.is_some_and(|record| record.version.status == Status::Live);
+        index = index.saturating_add(u32::from(is_live));
+    }
+    Ok(DueTimers { timers, rest, ..DueTimers::default() })
+}
+
+/// Queues what the block has set, and notes where the next goes on. [`Halt::Missing`]: likewise.
+pub(crate) fn close(session: &mut Session<'_>, set: &[Due], due: &DueTimers) -> Result<(), Halt> {
+    let cursor = cursor(session)?;
+    queue(session, set.iter().chain(&due.later).cloned())?;
+    move_cursor(session, cursor.as_deref(), due.rest)?;
+    if session.missing.is_empty() { Ok(()) } else { Err(Halt::Missing) }
+}
+
+fn cursor(session: &mut Session<'_>) -> Result<Option<Arc<Record>>, Halt> {
+    let cursor = session.get(&LogicalKey::TimerCursor {})?;
+    Ok(cursor.filter(|record| record.version.status == Status::Live))
+}
+
+fn record_of(due: &Due) -> LogicalKey {
+    LogicalKey::Record {
         package: due.package.clone(),
         register: due.register.clone(),
         key: due.key.clone(),
-    };
-    let record = session.get(&key)?;
+    }
+}
+
+/// Asks the record anew, and calls the timer's action if its time has come.
+pub(crate) fn fire(session: &mut Session<'_>, timer: &DueTimer) -> Result<Fired, Halt> {
+    let due = &timer.entry;
+    let record = session.get(&record_of(due))?;
     let package = match session.package(&due.package) {
         Ok(package) => package,
         Err(Halt::Missing) => return Err(Halt::Missing),
         Err(Halt::Rejected(_)) => return Ok(Fired::Nothing),
     };
     let register = package.registers.get(&due.register);
-    let timer = register.and_then(|register| register.timers.get(&due.timer));
-    let (Some(record), Some(register), Some(timer)) = (record, register, timer) else {
+    let declared = register.and_then(|register| register.timers.get(&due.timer));
+    let (Some(record), Some(register), Some(declared)) = (record, register, declared) else {
         return Ok(Fired::Nothing);
     };
     if record.version.status == Status::Closed {
@@ -127,60 +177,96 @@ fn fire(
     }
     let mut fuel = Fuel { left: fuel::CALL_MAX };
     let mut environment = environment(&package, register, &due.key, &record);
-    let result = match timer.time(&environment, &mut fuel) {
+    let (at, result) = match declared.time(&environment, &mut fuel) {
         Ok(None) => return Ok(Fired::Nothing),
         Ok(Some(at)) if at > session.context.time => {
             return Ok(Fired::Later(Due { at, ..due.clone() }));
         }
-        Ok(Some(at)) if !done.insert(Due { at, ..due.clone() }) => return Ok(Fired::Nothing),
-        Ok(Some(_)) => call_action(session, due, timer, (&mut environment, &mut fuel), index),
-        Err(halt) => Err(halt),
+        Ok(Some(at)) => (at, call_action(session, timer, declared, (&mut environment, &mut fuel))),
+        Err(halt) => (due.at, Err(halt)),
     };
+    let at = Due { at, ..due.clone() };
     let entry = match result {
-        Ok(entry) => entry,
+        Ok(Called::Open(open)) => return Ok(Fired::Open(at, open)),
+        Ok(Called::Ran(entry)) => entry,
         Err(Halt::Missing) => return Err(Halt::Missing),
         Err(Halt::Rejected(rejection)) => refused(&rejection),
     };
-    Ok(Fired::Ran(Receipt {
-        transaction: digests::timer(session.context, index),
-        height: session.context.height,
-        index,
-        time: session.context.time,
-        operator: Vec::new(),
-        entries: vec![entry],
-        fuel: fuel::CALL_MAX.saturating_sub(fuel.left),
-    }))
+    Ok(Fired::Ran(at, receipt(session.context, timer.index, entry, fuel)))
+}
+
+/// What a timer's call came to.
+enum Called {
+    Open(Box<Open>),
+    Ran(Entry),
 }
 
 /// Calls the timer's action as the ledger itself: with its one role and nobody's mandates.
 fn call_action(
     session: &mut Session<'_>,
-    due: &Due,
-    timer: &Timer,
+    timer: &DueTimer,
+    declared: &Timer,
     (environment, fuel): (&mut Environment, &mut Fuel),
-    index: u32,
-) -> Result<Entry, Halt> {
+) -> Result<Called, Halt> {
     let mut input = BTreeMap::new();
-    for (name, rule) in &timer.input {
+    for (name, rule) in &declared.input {
         input.insert(name.clone(), rule.run(environment, fuel)?);
     }
     input.retain(|_, value| *value != Value::Null);
-    let call = ledger_call(&due.package, &timer.action, input);
+    let call = ledger_call(&timer.entry.package, &declared.action, input);
     let caller = ledger();
-    let frame = Frame {
-        transaction: digests::timer(session.context, index),
+    let frame = frame(session.context, &call, &caller, timer.index);
+    let mut decided = call::decide(session, frame, fuel)?;
+    // What it calls in other packages would see what settling writes.
+    if decided.calls_others() {
+        let applied = call::settle(session, frame, &mut decided, fuel)?;
+        return Ok(Called::Ran(apply(session, applied)));
+    }
+    Ok(Called::Open(Box::new(Open { call, decided, left: *fuel })))
+}
+
+/// Settles a timer's open call. `None`: keys are missing, noted in the session; it stays open.
+pub(crate) fn settle(session: &mut Session<'_>, open: &mut Open, index: u32) -> Option<Receipt> {
+    let caller = ledger();
+    let frame = frame(session.context, &open.call, &caller, index);
+    let mut left = open.left;
+    let entry = match call::settle(session, frame, &mut open.decided, &mut left) {
+        Ok(applied) => apply(session, applied),
+        Err(Halt::Rejected(rejection)) => refused(&rejection),
+        Err(Halt::Missing) => return None,
+    };
+    session.missing.is_empty().then(|| receipt(session.context, index, entry, left))
+}
+
+fn frame<'a>(context: &BlockContext, call: &'a Call, caller: &'a Caller, index: u32) -> Frame<'a> {
+    Frame {
+        transaction: digests::timer(context, index),
         index: 0,
-        call: &call,
-        caller: &caller,
+        call,
+        caller,
         before: &[],
         intent: None,
         depth: 0,
         ordinal: 0,
-    };
-    let applied = call::run(session, frame, fuel)?;
+    }
+}
+
+fn receipt(context: &BlockContext, index: u32, entry: Entry, left: Fuel) -> Receipt {
+    Receipt {
+        transaction: digests::timer(context, index),
+        height: context.height,
+        index,
+        time: context.time,
+        operator: Vec::new(),
+        entries: vec![entry],
+        fuel: fuel::CALL_MAX.saturating_sub(left.left),
+    }
+}
+
+fn apply(session: &mut Session<'_>, applied: Applied) -> Entry {
     let writes = writes(&applied.layer);
     session.layer.absorb(applied.layer);
-    Ok(Entry { outcome: Outcome::Applied, writes, events: applied.events })
+    Entry { outcome: Outcome::Applied, writes, events: applied.events }
 }
 
 fn refused(rejection: &Rejection) -> Entry {

@@ -120,6 +120,9 @@ pub struct GroupDoc {
     #[n(6)]
     #[cbor(skip_if = "Vec::is_empty")]
     pub find_by: Vec<TermDoc>,
+    /// `steward`, or `ledger`: where its ciphertext lies; the steward when absent.
+    #[n(7)]
+    pub placement: Option<String>,
 }
 
 /// What a steward's staff finds a group by.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chaincity_types::{Str, Value};
 
-use crate::model::{FieldType, Group, Package};
+use crate::model::{Group, Package};
 
 /// Most kinds of terms of a group.
 pub const KINDS_MAX: usize = 8;
@@ -51,7 +51,7 @@ impl Package {
     ) -> impl Iterator<Item = (&'a Str, &'a Str)> {
         let fields = self.registers.get(register).into_iter().flat_map(|found| &found.fields);
         fields.filter_map(move |(name, field)| {
-            let FieldType::Sealed(group) = &field.kind else { return None };
+            let group = field.kind.group()?;
             let has = self.groups.get(group)?.find_by.contains_key(kind);
             has.then_some((name, group))
         })

@@ -55,7 +55,7 @@ pub fn to_value(kind: &FieldType, json: &Json) -> Result<Value, FieldProblem> {
         | FieldType::Subject
         | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => text("a string").map(Value::from),
-        FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => {
+        FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) | FieldType::Placed(_) => {
             let digits = text("a hexadecimal string")?;
             let bytes = hex::decode(digits).ok().map(Value::Bytes);
             bytes.ok_or_else(|| wrong("a hexadecimal string"))
@@ -118,6 +118,7 @@ pub fn from_text(kind: &FieldType, text: &str) -> Result<Value, FieldProblem> {
         | FieldType::Enum(_)
         | FieldType::Ref(_)
         | FieldType::Sealed(_)
+        | FieldType::Placed(_)
         | FieldType::Subject
         | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => Json::String(text.to_owned()),

@@ -183,6 +183,18 @@ pub struct Group {
     /// What its steward's staff finds it by: kinds of terms, and where their texts stand in the
     /// fields.
     pub find_by: BTreeMap<Str, Vec<Str>>,
+    /// Where its ciphertext lies.
+    pub placement: Placement,
+}
+
+/// Where the ciphertext of a group lies. Its data key is the steward's vault's in either case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Placement {
+    /// In the steward's vault and its backups; of it the ledger has the commitment alone.
+    #[default]
+    Steward,
+    /// In the record's version, behind the commitment: on every node.
+    Ledger,
 }
 
 /// A claim: what follows from a group, worked out by its steward and handed over signed, in place of
@@ -396,6 +408,9 @@ pub enum FieldType {
     /// The commitment to an instance of this field group, as 32 bytes in `Value::Bytes`. The values
     /// are the steward's vault's: execution never sees them.
     Sealed(Str),
+    /// The same of a group that is placed on the ledger: the commitment, and behind it the ciphertext
+    /// ([`chaincity_crypto::groups::held`]). Packages write `sealed` for both.
+    Placed(Str),
     /// Id of a subject, as text: 1 to 128 bytes without white space or control characters.
     Subject,
     /// The id of a person in one family of records alone, as text.
@@ -411,6 +426,14 @@ pub enum FieldType {
     /// A map with keys of its own, texts of at most so many characters, and at most so many
     /// entries.
     MapOf(u32, Box<FieldType>, u32),
+}
+
+impl FieldType {
+    /// The field group of which a field of this type holds an instance.
+    #[must_use]
+    pub const fn group(&self) -> Option<&Str> {
+        if let Self::Sealed(group) | Self::Placed(group) = self { Some(group) } else { None }
+    }
 }
 
 /// An action: the only way to write.

@@ -229,8 +229,13 @@ impl Reader {
         }
         let terms = self.sets(path, &format!("{place}.find_by"), file.find_by).into_iter();
         let find_by = terms.map(|set| TermDoc { kind: set.field, path: set.rule }).collect();
+        let placement = file.placement.map(|text| {
+            self.put(path, format!("{place}.placement"), &text);
+            text.value
+        });
         let (title, steward) = (file.title.into(), file.steward.value);
-        self.source.doc.groups.push(GroupDoc { name, title, steward, fields, claims, find_by });
+        let group = GroupDoc { name, title, steward, fields, claims, find_by, placement };
+        self.source.doc.groups.push(group);
     }
 
     fn register(&mut self, path: &str, text: &str) {

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use chaincity_crypto::groups;
 use chaincity_crypto::pseudonym::is_pseudonym;
 use chaincity_types::id::{self, IdKind};
 use chaincity_types::{Share, Str, Value};
@@ -143,6 +144,10 @@ impl FieldType {
             (Self::Digest | Self::Sealed(_), Value::Bytes(bytes)) => {
                 keep(bytes.len() == 32, || "is not 32 bytes".into())
             }
+            (Self::Placed(_), Value::Bytes(bytes)) => {
+                let fits = groups::held(bytes).is_some_and(|(_, sealed)| sealed.is_some());
+                keep(fits, || "is not a commitment with its ciphertext".into())
+            }
             (Self::Enum(words), Value::Text(word)) => {
                 keep(words.contains(word), || format!("is none of `{}`", words.join("`, `")))
             }
@@ -178,7 +183,7 @@ impl FieldType {
             Self::Time => "time",
             Self::Enum(_) => "enum",
             Self::Ref(_) => "ref",
-            Self::Sealed(_) => "sealed",
+            Self::Sealed(_) | Self::Placed(_) => "sealed",
             Self::Subject => "subject",
             Self::Pseudonym(_) => "pseudonym",
             Self::Identifier(_) => "identifier",

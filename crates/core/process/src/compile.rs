@@ -19,7 +19,7 @@ use crate::graph::{
 };
 use crate::model::{
     Body, Definition, Expression, GatewayKind, Model, Multi, Node, NodeKind, Process, TaskKind,
-    TimerKind,
+    TimerKind, Variable,
 };
 use crate::xml::{at_line, problem};
 
@@ -63,6 +63,9 @@ pub fn compile_with(model: &Model, decisions: &[Decisions]) -> (Graph, Vec<Probl
         let body = compiler.graph.processes.get(place).map_or(BodyIx(0), |process| process.body);
         compiler.body(&process.body, body);
         compiler.beginning(process, place);
+    }
+    for (place, process) in model.processes.iter().enumerate() {
+        compiler.sealing(place, process);
     }
     compiler.reaches();
     (compiler.graph, compiler.problems)
@@ -183,7 +186,12 @@ impl<'m> Compiler<'m> {
                 self.report("variable", at, wrong("a reserved name".to_owned()), ("", ""));
                 continue;
             }
-            if self.names.insert(variable.name.clone(), ty.clone()).is_some() {
+            if let Err(cause) = may_be_sealed(&kind, variable) {
+                self.report("variable", at, wrong(cause.to_owned()), ("", ""));
+                continue;
+            }
+            if self.names.insert(variable.name.clone(), seen(&variable.name, &kind, &ty)).is_some()
+            {
                 self.report("variable", at, wrong("declared twice".to_owned()), ("", ""));
                 continue;
             }
@@ -192,6 +200,31 @@ impl<'m> Compiler<'m> {
         if let Some(process) = self.graph.processes.get_mut(place) {
             process.variables = variables;
         }
+    }
+
+    /// A process with encrypted variables stands where an access names a register, and its cases where
+    /// it names records: it is one that is begun, and its id is no longer than a register's.
+    fn sealing(&mut self, place: usize, process: &Process) {
+        let Some(def) = self.graph.processes.get(place) else { return };
+        if !def.variables.iter().any(|variable| variable.group().is_some()) {
+            return;
+        }
+        let cause = if def.called {
+            "another calls it, so that its variables cannot be encrypted"
+        } else if def.id.chars().count() > SEALING_ID_CHARS_MAX {
+            "with encrypted variables its id is at most 40 characters long"
+        } else {
+            return;
+        };
+        let cause = (
+            format!("流程`{}`有误：{cause}", process.id),
+            format!("the process `{}`: {cause}", process.id),
+        );
+        let mend = (
+            "加密变量由立案的流程声明，其id至多40个字符",
+            "declare them in the process that is begun, whose id is short",
+        );
+        self.report("variable", (process.line, &process.id), cause, mend);
     }
 
     /// Everything inside a body whose nodes are numbered.
@@ -613,6 +646,38 @@ impl<'m> Compiler<'m> {
             let reach = sources.map(|flow| backward(flow.source, join, &before)).collect();
             self.set(join, |node| node.reach = reach);
         }
+    }
+}
+
+/// Longest id of a process with encrypted variables: an access names it as it does a register.
+const SEALING_ID_CHARS_MAX: usize = 40;
+
+/// Whether an encrypted group stands where it may: as a variable's whole type, without first value.
+fn may_be_sealed(kind: &FieldType, variable: &Variable) -> Result<(), &'static str> {
+    if matches!(kind, FieldType::Sealed(_)) {
+        let first = variable.value.is_some();
+        return if first { Err("what is encrypted has no first value") } else { Ok(()) };
+    }
+    if holds_sealed(kind) { Err("an encrypted group is a variable of its own") } else { Ok(()) }
+}
+
+fn holds_sealed(kind: &FieldType) -> bool {
+    if let FieldType::List(item, _) | FieldType::MapOf(_, item, _) = kind {
+        return holds_sealed(item);
+    }
+    if let FieldType::Map(fields) = kind {
+        return fields.values().any(|field| holds_sealed(&field.kind));
+    }
+    matches!(kind, FieldType::Sealed(_))
+}
+
+/// What rules see of a variable: of an encrypted one whether it has a value, so that no way depends
+/// on what one member reads.
+fn seen(name: &str, kind: &FieldType, ty: &Type) -> Type {
+    if matches!(kind, FieldType::Sealed(_)) {
+        Type::Sealed(name.into()).optional()
+    } else {
+        ty.clone()
     }
 }
 

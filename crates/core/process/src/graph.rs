@@ -251,6 +251,14 @@ pub struct VariableDef {
     pub value: Value,
 }
 
+impl VariableDef {
+    /// The group whose commitment it holds, if it is encrypted.
+    #[must_use]
+    pub const fn group(&self) -> Option<&Str> {
+        if let FieldType::Sealed(group) = &self.kind { Some(group) } else { None }
+    }
+}
+
 /// A body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BodyDef {

@@ -126,7 +126,9 @@ endpoints! {
     /// Keeps a copy of a sealed group.
     KeepCopy = Post "/v1/vault/copies" Token "vault" "Keep a sealed group of the member's other vault, as CBOR, on standby";
     /// The envelope of a released access.
-    GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, as CBOR";
+    GetEnvelope = Get "/v1/vault/envelopes/{access}" Token "vault" "The sealed envelope of a released access, a confidential one too, as CBOR";
+    /// The request of a confidential access.
+    GetRequest = Get "/v1/vault/requests/{request}" Token "vault" "What a confidential access asks for, for the steward's clerk and the auditor";
     /// The envelope of an answered search.
     GetSearch = Get "/v1/vault/searches/{search}" Token "vault" "The sealed result of an answered search, as CBOR";
     /// Evaluates a blinded question.

@@ -78,6 +78,7 @@ fn schemas() -> Vec<(String, RefOr<Schema>)> {
     add::<vault::SealRequest>(&mut all);
     add::<vault::SealedInfo>(&mut all);
     add::<vault::KeptInfo>(&mut all);
+    add::<vault::RequestInfo>(&mut all);
     add::<record::Record>(&mut all);
     add::<record::RecordPage>(&mut all);
     add::<record::History>(&mut all);
@@ -298,9 +299,11 @@ fn shape(endpoint: Endpoint) -> Shape {
         Endpoint::GetPackage => (Vec::new(), None, json::<package::PackageInfo>(), &["404"][..]),
         Endpoint::FollowEvents => (following(), None, vec![("200", EVENTS, string())], &[][..]),
         Endpoint::CreateChallenge | Endpoint::CreateSession => of_session(endpoint),
-        Endpoint::SealGroup | Endpoint::KeepCopy | Endpoint::GetEnvelope | Endpoint::GetSearch => {
-            of_vault(endpoint)
-        }
+        Endpoint::SealGroup
+        | Endpoint::KeepCopy
+        | Endpoint::GetEnvelope
+        | Endpoint::GetRequest
+        | Endpoint::GetSearch => of_vault(endpoint),
         Endpoint::EvaluateQuestion => {
             let answers = vec![("200", CBOR, binary())];
             let problems = &["403", "404", "413", "415", "422"][..];
@@ -359,6 +362,8 @@ fn of_vault(endpoint: Endpoint) -> Parts {
     } else if endpoint == Endpoint::KeepCopy {
         let problems = &["403", "404", "409", "413", "415"];
         (Vec::new(), Some((CBOR, binary())), json::<vault::KeptInfo>(), problems)
+    } else if endpoint == Endpoint::GetRequest {
+        (Vec::new(), None, json::<vault::RequestInfo>(), &["403", "404"])
     } else {
         (Vec::new(), None, vec![("200", CBOR, binary())], &["403", "404", "410"])
     }
@@ -425,8 +430,8 @@ fn select() -> Vec<Parameter> {
     vec![
         words(
             "{field}",
-            "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix; all must hold, one of them on \
-             `_key` or the first field of an index",
+            "Any field, as `field=op:value`, op one of eq, ne, lt, le, gt, ge, prefix, has (of a list); all must \
+             hold, one of them on `_key` or the first field of an index",
         ),
         parameter("_status", pattern("^(live|closed|any)$"), "`live` when absent"),
         words(

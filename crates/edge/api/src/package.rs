@@ -121,6 +121,9 @@ pub struct GroupInfo {
     /// What its steward's staff finds it by: kinds of terms, with the path to their texts.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub find_by: BTreeMap<String, String>,
+    /// Whether its ciphertext lies on the ledger, on every node, and not with its steward.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub on_ledger: bool,
 }
 
 /// A claim: what follows from a field group, worked out and signed by its steward.
@@ -229,7 +232,8 @@ pub enum FieldKind {
         /// The register.
         register: String,
     },
-    /// The commitment to an encrypted field group, 32 bytes in hexadecimal.
+    /// The commitment to an encrypted field group, 32 bytes in hexadecimal; behind it the ciphertext
+    /// where the group is placed on the ledger.
     Sealed {
         /// The group.
         group: String,

@@ -120,10 +120,14 @@ problems! {
     NotSteward = 403 "not-steward", "仅限本单位有该字段组主责角色的经办人", "only officers of the node's member with the role of the group's steward";
     /// Something else was sealed for the same request.
     RequestDiffers = 409 "request-differs", "同一请求号已用于其他内容", "another group was sealed for the same request";
+    /// This vault keeps no request of a confidential access under this commitment.
+    NoSuchRequest = 404 "no-such-request", "本单位保险库没有此保密调用请求", "this vault keeps no such request of a confidential access";
+    /// The caller is neither the steward's clerk nor the auditor.
+    RequestNotYours = 403 "request-not-yours", "保密调用请求仅限提供单位经办人和审计监督人员查看", "a request of a confidential access is for the steward's clerks and the auditor";
     /// The access is not released, or its release is not final.
     NotReleased = 404 "not-released", "该调用或检索尚未答复放行", "the access or search is not answered";
-    /// The caller is not of the member that asked, or not the officer who searched.
-    NotReader = 403 "not-reader", "仅限提出调用的单位（检索为检索人）领取", "only the member that asked, or the officer who searched, may fetch it";
+    /// The caller is not of the member that asked, or not the officer who searched or asked confidentially.
+    NotReader = 403 "not-reader", "仅限提出调用的单位（检索、保密调用为提出人）领取", "only the member that asked, or the officer who searched or asked confidentially, may fetch it";
     /// The envelope was dropped after its time.
     EnvelopeGone = 410 "envelope-gone", "密封数据已超过保存期限", "the envelope was dropped after its time";
     /// The node holds no key of a sector or list.

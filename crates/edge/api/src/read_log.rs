@@ -29,14 +29,15 @@ pub struct LogEntry {
     pub kind: String,
     /// Its key there, which is its running number.
     pub key: String,
-    /// `asked`, `released`, `refused`, `unanswered`; of a confidential one `asked`,
-    /// `countersigned`, `released`, `lifted`; of a search `answered` in place of `released`.
+    /// `asked`, `released`, `refused`, `unanswered`; of a confidential one `asked`, `countersigned`,
+    /// `released`, `refused`, `lifted`, `shown`; of a search `answered` in place of `released`.
     pub state: String,
     /// When it was asked.
     pub asked: String,
     /// The member that keeps the data.
     pub steward: String,
-    /// The member that asked; absent while an access is confidential, as is what it asked for.
+    /// The member that asked. While an access is confidential, this and what it asked for are told to
+    /// steward and auditor alone, by the nodes of the steward that keep its vault.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reader: Option<String>,
     /// The operator who asked.
@@ -97,7 +98,7 @@ pub struct LogEntry {
     /// Until when it is confidential.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// Whether it is past that, and not lifted.
+    /// Whether the day after is past, and it is not shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overdue: Option<bool>,
 }
@@ -112,6 +113,9 @@ pub struct LogBasis {
     /// The operator who granted the use; the member that recorded the consent; who countersigned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
+    /// Of a consent: the subject who gave it as representative of the one it is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_by: Option<String>,
 }
 
 /// A page of a read log.

@@ -1,13 +1,15 @@
 //! Asking a steward on the ledger, and its answer: what accesses and searches have in common.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chaincity_api::record::Record;
 use chaincity_api::vault::SealRequest;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::envelope::ReaderKey;
+use chaincity_crypto::groups;
 use chaincity_types::Value;
-use chaincity_types::wire::{Call, Event, Outcome, Version};
+use chaincity_types::wire::{Call, Event, Outcome};
 use chaincity_types::{Digest, Str};
 use rand::TryRng as _;
 use rand::rngs::SysRng;
@@ -66,16 +68,15 @@ impl Client {
         register: &str,
         group: &str,
         values: Map<String, Json>,
-    ) -> Result<Value, ClientError> {
-        let commitment = self.seal_group(&SealRequest {
+    ) -> Result<Digest, ClientError> {
+        self.seal_group(&SealRequest {
             request: hex::encode(*random()?),
             package: DISCLOSURE.to_owned(),
             register: register.to_owned(),
             group: group.to_owned(),
             values,
-            scopes: std::collections::BTreeMap::new(),
-        })?;
-        Ok(Value::Bytes(commitment.as_bytes().to_vec()))
+            scopes: BTreeMap::new(),
+        })
     }
 
     /// Puts an access or a search on the ledger and gives the number of each entry, in order, or the
@@ -102,31 +103,43 @@ impl Client {
     ) -> Result<Result<Record, Answer<T>>, ClientError> {
         let answered = until(wait, || {
             let found = self.record(DISCLOSURE, register, number)?;
-            Ok(found.filter(|record| record.fields.get("state") != Some(&"asked".into())))
+            Ok(found.filter(|record| !record.fields.get("state").is_some_and(is_open)))
         })?;
         let number = number.to_owned();
         let Some(answered) = answered else { return Ok(Err(Answer::Unanswered { number })) };
         let text = |name: &str| answered.fields.get(name).and_then(Json::as_str);
-        match text("state") {
-            Some("released" | "answered") => Ok(Ok(answered)),
-            Some("refused") => {
-                let reason = |language: &str| {
-                    let reason = answered.fields.get("reason");
-                    let text = reason.and_then(|reason| reason.get(language)?.as_str());
-                    text.unwrap_or_default().to_owned()
-                };
-                let code = text("code").unwrap_or_default().to_owned();
-                Ok(Err(Answer::Refused { number, code, zh: reason("zh"), en: reason("en") }))
-            }
-            _ => Ok(Err(Answer::Unanswered { number })),
+        if let Some(code) = text("code") {
+            let reason = |language: &str| {
+                let reason = answered.fields.get("reason");
+                let text = reason.and_then(|reason| reason.get(language)?.as_str());
+                text.unwrap_or_default().to_owned()
+            };
+            let (code, zh, en) = (code.to_owned(), reason("zh"), reason("en"));
+            return Ok(Err(Answer::Refused { number, code, zh, en }));
+        }
+        // A confidential access may be lifted since it was released.
+        if text("state") == Some("answered") || text("envelope").is_some() {
+            Ok(Ok(answered))
+        } else {
+            Ok(Err(Answer::Unanswered { number }))
         }
     }
 }
 
-/// The commitment in a field of a version.
-pub(crate) fn commitment(version: &Version, field: &str) -> Option<Digest> {
-    let Some(Value::Bytes(bytes)) = version.fields.get(field) else { return None };
-    <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
+/// Whether what is in this state waits for its answer.
+fn is_open(state: &Json) -> bool {
+    ["asked", "countersigned"].into_iter().any(|open| state == open)
+}
+
+/// A commitment as an action's input names it.
+pub(crate) fn named(commitment: Digest) -> Value {
+    Value::Bytes(commitment.as_bytes().to_vec())
+}
+
+/// The commitment in a field.
+pub(crate) fn commitment(fields: &BTreeMap<Str, Value>, field: &str) -> Option<Digest> {
+    let Some(Value::Bytes(bytes)) = fields.get(field) else { return None };
+    groups::held(bytes).map(|(commitment, _)| commitment)
 }
 
 pub(crate) fn answer(text: &str) -> ClientError {
@@ -141,7 +154,7 @@ pub fn one_time_key() -> Result<ReaderKey, ClientError> {
     Ok(ReaderKey::from_seed(&Secret::from_bytes(*random()?)))
 }
 
-fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
+pub(crate) fn random() -> Result<Zeroizing<[u8; 32]>, ClientError> {
     let mut bytes = Zeroizing::new([0; 32]);
     let failed = |_| ClientError::Setup("no random bytes from the operating system".to_owned());
     SysRng.try_fill_bytes(&mut *bytes).map_err(failed)?;

@@ -25,6 +25,7 @@
 
 mod asking;
 mod client;
+mod confidential;
 mod error;
 mod events;
 mod explain;
@@ -44,6 +45,7 @@ mod vault;
 
 pub use asking::{Answer, one_time_key};
 pub use client::{Builder, Client, Retry};
+pub use confidential::{Confided, Request};
 pub use error::ClientError;
 pub use events::{EventIds, Events};
 pub use explain::{Checked, Doubt, ExplainedRecord, Inclusion};
@@ -54,6 +56,6 @@ pub use sector::PublishedKey;
 pub use select::Select;
 pub use statistics::CaseCount;
 pub use submit::{Signed, call};
-pub use vault::open_envelope;
+pub use vault::{Sealed, open_envelope};
 
 pub use chaincity_api as api;

@@ -4,16 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use chaincity_api::package::{ClaimInfo, FieldKind, RegisterInfo};
+use chaincity_api::package::{ClaimInfo, FieldKind, PackageInfo, RegisterInfo};
 use chaincity_crypto::claim::SignedClaim;
 use chaincity_crypto::envelope::{ReaderKey, ReleaseContext};
 use chaincity_crypto::verify::FILE_BYTES_MAX;
 use chaincity_package::claim;
-use chaincity_types::wire::{Call, ClaimProof};
-use chaincity_types::{Str, Value, cbor};
+use chaincity_types::wire::{Call, ClaimProof, Version};
+use chaincity_types::{Digest, Str, Value, cbor};
 use serde_json::{Map, Value as Json, json};
 
-use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, one_time_key};
+use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, named, one_time_key};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::submit::call;
@@ -21,6 +21,9 @@ use crate::vault::open_envelope;
 
 /// The register of the accesses, and its action.
 const ACCESS: &str = "access";
+
+/// The package of cases, and its register of them.
+const CASE: &str = "case";
 
 /// Older versions of a signer's record that go with a claim: he may have changed his post since.
 const SIGNER_VERSIONS: usize = 16;
@@ -40,6 +43,9 @@ pub enum Basis {
     Consent(String),
     /// The caller is the subject.
     Subject,
+    /// A statute, which keeps the access confidential and which the steward's clerk names: it is asked by
+    /// [`Client::confide`] alone.
+    Statute,
 }
 
 /// What is to be read: groups of one record, or claims that follow from them.
@@ -70,6 +76,33 @@ pub struct Reading {
     pub search: Option<String>,
     /// Grant, consent, or being the subject.
     pub basis: Basis,
+}
+
+impl Reading {
+    /// Of this record of a member (package, register, key), on this basis: nothing yet, as whoever asks
+    /// names groups or claims, and the case where there is one.
+    #[must_use]
+    pub fn of(
+        steward: &str,
+        (package, register, record): (&str, &str, &str),
+        purpose: &str,
+        basis: Basis,
+    ) -> Self {
+        Self {
+            steward: steward.to_owned(),
+            package: package.to_owned(),
+            register: register.to_owned(),
+            record: record.to_owned(),
+            groups: Vec::new(),
+            claims: Vec::new(),
+            parameters: BTreeMap::new(),
+            purpose: purpose.to_owned(),
+            case: None,
+            of_case: None,
+            search: None,
+            basis,
+        }
+    }
 }
 
 /// What was released, opened.
@@ -179,7 +212,7 @@ impl Client {
         &self,
         reading: &Reading,
         (access, key): (String, &ReaderKey),
-        info: &mut Option<RegisterInfo>,
+        info: &mut Option<PackageInfo>,
         steward: &Self,
         wait: Duration,
     ) -> Result<Read, ClientError> {
@@ -188,12 +221,28 @@ impl Client {
             Err(other) => return Ok(other),
         };
         let version = answered.fields.get("version").and_then(Json::as_u64);
-        let version = version.ok_or_else(|| answer("a release without a version"))?;
+        self.open_released(reading, (access, key), version, info, steward)
+    }
+
+    /// Opens what was released of the record's version; that of a confidential access the envelope names.
+    pub(crate) fn open_released(
+        &self,
+        reading: &Reading,
+        (access, key): (String, &ReaderKey),
+        version: Option<u64>,
+        info: &mut Option<PackageInfo>,
+        steward: &Self,
+    ) -> Result<Read, ClientError> {
         let sealed = steward.await_envelope(&access, LAG)?;
         let sealed = sealed.ok_or_else(|| answer("the steward's node knows of no release"))?;
+        let version = version.or_else(|| sealed.groups.first().map(|group| group.context.version));
+        let version = version.ok_or_else(|| answer("a release without a version"))?;
         let info = match info {
             Some(info) => info,
-            None => info.insert(self.register_info(&reading.package, &reading.register)?),
+            None => {
+                let found = self.package(&reading.package)?;
+                info.insert(found.ok_or_else(|| answer("a package that the node does not know"))?)
+            }
         };
         let expected = self.expected(reading, info, &access, version)?;
         let (groups, claims) = open_envelope(key, &sealed, &expected)?;
@@ -229,7 +278,7 @@ impl Client {
             let case = reading.case.as_deref();
             values.extend(case.map(|case| ("case_number".to_owned(), case.into())));
             let said = steward.say(ACCESS, "parameters", values)?;
-            input.insert("sealed_parameters".into(), said);
+            input.insert("sealed_parameters".into(), named(said));
         }
         Ok(call(DISCLOSURE, ACCESS, input))
     }
@@ -279,22 +328,32 @@ impl Client {
         info.ok_or_else(|| answer("a register that the node does not know"))
     }
 
-    /// What the envelope must hold, from the record's version on the ledger, proved.
+    /// What the envelope must hold, from the record's version on the ledger, proved. A case is to its
+    /// process as a record is to its register.
     fn expected(
         &self,
         reading: &Reading,
-        info: &RegisterInfo,
+        info: &PackageInfo,
         access: &str,
         number: u64,
     ) -> Result<Vec<ReleaseContext>, ClientError> {
         let Reading { package, register, record, groups, claims, .. } = reading;
-        let proved = self.record_proved(package, register, record, VERSIONS)?;
+        let known = info.registers.get(register);
+        let (of, at) = known.map_or((CASE, CASE), |_| (package.as_str(), register.as_str()));
+        let proved = self.record_proved(of, at, record, VERSIONS)?;
         let version = proved.versions.iter().find(|version| version.version == number);
         let version = version.ok_or_else(|| answer("a release of a version that is not there"))?;
+        let held = match known {
+            Some(register) => held_by(register, version),
+            None => sealed_by(reading, version),
+        };
         let mut expected = Vec::new();
-        for (name, field) in &info.fields {
-            let FieldKind::Sealed { group } = &field.kind else { continue };
-            let Some(commitment) = commitment(version, name) else { continue };
+        for (group, commitment) in held {
+            let of_group = claims.iter().filter_map(|name| claim::parts(name));
+            let of_group = of_group.filter(|(of, _)| *of == group);
+            let named = of_group.map(|(_, claim)| Some(claim.to_owned()));
+            let whole = groups.contains(&group).then_some(None);
+            let parts: Vec<_> = whole.into_iter().chain(named).collect();
             let context = ReleaseContext {
                 ledger: self.ledger,
                 access: access.to_owned(),
@@ -302,19 +361,41 @@ impl Client {
                 register: register.clone(),
                 record: record.clone(),
                 version: number,
-                group: group.clone(),
+                group,
                 commitment,
                 claim: None,
             };
-            let of_group = claims.iter().filter_map(|name| claim::parts(name));
-            let of_group = of_group.filter(|(of, _)| of == group);
-            let named = of_group.map(|(_, claim)| Some(claim.to_owned()));
-            let whole = groups.contains(group).then_some(None);
-            let parts = whole.into_iter().chain(named);
+            let parts = parts.into_iter();
             expected.extend(parts.map(|claim| ReleaseContext { claim, ..context.clone() }));
         }
         Ok(expected)
     }
+}
+
+/// The groups that a register's record holds.
+fn held_by(register: &RegisterInfo, version: &Version) -> Vec<(String, Digest)> {
+    let held = register.fields.iter().filter_map(|(name, field)| {
+        let FieldKind::Sealed { group } = &field.kind else { return None };
+        Some((group.clone(), commitment(&version.fields, name)?))
+    });
+    held.collect()
+}
+
+/// The groups that a case's encrypted variables hold, of the member that is asked; none if it is a case
+/// of another process.
+fn sealed_by(reading: &Reading, version: &Version) -> Vec<(String, Digest)> {
+    let is = |name: &str, text: &str| version.fields.get(name) == Some(&text.into());
+    if !is("package", &reading.package) || !is("process", &reading.register) {
+        return Vec::new();
+    }
+    let sealed = version.fields.get("sealed").and_then(Value::as_map);
+    let notes = sealed.into_iter().flat_map(BTreeMap::values).filter_map(Value::as_map);
+    let held = notes.filter_map(|note| {
+        let text = |name: &str| note.get(name).and_then(Value::as_text);
+        let group = text("group").filter(|_| text("member") == Some(&*reading.steward))?;
+        Some((group.to_owned(), commitment(note, "commitment")?))
+    });
+    held.collect()
 }
 
 /// What stands in clear of an access.
@@ -334,7 +415,7 @@ fn plain(reading: &Reading, records: &[String], key: &ReaderKey) -> BTreeMap<Str
     let (grant, consent) = match &reading.basis {
         Basis::Grant(grant) => (Some(grant), None),
         Basis::Consent(consent) => (None, Some(consent)),
-        Basis::Subject => (None, None),
+        Basis::Subject | Basis::Statute => (None, None),
     };
     let optional = [
         ("case", reading.of_case.as_ref()),

@@ -12,7 +12,7 @@ use chaincity_types::wire::Call;
 use serde_json::{Map, Value as Json};
 use zeroize::Zeroizing;
 
-use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, one_time_key};
+use crate::asking::{Answer, DISCLOSURE, LAG, VERSIONS, answer, commitment, named, one_time_key};
 use crate::client::Client;
 use crate::error::ClientError;
 use crate::submit::call;
@@ -135,7 +135,7 @@ impl Client {
         let mut fields = register.iter().flat_map(|register| &register.fields);
         let holds = fields.any(|(name, field)| {
             matches!(&field.kind, FieldKind::Sealed { group } if *group == context.group)
-                && commitment(held, name) == Some(context.commitment)
+                && commitment(&held.fields, name) == Some(context.commitment)
         });
         if holds {
             Ok(Hit { record: record.clone(), version, group: context.group.clone() })
@@ -158,7 +158,7 @@ fn search_call(search: &Search, key: &ReaderKey, steward: &Client) -> Result<Cal
         ("in_package".into(), Value::from(search.package.as_str())),
         ("register".into(), Value::from(search.register.as_str())),
         ("kind".into(), Value::from(search.kind.as_str())),
-        ("value".into(), steward.say(SEARCH, "search-value", values)?),
+        ("value".into(), named(steward.say(SEARCH, "search-value", values)?)),
         ("key".into(), Value::Bytes(key.public_key().to_vec())),
     ]);
     Ok(call(DISCLOSURE, SEARCH, input))

@@ -36,7 +36,7 @@ impl Select {
     }
 
     /// Only records whose field compares so: `op` is one of `eq`, `ne`, `lt`, `le`, `gt`, `ge`,
-    /// `prefix`.
+    /// `prefix`, `has` (of a list).
     #[must_use]
     pub fn when(self, field: &str, op: &str, value: &str) -> Self {
         self.with(field, &format!("{op}:{value}"))

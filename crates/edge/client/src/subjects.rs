@@ -60,7 +60,7 @@ impl Client {
     }
 
     /// The keys of the records of a register that a case of the ledger is about; none when there is no
-    /// such case.
+    /// such case. Where a process is named in the register's place, the case itself.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -70,6 +70,10 @@ impl Client {
         register: &str,
         case: &str,
     ) -> Result<Vec<String>, ClientError> {
+        let found = self.package(package)?;
+        if found.is_some_and(|package| !package.registers.contains_key(register)) {
+            return Ok(vec![case.to_owned()]);
+        }
         let case = self.record("case", "case", case)?;
         let about = case.as_ref().and_then(|case| case.fields.get("subjects")?.as_array());
         let place = format!("{package}/{register}/");

@@ -7,7 +7,7 @@ use chaincity_api::vault::{KeptInfo, SealRequest, SealedInfo};
 use chaincity_api::{CBOR, Endpoint, Problem};
 use chaincity_crypto::claim::{self, SignedClaim};
 use chaincity_crypto::envelope::{self, Envelope, ReaderKey, ReleaseContext};
-use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_crypto::groups::{self, GROUP_BYTES_MAX};
 use chaincity_crypto::hash;
 use chaincity_types::{Digest, Str, Value, cbor};
 
@@ -18,32 +18,45 @@ use crate::transport::Ask;
 /// How often an envelope is asked for until it is there.
 const POLL: Duration = Duration::from_millis(40);
 
+/// A sealed group, as the transaction names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its commitment.
+    pub commitment: Digest,
+    /// What the record's field takes: the commitment, and behind it the ciphertext where the package
+    /// places the group on the ledger.
+    pub value: Vec<u8>,
+    /// What stands for persons of it in the record, by the register's field.
+    pub pseudonyms: BTreeMap<String, String>,
+}
+
 impl Client {
-    /// Seals a field group in the vault of the member whose node is asked, and gives the commitment
-    /// that the transaction names.
+    /// Seals a field group as [`Client::seal`] does, and gives its commitment alone: what the transaction
+    /// names of a group that is not placed on the ledger.
+    ///
+    /// # Errors
+    /// As [`Client::seal`].
+    pub fn seal_group(&self, request: &SealRequest) -> Result<Digest, ClientError> {
+        self.seal(request).map(|sealed| sealed.commitment)
+    }
+
+    /// Seals a field group in the vault of the member whose node is asked.
     ///
     /// # Errors
     /// See [`ClientError`]; among the codes are `no-vault`, `not-steward`, `group-invalid`.
-    pub fn seal_group(&self, request: &SealRequest) -> Result<Digest, ClientError> {
-        self.seal_with_pseudonyms(request).map(|(commitment, _)| commitment)
-    }
-
-    /// Seals a group as [`Client::seal_group`] does, and gives what stands for persons of it in the
-    /// record besides: a pseudonym for each field of the register that is one of this group.
-    ///
-    /// # Errors
-    /// As [`Client::seal_group`].
-    pub fn seal_with_pseudonyms(
-        &self,
-        request: &SealRequest,
-    ) -> Result<(Digest, BTreeMap<String, String>), ClientError> {
+    pub fn seal(&self, request: &SealRequest) -> Result<Sealed, ClientError> {
         let body = serde_json::to_vec(request)
             .map_err(|error| ClientError::Setup(format!("the group is no JSON: {error}")))?;
         let ask = Ask::new(Endpoint::SealGroup, &[]).body("application/json", body);
         let sealed: SealedInfo = self.get(&ask)?;
+        let wrong = |text| ClientError::answer("vault", text);
         let commitment = Digest::from_hex(&sealed.commitment)
-            .map_err(|_form| ClientError::answer("vault", "a commitment that is no digest"))?;
-        Ok((commitment, sealed.pseudonyms))
+            .map_err(|_form| wrong("a commitment that is no digest"))?;
+        let value = hex::decode(&sealed.value).unwrap_or_default();
+        if groups::held(&value).is_none_or(|(held, _)| held != commitment) {
+            return Err(wrong("a value that does not hold the commitment"));
+        }
+        Ok(Sealed { commitment, value, pseudonyms: sealed.pseudonyms })
     }
 
     /// Has the member's vault on standby keep a sealed group, as the vault that answers copied it. The

@@ -13,7 +13,8 @@ use chaincity_crypto::hash;
 use chaincity_history::StoredBlock;
 use chaincity_package::json;
 use chaincity_package::model::{
-    Action, Field, FieldType, Form, FormField, Group, KeyRule, Package, Register, Retention, Text,
+    Action, Field, FieldType, Form, FormField, Group, KeyRule, Package, Placement, Register,
+    Retention, Text,
 };
 use chaincity_types::wire::Version;
 use chaincity_types::{Str, Timestamp};
@@ -130,6 +131,7 @@ fn group(group: &Group) -> GroupInfo {
             clear: claim.clear.iter().map(ToString::to_string).collect(),
         }),
         find_by: map(&group.find_by, |path| path.join(".")),
+        on_ledger: group.placement == Placement::Ledger,
     }
 }
 
@@ -205,7 +207,9 @@ pub(crate) fn kind(kind: &FieldType) -> FieldKind {
         FieldType::Time => FieldKind::Time,
         FieldType::Enum(words) => FieldKind::Enum { words: words.iter().map(Into::into).collect() },
         FieldType::Ref(register) => FieldKind::Ref { register: register.to_string() },
-        FieldType::Sealed(group) => FieldKind::Sealed { group: group.to_string() },
+        FieldType::Sealed(group) | FieldType::Placed(group) => {
+            FieldKind::Sealed { group: group.to_string() }
+        }
         FieldType::Subject => FieldKind::Subject,
         FieldType::Pseudonym(family) => FieldKind::Pseudonym { name: family.name().to_string() },
         FieldType::Identifier(kind) => FieldKind::Identifier { kind: kind.to_string() },

@@ -117,25 +117,32 @@ pub struct Limits {
     /// Keys kept in memory while the state is opened: about the number of records, or a restart
     /// takes minutes.
     pub open_keys: NonZeroUsize,
+    /// Entries that the state's log has when the node starts.
+    pub log_entries: u64,
     /// Recent blocks that consensus keeps for peers that fall behind. At least an epoch is kept
     /// whatever this says.
     pub recent_blocks: usize,
 }
 
 /// Entries of the state's log that a start waits for, however slow the machine: some seconds.
-const OPENING_WAITED: usize = 1 << 21;
+const OPENING_WAITED: u64 = 1 << 21;
 
 impl Limits {
     /// Whether the state is so large that the node begins to answer before it is open: it cannot be
     /// read then, and [`crate::Status::syncing`] says so.
     pub(crate) const fn opens_beside(&self) -> bool {
-        self.open_keys.get() > OPENING_WAITED
+        self.log_entries > OPENING_WAITED
     }
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { state_pages: NZUsize!(16_384), open_keys: NZUsize!(1 << 20), recent_blocks: 4_096 }
+        Self {
+            state_pages: NZUsize!(16_384),
+            open_keys: NZUsize!(1 << 20),
+            log_entries: 0,
+            recent_blocks: 4_096,
+        }
     }
 }
 

@@ -35,7 +35,8 @@ impl Limits {
         let most = memory.checked_div(PART_OF_MEMORY).unwrap_or(0).max(PAGES_MIN);
         let pages = bytes.checked_div(2).unwrap_or(0).clamp(PAGES_MIN, most);
         let pages = pages.checked_div(u64::from(PAGE_BYTES.get())).unwrap_or(0);
-        let keys = bytes.checked_div(OPERATION_BYTES).unwrap_or(0).clamp(KEYS.0, KEYS.1);
+        let log_entries = bytes.checked_div(OPERATION_BYTES).unwrap_or(0);
+        let keys = log_entries.clamp(KEYS.0, KEYS.1);
         let defaults = Self::default();
         let number = |n: u64, or: NonZeroUsize| {
             usize::try_from(n).ok().and_then(NonZeroUsize::new).unwrap_or(or)
@@ -43,6 +44,7 @@ impl Limits {
         Self {
             state_pages: number(pages, defaults.state_pages),
             open_keys: number(keys, defaults.open_keys),
+            log_entries,
             ..defaults
         }
     }
@@ -69,8 +71,10 @@ mod tests {
         let mib = |limits: &Limits| limits.state_pages.get() / 256;
         let small = Limits::by_log(0, 16 * GIB);
         assert_eq!((mib(&small), small.open_keys.get()), (64, 1 << 20));
+        assert!(!small.opens_beside());
         let middle = Limits::by_log(Limits::log_of(4_000_000), 16 * GIB);
         assert_eq!((mib(&middle), middle.open_keys.get()), (431, 8_000_000));
+        assert!(middle.opens_beside());
         let large = Limits::by_log(100 * GIB, 16 * GIB);
         assert_eq!((mib(&large), large.open_keys.get()), (2_048, 1 << 25));
         assert_eq!(mib(&Limits::by_log(100 * GIB, 0)), 64);

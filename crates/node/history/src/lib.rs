@@ -12,6 +12,7 @@
 //!
 //! This crate knows nothing of packages, of execution, or of the consensus engine.
 
+mod cache;
 mod disk;
 mod error;
 mod frame;
@@ -23,6 +24,7 @@ mod memory;
 mod missing;
 mod store;
 
+pub use cache::Cache;
 pub use disk::{DiskOptions, DiskStore};
 pub use error::HistoryError;
 pub use fsck::{Finding, FsckOptions, Report, VerifyCertificate, fsck};

@@ -159,6 +159,12 @@ pub trait NodeApi: Send + Sync + 'static {
     /// The node's state.
     fn status(&self) -> NodeStatus;
 
+    /// Whether there is a state to read, with every block that history shows.
+    ///
+    /// # Errors
+    /// [`NodeError::NotReady`] while there is none, or it lacks some.
+    fn ready(&self) -> BoxFuture<'_, Result<(), NodeError>>;
+
     /// The genesis document.
     fn genesis(&self) -> Arc<Genesis>;
 

@@ -7,18 +7,18 @@ use chaincity_crypto::cose::SignedTransaction;
 use chaincity_crypto::hash;
 use chaincity_engine::StateReader;
 use chaincity_engine::stage::{Stage, measure};
+use chaincity_history::Cache;
 use chaincity_ledger::cases::{Graph, Model};
 use chaincity_ledger::{
-    Attempt, BlockContext, BlockRun, Executed, Packages, SignedCall, Step, View, cases,
+    Attempt, BlockContext, BlockRun, DueTimer, Executed, Packages, SignedCall, Step, cases,
 };
 use chaincity_package::model::Package;
 use chaincity_types::wire::{Committee, Genesis, LogicalKey, PROTOCOL};
 use chaincity_types::{Digest, Height};
-use rayon::iter::{IndexedParallelIterator as _, ParallelIterator as _};
-use rayon::slice::{ParallelSlice as _, ParallelSliceMut as _};
+use rayon::iter::ParallelIterator as _;
+use rayon::slice::ParallelSliceMut as _;
 
 use crate::api::NodeError;
-use crate::cache::Cache;
 use crate::governed;
 use crate::records::Known;
 
@@ -26,10 +26,10 @@ use crate::records::Known;
 const COMPILED_MAX: usize = 256;
 const COMPILED_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Transactions that a core tries at a time: for fewer, handing them over would cost as much.
+/// Transactions or timers that a core tries at a time: for fewer, handing them over would cost as much.
 const TOGETHER: usize = 16;
 
-/// On how many cores a block's transactions are tried. What they come to is the same.
+/// On how many cores a block's transactions and timers are tried. What they come to is the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cores {
     /// In order, on the caller's: for the simulator, where nothing may depend on chance.
@@ -122,16 +122,24 @@ pub(crate) async fn execute<S: StateReader>(
     if let Some(genesis) = genesis {
         run.genesis(genesis, packages).map_err(|e| NodeError::Fault(crate::chain(&e)))?;
     }
-    let mut attempts: Vec<Option<Attempt>> = Vec::new();
-    attempts.resize_with(transactions.len(), || None);
+    let mut attempts: Vec<(&Arc<SignedTransaction>, Option<Attempt>)> =
+        transactions.iter().map(|transaction| (transaction, None)).collect();
     loop {
-        let missing = attempt_all(&run, transactions, &mut attempts, parent, cores);
+        let missing = try_all(&mut attempts, cores, |(transaction, attempt)| {
+            if attempt.is_none() {
+                match run.attempt(&call(transaction), parent, packages) {
+                    Step::Done(done) => *attempt = Some(done),
+                    Step::Need(keys) => return keys,
+                }
+            }
+            Vec::new()
+        });
         if missing.is_empty() {
             break;
         }
         parent.fetch(missing).await?;
     }
-    for (transaction, attempt) in transactions.iter().zip(attempts) {
+    for (transaction, attempt) in attempts {
         let mut stands = false;
         if let Some(mut attempt) = attempt {
             stands = loop {
@@ -157,51 +165,60 @@ pub(crate) async fn execute<S: StateReader>(
             Step::Need(keys) => parent.fetch(keys).await?,
         }
     };
-    let executed = loop {
-        match run.finish(parent, packages) {
-            Step::Done(executed) => break executed,
-            Step::Need(keys) => parent.fetch(keys).await?,
-        }
-    };
+    let executed = finish(&mut run, parent, cores).await?;
     Ok(Outcome { executed, next_committee })
 }
 
-/// Tries each transaction that has not been tried with success; gives the keys that are missing,
-/// each once. Each is tried on the parent's state alone, so the order in which cores come to them
-/// decides nothing.
-fn attempt_all<V: View + Sync>(
-    run: &BlockRun,
-    transactions: &[Arc<SignedTransaction>],
-    attempts: &mut [Option<Attempt>],
-    parent: &V,
+/// Ends the block with the timers that are due, which are tried and taken as transactions are.
+async fn finish<S: StateReader>(
+    run: &mut BlockRun,
+    parent: &Known<'_, S>,
     cores: Cores,
-) -> Vec<LogicalKey> {
-    let attempt = |transactions: &[Arc<SignedTransaction>], attempts: &mut [Option<Attempt>]| {
-        let mut missing = Vec::new();
-        for (transaction, attempt) in transactions.iter().zip(attempts) {
-            if attempt.is_none() {
-                match run.attempt(&call(transaction), parent, &*COMPILED) {
-                    Step::Done(done) => *attempt = Some(done),
-                    Step::Need(keys) => missing.extend(keys),
-                }
-            }
+) -> Result<Executed, NodeError> {
+    let packages = &*COMPILED;
+    let mut due = loop {
+        match run.due_timers(parent, packages) {
+            Step::Done(due) => break due,
+            Step::Need(keys) => parent.fetch(keys).await?,
         }
-        missing
     };
+    loop {
+        let each = |timer: &mut DueTimer| run.try_timer(timer, parent, packages);
+        let missing = try_all(due.each(), cores, each);
+        if missing.is_empty() {
+            break;
+        }
+        parent.fetch(missing).await?;
+    }
+    loop {
+        match run.finish_with(&mut due, parent, packages) {
+            Step::Done(executed) => return Ok(executed),
+            Step::Need(keys) => parent.fetch(keys).await?,
+        }
+    }
+}
+
+/// Tries each of these; gives the keys that are missing, each once. Each is tried on one state, so
+/// the order in which cores come to them decides nothing.
+fn try_all<T: Send>(
+    all: &mut [T],
+    cores: Cores,
+    attempt: impl Fn(&mut T) -> Vec<LogicalKey> + Sync,
+) -> Vec<LogicalKey> {
+    let some = |some: &mut [T]| some.iter_mut().flat_map(&attempt).collect::<Vec<_>>();
     let missing: Vec<Vec<LogicalKey>> = match cores {
-        Cores::All if transactions.len() > TOGETHER => {
-            let parts = transactions.par_chunks(TOGETHER).zip(attempts.par_chunks_mut(TOGETHER));
+        Cores::All if all.len() > TOGETHER => {
             // A look into the state that finds nothing in memory asks the runtime for the disk, and is
             // then given up: even that needs the runtime, on whichever thread it is.
             let runtime = tokio::runtime::Handle::try_current().ok();
             // Other cores' time counts as execution too.
-            let part = |(transactions, attempts)| {
+            let part = |part: &mut [T]| {
                 let _entered = runtime.as_ref().map(tokio::runtime::Handle::enter);
-                measure(Stage::Execution, || attempt(transactions, attempts))
+                measure(Stage::Execution, || some(part))
             };
-            parts.map(part).collect()
+            all.par_chunks_mut(TOGETHER).map(part).collect()
         }
-        Cores::All | Cores::One => vec![attempt(transactions, attempts)],
+        Cores::All | Cores::One => vec![some(all)],
     };
     let missing: BTreeSet<LogicalKey> = missing.into_iter().flatten().collect();
     missing.into_iter().collect()

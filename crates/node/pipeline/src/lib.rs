@@ -11,7 +11,6 @@
 mod admit;
 mod api;
 mod backfill;
-mod cache;
 mod execute;
 mod gossip;
 mod governed;

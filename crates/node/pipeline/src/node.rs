@@ -266,6 +266,10 @@ impl<C: Clock + std::fmt::Debug> NodeApi for Node<C> {
         self.pipeline.inner.bodies.find(digest).boxed()
     }
 
+    fn ready(&self) -> BoxFuture<'_, Result<(), NodeError>> {
+        self.check_ready().boxed()
+    }
+
     fn status(&self) -> NodeStatus {
         let inner = &*self.pipeline.inner;
         let tip = self.pipeline.tip();

@@ -8,13 +8,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use chaincity_crypto::hash;
 use chaincity_engine::{ContentKey, StateReader};
-use chaincity_history::HistoryStore;
+use chaincity_history::{Cache, HistoryStore};
 use chaincity_ledger::{Lookup, Record, View};
 use chaincity_types::wire::{Head, LogicalKey, Version};
 use chaincity_types::{Digest, Height, cbor};
 
 use crate::api::NodeError;
-use crate::cache::Cache;
 use crate::orderer::Orderer;
 
 /// Most decoded bodies kept in memory, in number and in bytes of their encodings.

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use chaincity_history::{HistoryStore, StoredBlock};
 use chaincity_types::wire::{LogicalKey, Status, Version};
-use chaincity_types::{Digest, Str, Value};
-use rusqlite::types::{ToSqlOutput, ValueRef};
+use chaincity_types::{Digest, Str, Value, cbor};
+use rusqlite::types::{ToSqlOutput, Value as Sql, ValueRef};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Statement, params};
 
 use crate::QueryError;
 use crate::column;
 use crate::model::{read_record, read_version};
-use crate::schema::{Column, Remade, Table, Tables};
+use crate::schema::{Column, Remade, Table, Tables, quoted};
 
 const PAST: &str = "INSERT OR IGNORE INTO past VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
 const HELD: &str = "SELECT 1 FROM past WHERE register = ?1 AND key = ?2 AND version = ?3";
@@ -59,6 +59,8 @@ struct Current<'a> {
     insert: CachedStatement<'a>,
     supersede: CachedStatement<'a>,
     renew: Option<CachedStatement<'a>>,
+    /// What adds a member to each list.
+    add: Vec<CachedStatement<'a>>,
 }
 
 impl<'a> Current<'a> {
@@ -69,6 +71,10 @@ impl<'a> Current<'a> {
             insert: connection.prepare_cached(&table.insert)?,
             supersede: connection.prepare_cached(&table.supersede)?,
             renew: table.renew.as_ref().map(|sql| connection.prepare_cached(sql)).transpose()?,
+            add: table
+                .lists()
+                .map(|(listed, _)| connection.prepare_cached(&listed.add))
+                .collect::<Result<_, _>>()?,
         })
     }
 
@@ -107,7 +113,11 @@ impl<'a> Current<'a> {
     /// Whether the record had no row and has this one now.
     fn insert(&mut self, row: Row<'_>) -> Result<bool, QueryError> {
         bind(&mut self.insert, &self.table.columns, row)?;
-        Ok(self.insert.raw_execute()? == 1)
+        let inserted = self.insert.raw_execute()? == 1;
+        if inserted {
+            self.list(row)?;
+        }
+        Ok(inserted)
     }
 
     /// Writes over the record's row, which is in `past` now.
@@ -119,9 +129,44 @@ impl<'a> Current<'a> {
                 return Ok(());
             }
         }
+        self.unlist(row)?;
         let mut replace = self.connection.prepare_cached(&self.table.replace)?;
         bind(&mut replace, &self.table.columns, row)?;
         replace.raw_execute()?;
+        self.list(row)
+    }
+
+    /// Adds a live record to the members of its lists.
+    fn list(&mut self, row: Row<'_>) -> Result<(), QueryError> {
+        if row.version.status == Status::Closed {
+            return Ok(());
+        }
+        for ((listed, member), add) in self.table.lists().zip(&mut self.add) {
+            let list = row.version.fields.get(listed.field.as_str()).unwrap_or(&Value::Null);
+            for item in column::members(member, list) {
+                add.execute(params![item, row.key])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a record away from the members of the lists that its row has.
+    fn unlist(&self, row: Row<'_>) -> Result<(), QueryError> {
+        for (listed, member) in self.table.lists() {
+            let (field, table) = (quoted(&listed.field), self.table.sql_name());
+            let sql = format!("SELECT {field} FROM {table} WHERE _key = ?1");
+            let held = self.connection.prepare_cached(&sql)?.query_row([row.key], |row| {
+                let held: Option<Vec<u8>> = row.get(0)?;
+                Ok(held)
+            })?;
+            let Some(held) = held else { continue };
+            let list: Value = cbor::decode_own(&held)
+                .map_err(|error| QueryError::damaged(format!("a list of `{field}`: {error}")))?;
+            let mut remove = self.connection.prepare_cached(&listed.remove)?;
+            for item in column::members(member, &list) {
+                remove.execute(params![item, row.key])?;
+            }
+        }
         Ok(())
     }
 
@@ -166,11 +211,15 @@ fn bind(statement: &mut Statement<'_>, columns: &[Column], row: Row<'_>) -> Resu
     ];
     let fields = columns.iter().map(|column| {
         let value = version.fields.get(column.field.as_str()).unwrap_or(&Value::Null);
-        // A value of an older schema's type is not found by this column.
-        column::held(&column.kind, value).unwrap_or(ValueRef::Null)
+        match (column.member(), value) {
+            (Some(_), Value::List(_)) => ToSqlOutput::Owned(Sql::Blob(cbor::encode(value))),
+            // A value of an older schema's type is not found by this column.
+            _ => ToSqlOutput::Borrowed(column::held(&column.kind, value).unwrap_or(ValueRef::Null)),
+        }
     });
-    for (at, value) in (1..).zip(own.into_iter().chain(fields)) {
-        statement.raw_bind_parameter(at, ToSqlOutput::Borrowed(value))?;
+    let own = own.into_iter().map(ToSqlOutput::Borrowed);
+    for (at, value) in (1..).zip(own.chain(fields)) {
+        statement.raw_bind_parameter(at, value)?;
     }
     Ok(())
 }

@@ -7,6 +7,8 @@ use rusqlite::types::{Value as Sql, ValueRef};
 
 /// Longest bytes that get a column; longer ones are content, not something to find records by.
 const BYTES_MAX: u32 = 64;
+/// Length of a field group's commitment.
+const COMMITMENT_BYTES: usize = 32;
 
 /// How a field is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,8 +32,9 @@ impl Affinity {
     }
 }
 
-/// How a field of this type is kept; `None` for one that has no order.
-pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
+/// How a field of this type is kept; `None` for one that has no order, unless it is a list whose
+/// members find records.
+pub(crate) const fn affinity(kind: &FieldType, listed: bool) -> Option<Affinity> {
     match kind {
         FieldType::Bool
         | FieldType::Int
@@ -46,13 +49,16 @@ pub(crate) const fn affinity(kind: &FieldType) -> Option<Affinity> {
         | FieldType::Subject
         | FieldType::Pseudonym(_)
         | FieldType::Identifier(_) => Some(Affinity::Text),
-        FieldType::Digest | FieldType::Sealed(_) => Some(Affinity::Blob),
+        FieldType::Digest | FieldType::Sealed(_) | FieldType::Placed(_) => Some(Affinity::Blob),
         FieldType::Bytes(max) => {
             if *max <= BYTES_MAX {
                 Some(Affinity::Blob)
             } else {
                 None
             }
+        }
+        FieldType::List(member, _) if listed && affinity(member, false).is_some() => {
+            Some(Affinity::Blob)
         }
         FieldType::Share | FieldType::List(..) | FieldType::Map(_) | FieldType::MapOf(..) => None,
     }
@@ -84,8 +90,19 @@ pub(crate) fn held<'v>(kind: &FieldType, value: &'v Value) -> Option<ValueRef<'v
         (FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_), Value::Bytes(bytes)) => {
             Some(ValueRef::Blob(bytes))
         }
+        // It is found by its commitment; the ciphertext is in the history.
+        (FieldType::Placed(_), Value::Bytes(bytes)) => {
+            bytes.get(..COMMITMENT_BYTES).map(ValueRef::Blob)
+        }
         _ => None,
     }
+}
+
+/// The members of a list as their table holds them; those that are not of their type are left out.
+pub(crate) fn members(member: &FieldType, list: &Value) -> Vec<Sql> {
+    let members = list.as_list().unwrap_or_default().iter();
+    let members = members.filter_map(|value| to_sql(member, value));
+    members.filter(|value| *value != Sql::Null).collect()
 }
 
 /// The same, to keep.

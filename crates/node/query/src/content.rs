@@ -41,6 +41,10 @@ fn rows_text(connection: &Connection, name: &str) -> Result<String, QueryError> 
         }
         "layout" => ("number", "layout AS t".to_owned(), "t.package, t.register"),
         "meta" => ("", "meta AS t".to_owned(), "t.name"),
+        // The members of a list: `package/register/index`.
+        _ if name.matches('/').count() > 1 => {
+            ("", format!("{} AS t", quoted(name)), "t._item, t._key")
+        }
         _ => ("", format!("{} AS t", quoted(name)), "t._key"),
     };
     let sql = "SELECT name FROM pragma_table_info(?1) WHERE name <> ?2 ORDER BY name";

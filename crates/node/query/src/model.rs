@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use chaincity_crypto::hash;
-use chaincity_history::HistoryStore;
+use chaincity_history::{Cache, HistoryStore};
 use chaincity_package::model::Package;
 use chaincity_types::wire::{BODY_BYTES_MAX, LogicalKey, Version};
 use chaincity_types::{Digest, Height, Str, cbor};
@@ -32,6 +32,10 @@ const WAL_PAGES: u32 = 64_000;
 const STATEMENTS: usize = 256;
 /// Read connections kept open.
 const READERS_MAX: usize = 8;
+/// Versions that were asked for lately, in number and in bytes of their encodings: whoever works down
+/// a list asks for its first page again and again.
+const ASKED_MAX: usize = 8_192;
+const ASKED_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// What the file says it has followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,7 @@ pub struct ReadModel {
     pub(crate) history: Arc<dyn HistoryStore>,
     pub(crate) writer: Mutex<Writer>,
     pub(crate) readers: Mutex<Vec<Connection>>,
+    asked: Mutex<Cache<Arc<Version>>>,
     tables: RwLock<Arc<Tables>>,
 }
 
@@ -96,6 +101,7 @@ impl ReadModel {
             history,
             writer: Mutex::new(Writer { connection, packages: Vec::new() }),
             readers: Mutex::default(),
+            asked: Mutex::new(Cache::new(ASKED_MAX, ASKED_BYTES_MAX)),
             tables: RwLock::default(),
         };
         model.check_history()?;
@@ -203,7 +209,15 @@ impl ReadModel {
 
     /// The version with this body, read from the history: its digest is checked there.
     pub(crate) fn version(&self, body: &Digest, height: u64) -> Result<Version, QueryError> {
-        read_version(self.history.as_ref(), body, height)
+        let asked = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = asked().get(body);
+        if let Some(version) = known {
+            return Ok(Version::clone(&version));
+        }
+        let bytes = read_body(self.history.as_ref(), body, height)?;
+        let version = decode(body, &bytes)?;
+        asked().insert(*body, Arc::new(version.clone()), bytes.len());
+        Ok(version)
     }
 
     /// Checks the whole file: its structure and its content, against a copy rebuilt from the
@@ -251,8 +265,19 @@ pub(crate) fn read_version(
     body: &Digest,
     height: u64,
 ) -> Result<Version, QueryError> {
-    let bytes = history.body(body)?.ok_or(QueryError::Incomplete { before: height })?;
-    cbor::decode(&bytes, BODY_BYTES_MAX)
+    decode(body, &read_body(history, body, height)?)
+}
+
+fn read_body(
+    history: &dyn HistoryStore,
+    body: &Digest,
+    height: u64,
+) -> Result<Vec<u8>, QueryError> {
+    history.body(body)?.ok_or(QueryError::Incomplete { before: height })
+}
+
+fn decode(body: &Digest, bytes: &[u8]) -> Result<Version, QueryError> {
+    cbor::decode(bytes, BODY_BYTES_MAX)
         .map_err(|error| QueryError::damaged(format!("body `{body}`: {error}")))
 }
 
@@ -272,7 +297,7 @@ pub(crate) fn read_record(
     body: &Digest,
     height: u64,
 ) -> Result<Option<Version>, QueryError> {
-    let bytes = history.body(body)?.ok_or(QueryError::Incomplete { before: height })?;
+    let bytes = read_body(history, body, height)?;
     let damaged = |error| QueryError::damaged(format!("body `{body}`: {error}"));
     let head: Head = minicbor::decode(&bytes).map_err(damaged)?;
     if matches!(head.key, LogicalKey::Record { .. }) {

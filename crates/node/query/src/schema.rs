@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chaincity_package::model::{FieldType, Package, Register};
+use chaincity_package::model::{FieldType, Index, Package, Register};
 use chaincity_types::Str;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -14,7 +14,7 @@ use crate::QueryError;
 use crate::column::{self, Affinity};
 
 /// Number of this layout; a file with another one is rebuilt.
-pub(crate) const LAYOUT: i64 = 4;
+pub(crate) const LAYOUT: i64 = 5;
 /// `CHRM` in ASCII, so that the file can be told from other SQLite files.
 pub(crate) const APPLICATION: i64 = 0x4348_524d;
 
@@ -39,6 +39,9 @@ CREATE TABLE gap (
 CREATE INDEX gap_began ON gap (register, began);
 ";
 
+/// Between the name of an index and the field of whose list each member finds a record.
+const EACH_OF: &str = ": each of ";
+
 /// Columns of a current table that are not fields. Rows lie in the order of writing and the key
 /// has an index of its own: a new row with a random key then changes a page of that index, which
 /// is small, and not one of the table, which is not.
@@ -58,6 +61,41 @@ pub(crate) struct Column {
     affinity: Affinity,
 }
 
+impl Column {
+    /// Of a listed field: what the list holds, by which its members are found.
+    pub(crate) fn member(&self) -> Option<&FieldType> {
+        if let FieldType::List(of, _) = &self.kind { Some(of) } else { None }
+    }
+}
+
+/// A declared index.
+#[derive(Clone, Debug)]
+struct Indexed {
+    fields: Vec<String>,
+    /// Whether it leaves out the records without its first field. Of an index for lists with further
+    /// fields: nobody narrows by them what has none of the first, and most records may have none
+    /// (whoever has a task, say).
+    sparse: bool,
+}
+
+impl Indexed {
+    fn leads(&self, field: &str) -> bool {
+        self.fields.first().is_some_and(|first| first == field)
+    }
+}
+
+/// A field with a list, by each of whose members live records are found, and the table in which they
+/// stand, a row for each member.
+#[derive(Clone, Debug)]
+pub(crate) struct Members {
+    pub(crate) field: String,
+    /// The table's name, quoted: `package/register/index`.
+    pub(crate) name: String,
+    /// Adds, and takes away, the record (`?2`) of a member (`?1`).
+    pub(crate) add: String,
+    pub(crate) remove: String,
+}
+
 /// A current table.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -66,15 +104,18 @@ pub(crate) struct Table {
     /// Version of the package that declared it.
     pub(crate) version: u32,
     pub(crate) columns: Vec<Column>,
-    /// Fields of each declared index whose fields all have columns.
-    pub(crate) indexes: BTreeMap<String, Vec<String>>,
+    /// The declared indexes whose fields all have columns with an order.
+    indexes: BTreeMap<String, Indexed>,
+    /// The lists whose members find records, by index.
+    lists: BTreeMap<String, Members>,
     /// Stands for the register in the tables that all registers share.
     pub(crate) number: i64,
     /// Writes a record's first row, if it has none. Parameters are in the order of columns:
     /// [`OWN`], then fields.
     pub(crate) insert: String,
     /// With the same parameters, writes over the row of a record whose indexed fields have the
-    /// same values, so that no index is touched; otherwise changes nothing. Only with indexes.
+    /// same values, and with lists whose status is the same, so that no index and no list is touched;
+    /// otherwise changes nothing. Only with indexes or lists.
     pub(crate) renew: Option<String>,
     /// With the same parameters, writes over the row of a record.
     pub(crate) replace: String,
@@ -96,7 +137,8 @@ impl Table {
     fn of(package: &Package, register: &Register, number: i64) -> Result<Self, QueryError> {
         let mut columns: Vec<Column> = Vec::new();
         for (name, field) in &register.fields {
-            let Some(affinity) = column::affinity(&field.kind) else { continue };
+            let listed = register.indexes.values().any(|index| finds_members(index, name));
+            let Some(affinity) = column::affinity(&field.kind, listed) else { continue };
             // SQLite does not tell upper from lower case in names.
             let taken = columns.iter().any(|column| column.field.eq_ignore_ascii_case(name));
             if taken || name.starts_with('_') || name.contains('\0') {
@@ -110,19 +152,36 @@ impl Table {
                 affinity,
             });
         }
-        let has = |field: &Str| columns.iter().any(|column| column.field == *field);
+        let column = |field: &Str| columns.iter().find(|column| column.field == *field);
+        let ordered = |field: &Str| column(field).is_some_and(|column| column.member().is_none());
         let indexes = register
             .indexes
             .values()
-            .filter(|index| index.fields.iter().all(has))
-            .map(|index| (index.name.to_string(), index.fields.iter().map(Into::into).collect()))
+            .filter(|index| index.fields.iter().all(ordered))
+            .map(|index| {
+                let first = index.fields.first().and_then(column);
+                let sparse = index.for_lists
+                    && index.fields.len() > 1
+                    && first.is_some_and(|column| column.optional);
+                let fields = index.fields.iter().map(Into::into).collect();
+                (index.name.to_string(), Indexed { fields, sparse })
+            })
             .collect();
+        let place = format!("{}/{}", package.id, register.name);
+        let listed = |column: &Column| {
+            let mut indexes = register.indexes.values();
+            let index = indexes.find(|index| finds_members(index, &column.field))?;
+            Some((index.name.to_string(), Members::of(&column.field, &place, index.name.as_str())))
+        };
+        let lists = columns.iter().filter(|column| column.member().is_some()).filter_map(listed);
+        let lists = lists.collect();
         let mut table = Self {
             package: package.id.to_string(),
             register: register.name.to_string(),
             version: package.version,
             columns,
             indexes,
+            lists,
             number,
             insert: String::new(),
             renew: None,
@@ -148,8 +207,13 @@ impl Table {
         self.insert =
             format!("INSERT INTO {table} ({names}) VALUES ({marks}) ON CONFLICT (_key) DO NOTHING");
         self.replace = self.update_text(&BTreeSet::new());
-        let indexed: BTreeSet<_> = self.indexes.values().flatten().map(|f| quoted(f)).collect();
-        self.renew = (!indexed.is_empty()).then(|| self.update_text(&indexed));
+        let indexed = self.indexes.values().flat_map(|index| &index.fields);
+        let listed = self.lists.values().map(|listed| &listed.field);
+        let mut same: BTreeSet<_> = indexed.chain(listed).map(|field| quoted(field)).collect();
+        if !self.lists.is_empty() {
+            same.insert("_status".to_owned());
+        }
+        self.renew = (!same.is_empty()).then(|| self.update_text(&same));
         self.supersede = format!(
             "INSERT OR IGNORE INTO past SELECT {number}, _key, _version, _began, _height, _body \
              FROM {table} WHERE _key = ?1 AND _version = ?2"
@@ -174,13 +238,32 @@ impl Table {
         quoted(&format!("{}/{}", self.package, self.register))
     }
 
+    /// The column of a field that has an order.
     pub(crate) fn column(&self, field: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.field == field)
+        let mut columns = self.columns.iter().filter(|column| column.member().is_none());
+        columns.find(|column| column.field == field)
     }
 
-    /// Whether an index begins with this field.
+    /// The list in a field, and what its members are.
+    pub(crate) fn list(&self, field: &str) -> Option<(&Members, &FieldType)> {
+        let listed = self.lists.values().find(|listed| listed.field == field)?;
+        let column = self.columns.iter().find(|column| column.field == field)?;
+        Some((listed, column.member()?))
+    }
+
+    /// The lists with their columns.
+    pub(crate) fn lists(&self) -> impl Iterator<Item = (&Members, &FieldType)> {
+        self.lists.values().filter_map(move |listed| self.list(&listed.field))
+    }
+
+    /// Whether an index begins with this field, and holds the records without it too.
     pub(crate) fn leads_index(&self, field: &str) -> bool {
-        self.indexes.values().any(|fields| fields.first().is_some_and(|first| first == field))
+        self.indexes.values().any(|index| index.leads(field) && !index.sparse)
+    }
+
+    /// Whether an index begins with this field, and holds the records that have it.
+    pub(crate) fn leads_any_index(&self, field: &str) -> bool {
+        self.indexes.values().any(|index| index.leads(field))
     }
 
     fn columns_text(&self) -> String {
@@ -189,11 +272,15 @@ impl Table {
     }
 
     fn indexes_text(&self) -> String {
-        let index = |(name, fields): (&String, &Vec<String>)| {
-            let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+        let index = |(name, index): (&String, &Indexed)| {
+            let fields: Vec<_> = index.fields.iter().map(|field| quoted(field)).collect();
             format!("{}: {}", quoted(name), fields.join(", "))
         };
-        self.indexes.iter().map(index).collect::<Vec<_>>().join("; ")
+        let list = |(name, listed): (&String, &Members)| {
+            format!("{}{EACH_OF}{}", quoted(name), quoted(&listed.field))
+        };
+        let indexes = self.indexes.iter().map(index).chain(self.lists.iter().map(list));
+        indexes.collect::<Vec<_>>().join("; ")
     }
 
     fn create(&self, connection: &Connection) -> Result<(), QueryError> {
@@ -202,19 +289,46 @@ impl Table {
         let name = self.sql_name();
         let sql = format!("CREATE TABLE {name} ({OWN}{comma}{fields}) STRICT");
         connection.execute_batch(&sql)?;
+        for listed in self.lists.values() {
+            let sql = format!(
+                "CREATE TABLE {} (_item ANY NOT NULL, _key TEXT NOT NULL, \
+                 PRIMARY KEY (_item, _key)) STRICT, WITHOUT ROWID",
+                listed.name
+            );
+            connection.execute_batch(&sql)?;
+        }
         self.create_indexes(connection)
     }
 
     fn create_indexes(&self, connection: &Connection) -> Result<(), QueryError> {
-        for (name, fields) in &self.indexes {
+        for (name, Indexed { fields, sparse }) in &self.indexes {
             let index = quoted(&format!("{}/{}/{name}", self.package, self.register));
             let fields: Vec<_> = fields.iter().map(|field| quoted(field)).collect();
+            let held = match fields.first() {
+                Some(first) if *sparse => format!(" WHERE {first} IS NOT NULL"),
+                _ => String::new(),
+            };
             let (table, fields) = (self.sql_name(), fields.join(", "));
-            let sql = format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({fields}, _key)");
+            let sql =
+                format!("CREATE INDEX IF NOT EXISTS {index} ON {table} ({fields}, _key){held}");
             connection.execute_batch(&sql)?;
         }
         Ok(())
     }
+}
+
+impl Members {
+    fn of(field: &str, place: &str, index: &str) -> Self {
+        let name = quoted(&format!("{place}/{index}"));
+        let add = format!("INSERT OR IGNORE INTO {name} VALUES (?1, ?2)");
+        let remove = format!("DELETE FROM {name} WHERE _item = ?1 AND _key = ?2");
+        Self { field: field.to_owned(), name, add, remove }
+    }
+}
+
+/// Whether an index finds records by each member of the list in this field.
+fn finds_members(index: &Index, field: &str) -> bool {
+    index.for_lists && matches!(index.fields.as_slice(), [only] if only.as_str() == field)
 }
 
 /// What must be done to a current table so that it fits its declaration.
@@ -261,6 +375,11 @@ fn next_number(connection: &Connection) -> Result<i64, QueryError> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
+/// The lists among the indexes of a layout.
+fn lists_in(indexes: &str) -> Vec<&str> {
+    indexes.split("; ").filter(|index| index.contains(EACH_OF)).collect()
+}
+
 fn change(stored: &Stored, table: &Table) -> Change {
     if stored.columns == table.columns_text() && stored.indexes == table.indexes_text() {
         return Change::Nothing;
@@ -269,8 +388,9 @@ fn change(stored: &Stored, table: &Table) -> Change {
     let texts = table.columns.iter().map(|c| format!("{} {}", quoted(&c.field), c.affinity.sql()));
     let texts: Vec<String> = texts.collect();
     let kept = held.iter().all(|text| texts.iter().any(|other| other == text));
-    // An index may go or come with a field that records already have: then made anew.
-    if !kept {
+    // An index may go or come with a field that records already have: then made anew. Likewise a
+    // list, whose table would not have what records have.
+    if !kept || lists_in(&stored.indexes) != lists_in(&table.indexes_text()) {
         return Change::Remake;
     }
     let added = table.columns.iter().zip(&texts);
@@ -341,6 +461,7 @@ fn alter(
         Change::Remake => {
             // Indexes go first: they would keep their names.
             drop_indexes(connection, table)?;
+            drop_lists(connection, table)?;
             let was = quoted(&format!("{}/{} as it was", table.package, table.register));
             connection.execute_batch(&format!("ALTER TABLE {name} RENAME TO {was}"))?;
             table.create(connection)?;
@@ -362,9 +483,21 @@ fn drop_indexes(connection: &Connection, table: &Table) -> Result<(), QueryError
     Ok(())
 }
 
+/// Drops the tables of a table's lists.
+fn drop_lists(connection: &Connection, table: &Table) -> Result<(), QueryError> {
+    let sql = "SELECT name FROM sqlite_schema WHERE type = 'table' AND instr(name, ?1) = 1";
+    let place = format!("{}/{}/", table.package, table.register);
+    let mut statement = connection.prepare(sql)?;
+    let names = statement.query_map([place], |row| row.get::<_, String>(0))?;
+    for name in names.collect::<Result<Vec<_>, _>>()? {
+        connection.execute_batch(&format!("DROP TABLE {}", quoted(&name)))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
-    use chaincity_package::model::{Field, Index, Text};
+    use chaincity_package::model::{Field, Text};
 
     use super::*;
 

@@ -1,14 +1,15 @@
 //! Selecting current records: conditions, order, pages.
 //!
 //! **Which conditions.** On `_key` and on every field that has an order. One of them must be a
-//! way in: any comparison but *not equal* on `_key` or on the first field of a declared index.
-//! Others narrow what it finds. A selection with conditions and no way in is refused with
+//! way in: any comparison but *not equal* on `_key` or on the first field of a declared index (of an
+//! index that leaves out records without that field, not with null). Others narrow what it finds.
+//! *Has* is of a list with an index over its members, and a way in; it finds live records alone. A selection with conditions and no way in is refused with
 //! `filter-not-indexed` rather than answered by reading a whole register. Without conditions a
 //! register is read in order, page by page.
 //!
 //! **Which order.** By `_key` always; by the first field of a declared index always; by other
 //! fields when an equality is the way in, because what it finds is bounded by the ledger
-//! (`INDEX_ENTRY_MAX` live records). Records with equal values follow each other by key, so the
+//! (`INDEX_ENTRY_MAX` live records). What a list's member finds is not, and is sorted by `_key` alone. Records with equal values follow each other by key, so the
 //! order is total and a page goes on exactly where the one before ended.
 //!
 //! **What is served.** Only versions read from the history by digest and found to fit the
@@ -54,6 +55,8 @@ pub enum Op {
     Ge,
     /// Text that begins so.
     Prefix,
+    /// A list that has this member.
+    Has,
 }
 
 /// A condition on a declared field, or on `_key`.
@@ -205,17 +208,19 @@ impl Condition {
     /// Reads a condition by the table's declaration.
     pub(crate) fn of(table: &Table, filter: &Filter) -> Result<Self, QueryError> {
         let bad = || QueryError::BadCondition { field: filter.field.clone() };
-        let value = if filter.field == KEY {
+        let unknown = || QueryError::UnknownField { field: filter.field.clone() };
+        let value = if filter.op == Op::Has {
+            let (_, member) = table.list(&filter.field).ok_or_else(unknown)?;
+            column::to_sql(member, &filter.value).ok_or_else(bad)?
+        } else if filter.field == KEY {
             filter.value.as_text().map(|text| Sql::Text(text.to_owned())).ok_or_else(bad)?
         } else {
-            let column = table.column(&filter.field);
-            let column =
-                column.ok_or_else(|| QueryError::UnknownField { field: filter.field.clone() })?;
+            let column = table.column(&filter.field).ok_or_else(unknown)?;
             column::to_sql(&column.kind, &filter.value).ok_or_else(bad)?
         };
         let fits = match filter.op {
             Op::Eq | Op::Ne => true,
-            Op::Lt | Op::Le | Op::Gt | Op::Ge => value != Sql::Null,
+            Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Has => value != Sql::Null,
             Op::Prefix => matches!(value, Sql::Text(_)),
         };
         if !fits {
@@ -226,6 +231,11 @@ impl Condition {
 
     /// Whether a version fits, by the same rules as SQLite's.
     pub(crate) fn holds(&self, table: &Table, version: &Version) -> bool {
+        if self.op == Op::Has {
+            let list = version.fields.get(self.field.as_str()).unwrap_or(&Value::Null);
+            let member = table.list(&self.field).map(|(_, member)| member);
+            return member.is_some_and(|of| column::members(of, list).contains(&self.value));
+        }
         let Some(value) = column_value(table, version, &self.field) else { return false };
         let order = compare(&value, &self.value);
         match self.op {
@@ -239,15 +249,23 @@ impl Condition {
                 (Sql::Text(text), Sql::Text(prefix)) => text.starts_with(prefix),
                 _ => false,
             },
+            Op::Has => false,
         }
     }
 
     /// Whether the condition finds records through the key or an index.
     fn is_way_in(&self, table: &Table) -> bool {
-        self.op != Op::Ne && (self.field == KEY || table.leads_index(&self.field))
+        match self.op {
+            Op::Has => true,
+            Op::Ne => false,
+            Op::Eq if self.value == Sql::Null => table.leads_index(&self.field),
+            Op::Eq | Op::Lt | Op::Le | Op::Gt | Op::Ge | Op::Prefix => {
+                self.field == KEY || table.leads_any_index(&self.field)
+            }
+        }
     }
 
-    fn sql(&self, sql: &mut Builder) {
+    fn sql(&self, table: &Table, sql: &mut Builder) {
         let name = quoted(&self.field);
         match self.op {
             Op::Eq if self.value == Sql::Null => sql.push(&format!("{name} IS NULL")),
@@ -265,6 +283,14 @@ impl Condition {
                     // but for one that goes on with that very code point, which is no character.
                     sql.compare(&name, "<", &Sql::Text(format!("{prefix}\u{10FFFF}")));
                 }
+            }
+            Op::Has => {
+                let list = table.list(&self.field).map(|(listed, _)| listed.name.as_str());
+                let list = list.unwrap_or_default();
+                let key = format!("{}._key", table.sql_name());
+                sql.push(&format!("EXISTS (SELECT 1 FROM {list} AS l WHERE l._key = {key} AND "));
+                sql.compare("l._item", "=", &self.value);
+                sql.push(")");
             }
         }
     }
@@ -324,7 +350,9 @@ impl<'a> Plan<'a> {
         }
         let conditions: Vec<_> =
             select.filters.iter().map(|f| Condition::of(table, f)).collect::<Result<_, _>>()?;
-        if !conditions.is_empty() && !conditions.iter().any(|c| c.is_way_in(table)) {
+        let has = conditions.iter().any(|c| c.op == Op::Has);
+        let closed = has && select.status != StatusFilter::Live;
+        if closed || !(conditions.is_empty() || conditions.iter().any(|c| c.is_way_in(table))) {
             return Err(QueryError::FilterNotIndexed);
         }
         let sort = Self::sort(table, select, &conditions)?;
@@ -367,17 +395,39 @@ impl<'a> Plan<'a> {
         Ok(sort)
     }
 
+    /// The member of a list through which records are found: one, if no equality finds them.
+    fn lead(&self) -> Option<usize> {
+        let equals = |c: &Condition| c.op == Op::Eq && c.is_way_in(self.table);
+        let has = self.conditions.iter().position(|c| c.op == Op::Has);
+        has.filter(|_| !self.conditions.iter().any(equals))
+    }
+
     fn sql(&self) -> Builder {
         let mut sql = Builder::default();
-        sql.push(&format!("SELECT _key, _version, _body FROM {}", self.table.sql_name()));
+        sql.push("SELECT _key, _version, _body FROM ");
+        let lead = self.lead();
+        let condition = lead.and_then(|at| self.conditions.get(at));
+        let list = condition.and_then(|condition| self.table.list(&condition.field));
+        if let Some((listed, _)) = list {
+            // The order of a cross join is SQLite's own: members first, which lie by key.
+            sql.push(&format!("{} CROSS JOIN ", listed.name));
+        }
+        sql.push(&self.table.sql_name());
+        if list.is_some() {
+            sql.push(" USING (_key)");
+        }
         let mut word = " WHERE ";
         let mut and = |sql: &mut Builder| {
             sql.push(word);
             word = " AND ";
         };
-        for condition in &self.conditions {
+        for (at, condition) in self.conditions.iter().enumerate() {
             and(&mut sql);
-            condition.sql(&mut sql);
+            if lead == Some(at) {
+                sql.compare("_item", "=", &condition.value);
+            } else {
+                condition.sql(self.table, &mut sql);
+            }
         }
         if let Some(status) = self.status.number() {
             and(&mut sql);
@@ -548,6 +598,51 @@ mod tests {
 
     use super::*;
     use crate::schema::{self, FIXED};
+
+    #[test]
+    fn a_list_of_tasks_is_one_range_of_an_index_and_a_look_at_each_of_a_page() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIXED).unwrap();
+        let cases = chaincity_ledger::cases::package();
+        let (tables, _) = schema::sync(&connection, &[cases]).unwrap();
+        let tasks = &tables[&("case".into(), "task".into())];
+        let is = |field: &str, op, value: Value| Filter { field: field.into(), op, value };
+        let select = |filters| Select {
+            package: "case".into(),
+            register: "task".into(),
+            filters,
+            status: StatusFilter::Live,
+            sort: vec![],
+            limit: 10,
+            cursor: None,
+        };
+        let clerk = || is("lists", Op::Has, "clerk".into());
+        let open = || is("status", Op::Eq, "open".into());
+        for step in steps(&connection, tasks, &select(vec![open(), clerk()])).chunks(2) {
+            let [members, rows] = step else { panic!("{step:?}") };
+            let entered = "SEARCH case/task/by_lists USING PRIMARY KEY (_item=?";
+            assert!(members.starts_with(entered), "{members}");
+            let keys = "SEARCH case/task USING INDEX sqlite_autoindex_case/task_1 (_key=?)";
+            assert_eq!(rows, keys);
+        }
+        // An equality finds fewer; and an index over who has a task leaves out what nobody has.
+        let late = || is("overdue", Op::Eq, Value::Bool(true));
+        let found = steps(&connection, tasks, &select(vec![clerk(), late()]));
+        assert!(found.iter().all(|step| !step.contains("SCAN")), "{found:?}");
+        let mine = is("operator", Op::Eq, "li".into());
+        let found = steps(&connection, tasks, &select(vec![mine, open()]));
+        assert!(found.iter().all(|step| step.contains("INDEX case/task/by_operator")), "{found:?}");
+        let refused = |select: &Select| Plan::of(tasks, select).err().map(|error| error.code());
+        let nobodys = select(vec![is("operator", Op::Eq, Value::Null)]);
+        assert_eq!(refused(&nobodys), Some("filter-not-indexed"));
+        let ended = Select { status: StatusFilter::Any, ..select(vec![clerk()]) };
+        assert_eq!(refused(&ended), Some("filter-not-indexed"));
+        let by = |field: &str| vec![(field.to_owned(), Direction::Ascending)];
+        let by_operator = Select { sort: by("operator"), ..select(vec![]) };
+        assert_eq!(refused(&by_operator), Some("sort-not-indexed"));
+        let by_opening = Select { sort: by("opened"), ..select(vec![clerk()]) };
+        assert_eq!(refused(&by_opening), Some("sort-not-indexed"));
+    }
 
     fn table(connection: &Connection) -> Arc<Table> {
         let field = |kind| Field { kind, optional: false, title: Text::default() };

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use chaincity_crypto::cipher::Secret;
 use chaincity_crypto::suite::SecretKey;
-use chaincity_package::model::Package;
 use chaincity_package::policy::Policy;
 use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, QueryError, ReadModel, Select, StatusFilter};
@@ -23,7 +22,7 @@ use crate::answer::Refusal;
 use crate::answering::answers;
 use crate::cases::Parts;
 use crate::noting::Noting;
-use crate::opening::{self, Answering, Asked};
+use crate::opening::{Answering, Asked, Found};
 use crate::said::Fields;
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
@@ -73,6 +72,8 @@ pub struct Agent {
     answered: Tried,
     /// Searches that were answered.
     pub(crate) searched: Tried,
+    /// Confidential accesses that were answered or shown.
+    pub(crate) confided: Tried,
     /// Accesses whose subjects are to be noted.
     pub(crate) noting: Noting,
 }
@@ -104,9 +105,20 @@ impl Agent {
         key: SecretKey,
         member: String,
     ) -> Self {
-        let (policy, answered, searched, noting) = Default::default();
-        let is_standby = false;
-        Self { node, model, vault, key, member, policy, is_standby, answered, searched, noting }
+        let (policy, answered, searched, confided, noting) = Default::default();
+        Self {
+            node,
+            model,
+            vault,
+            key,
+            member,
+            policy,
+            is_standby: false,
+            answered,
+            searched,
+            confided,
+            noting,
+        }
     }
 
     /// The same agent, which answers what this policy lets it.
@@ -176,8 +188,8 @@ impl Agent {
         }
     }
 
-    /// Answers what waits now, searches too, and notes the subjects of what was not released, if it is
-    /// this agent that answers; gives how many were answered or noted.
+    /// Answers what waits now, searches and confidential accesses too, and notes the subjects of what was
+    /// not released, if it is this agent that answers; gives how many were answered or noted.
     ///
     /// # Errors
     /// See [`AgentError`]; some may have been answered nevertheless.
@@ -190,7 +202,7 @@ impl Agent {
         let mut parts = Parts::new();
         for version in self.asked()? {
             let LogicalKey::Record { key, .. } = &version.key else { continue };
-            let Some(asked) = Asked::read(key, &version) else { continue };
+            let Some(asked) = Asked::read(key, &version.fields) else { continue };
             if !self.answered.is_due(&asked.key, version.version, self.node.status().height) {
                 continue;
             }
@@ -205,9 +217,11 @@ impl Agent {
         }
         let answered = answers.len();
         self.settle(answers)?;
-        let searched = self.answer_searches();
-        let noted = self.note()?;
-        let done = answered.saturating_add(searched?).saturating_add(noted);
+        let others = [self.answer_searches(), self.answer_confidential(), self.note()];
+        let mut done = answered;
+        for other in others {
+            done = done.saturating_add(other?);
+        }
         fault.map_or(Ok(done), Err)
     }
 
@@ -256,15 +270,10 @@ impl Agent {
         entry: &Version,
         parts: &mut Parts,
     ) -> Result<(Submitted, Vec<u8>), AgentError> {
-        let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
-        let found = match block_on(self.node.record(asked.record_key()))? {
-            Some((head, version)) => package.map(|package| (package, head, version)),
-            None => None,
-        };
-        let Some((package, head, version)) = found else {
+        let Some(found) = self.find_asked(&asked)? else {
             return Ok(self.refusal(asked, Refusal::RecordUnknown, Vec::new()));
         };
-        let subjects = opening::subjects_of(&package, &asked, &version);
+        let subjects = found.subjects.clone();
         let said = match self.said(&asked, entry)? {
             Ok(said) => said,
             Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
@@ -275,38 +284,45 @@ impl Agent {
         if let Some(held) = self.held_back(&asked, (entry, &said), &subjects)? {
             return Ok(held);
         }
-        let commitments = opening::commitments(&package, &asked, &version);
-        let kept = self.vault.envelope(&asked.key)?;
-        let kept = kept.iter().flat_map(|kept| kept.groups.iter().map(|g| g.context.commitment));
-        self.erase_recorded(commitments.iter().map(|(_, commitment)| *commitment).chain(kept))?;
-        // Sealed anew, an envelope has other bytes: what was kept before a crash is released, of the
-        // version that it was sealed from, although the record may have moved on.
-        let (number, digest) = if let Some(kept) = self.vault.envelope(&asked.key)? {
-            let number = kept.groups.first().map_or(head.version, |group| group.context.version);
-            (number, kept.digest())
-        } else {
-            match self.seal(&package, (&asked, &said), head.version, commitments)? {
-                Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
-                Ok(digest) => (head.version, digest),
-            }
+        let (number, digest) = match self.keep(&found, (&asked, &said))? {
+            Ok(kept) => kept,
+            Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
         };
         let input = call::release(&asked, number, digest, subjects.clone());
         let (id, bytes) = call::signed(&self.node.status(), &self.key, "release", input);
         Ok((Submitted { key: asked.key, subjects, id, released: true }, bytes))
     }
 
+    /// Keeps an envelope with what is asked for; gives the number of the version that it is of, and its
+    /// digest.
+    pub(crate) fn keep(
+        &self,
+        found: &Found,
+        (asked, said): (&Asked, &Fields),
+    ) -> Result<Result<(u64, Digest), Refusal>, AgentError> {
+        let kept = self.vault.envelope(&asked.key)?;
+        let kept = kept.iter().flat_map(|kept| kept.groups.iter().map(|g| g.context.commitment));
+        self.erase_recorded(found.held.iter().map(|(_, held)| held.commitment).chain(kept))?;
+        // Sealed anew, an envelope has other bytes: what was kept before a crash is released, of the
+        // version that it was sealed from, although the record may have moved on.
+        if let Some(kept) = self.vault.envelope(&asked.key)? {
+            let number = kept.groups.first().map_or(found.version, |group| group.context.version);
+            return Ok(Ok((number, kept.digest())));
+        }
+        Ok(self.seal(found, (asked, said))?.map(|digest| (found.version, digest)))
+    }
+
     /// Seals what is asked for and keeps the envelope; gives its digest.
     fn seal(
         &self,
-        package: &Package,
+        found: &Found,
         (asked, said): (&Asked, &Fields),
-        version: u64,
-        commitments: Vec<(String, Digest)>,
     ) -> Result<Result<Digest, Refusal>, AgentError> {
         let status = self.node.status();
         let (vault, key) = (&*self.vault, &self.key);
+        let (package, version) = (&*found.package, found.version);
         let answering = Answering { vault, key, package, status: &status, asked, said, version };
-        match answering.seal(commitments)? {
+        match answering.seal(&found.held)? {
             Err(refusal) => Ok(Err(refusal)),
             Ok(envelope) => {
                 self.vault.keep_envelope(&asked.key, &envelope, status.time)?;

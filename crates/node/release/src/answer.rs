@@ -13,6 +13,8 @@ pub(crate) enum Refusal {
     GroupUnknown,
     /// The group was erased.
     GroupErased,
+    /// The ciphertext on the ledger is not what was sealed.
+    GroupUnreadable,
     /// The one-time key is no X25519 key.
     KeyInvalid,
     /// The package declares no such claim.
@@ -59,6 +61,11 @@ impl Refusal {
                 "this vault does not keep the group",
             ),
             Self::GroupErased => ("group-erased", "该字段组已依法销毁", "the group was erased"),
+            Self::GroupUnreadable => (
+                "group-unreadable",
+                "账上的密文不是封存的密文，无法解密",
+                "the ciphertext on the ledger is not what was sealed, and does not open",
+            ),
             Self::KeyInvalid => ("key-invalid", "一次性公钥无效", "the one-time key is not valid"),
             Self::ClaimUnknown => {
                 ("claim-unknown", "应用包没有这项派生结论", "the package has no such claim")

@@ -60,16 +60,26 @@ pub(crate) fn release(
 /// The input of `refuse`.
 pub(crate) fn refuse(
     access: &str,
-    (code, zh, en): (&str, &str, &str),
+    texts: (&str, &str, &str),
     subjects: Vec<Value>,
 ) -> BTreeMap<Str, Value> {
-    let reason = [("zh".into(), Value::from(zh)), ("en".into(), Value::from(en))];
+    let mut input = refused(("access", access), texts);
+    input.insert("subjects".into(), Value::List(subjects));
+    input
+}
+
+/// The input of `release-confidential`.
+pub(crate) fn release_confidential(asked: &Asked, envelope: Digest) -> BTreeMap<Str, Value> {
     BTreeMap::from([
-        ("access".into(), Value::from(access)),
-        ("code".into(), Value::from(code)),
-        ("reason".into(), Value::Map(reason.into())),
-        ("subjects".into(), Value::List(subjects)),
+        ("confidential".into(), Value::from(asked.key.as_str())),
+        ("key".into(), Value::Bytes(asked.reader_key.to_vec())),
+        ("envelope".into(), Value::Bytes(envelope.as_bytes().to_vec())),
     ])
+}
+
+/// The input of `refuse-confidential`.
+pub(crate) fn refuse_confidential(access: &str, texts: (&str, &str, &str)) -> BTreeMap<Str, Value> {
+    refused(("confidential", access), texts)
 }
 
 /// The input of `queue-for-person`.
@@ -96,13 +106,18 @@ pub(crate) fn answer_search(
 }
 
 /// The input of `refuse-search`.
-pub(crate) fn refuse_search(
-    search: &str,
+pub(crate) fn refuse_search(search: &str, texts: (&str, &str, &str)) -> BTreeMap<Str, Value> {
+    refused(("search", search), texts)
+}
+
+/// What is refused, with code and reason.
+fn refused(
+    (kind, number): (&str, &str),
     (code, zh, en): (&str, &str, &str),
 ) -> BTreeMap<Str, Value> {
     let reason = [("zh".into(), Value::from(zh)), ("en".into(), Value::from(en))];
     BTreeMap::from([
-        ("search".into(), Value::from(search)),
+        (kind.into(), Value::from(number)),
         ("code".into(), Value::from(code)),
         ("reason".into(), Value::Map(reason.into())),
     ])

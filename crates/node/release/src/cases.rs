@@ -1,11 +1,15 @@
 //! Access by case: the officer takes part in it, it is about the record, and a task of his discloses
 //! the group. Rules of a package see no case, so the steward's service judges it when it answers.
+//!
+//! What the case's own encrypted variables hold is asked for with the process in the register's place
+//! and the case in the record's.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use chaincity_ledger::cases::{self, CASE, Graph, MODEL, Model, TASK};
+use chaincity_ledger::cases::{self, CASE, Graph, MODEL, Model, PROCESS, TASK};
 use chaincity_package::claim;
+use chaincity_pipeline::{NodeApi, NodeError};
 use chaincity_query::{Filter, Op, Select, StatusFilter};
 use chaincity_types::wire::Version;
 use chaincity_types::{Str, Value};
@@ -20,7 +24,7 @@ const PAGE: usize = 500;
 
 /// What an officer has to do with a case.
 pub(crate) struct Part {
-    /// The records that it is about, as `package/register/key`.
+    /// The records that it is about, as `package/register/key`, and itself as `package/process/key`.
     about: BTreeSet<Str>,
     /// Whose process it is.
     package: Str,
@@ -69,7 +73,9 @@ impl Agent {
         }
         let disclosed = his.flat_map(|task| disclosed_by(task, &graph)).collect();
         let about = version.fields.get("subjects").and_then(Value::as_list).unwrap_or_default();
-        let about = about.iter().filter_map(Value::as_str).cloned().collect();
+        let mut about: BTreeSet<Str> = about.iter().filter_map(Value::as_str).cloned().collect();
+        // And its own variables.
+        about.extend(text("process").map(|of| Str::from(cases::about(package, of, case))));
         Ok(Ok(Part { about, package: package.clone(), disclosed }))
     }
 
@@ -96,6 +102,26 @@ impl Agent {
             }
         }
     }
+}
+
+/// Whether cases of a process in force hold this group in an encrypted variable.
+///
+/// # Errors
+/// When the node cannot read.
+pub async fn process_seals(
+    node: &dyn NodeApi,
+    (package, process, group): (&str, &str, &str),
+) -> Result<bool, NodeError> {
+    let offered = cases::key(PROCESS, cases::process_key(package, process));
+    let Some((_, offered)) = node.record(offered).await? else { return Ok(false) };
+    let Some(model) = offered.fields.get("model").and_then(Value::as_str) else { return Ok(false) };
+    let Some((_, model)) = node.record(cases::key(MODEL, model.clone())).await? else {
+        return Ok(false);
+    };
+    let graph = cases::compile(&Model(&model.fields));
+    let processes = graph.iter().flat_map(Graph::processes).filter(|def| def.id == process);
+    let mut variables = processes.flat_map(|def| &def.variables);
+    Ok(variables.any(|variable| variable.group().is_some_and(|of| **of == *group)))
 }
 
 /// Whether an officer has the task, does it for another, or did it.

@@ -13,7 +13,8 @@
 //! Why it is asked, purpose and case number, the access says to the steward alone: the agent opens that
 //! in the vault and judges it against grant, consent and search; read logs show it ([`why`]).
 //!
-//! It answers the searches of the steward's own staff likewise.
+//! It answers the searches of the steward's own staff likewise, and confidential accesses once steward
+//! and auditor have signed; these it shows when their term has ended ([`request`], [`opened`]).
 //!
 //! It also names, for the read logs, the subjects of accesses that the rules refused or that nobody
 //! answered.
@@ -30,6 +31,7 @@ mod answering;
 mod call;
 mod cases;
 mod claims;
+mod confidential;
 mod erasing;
 mod noting;
 mod opening;
@@ -40,6 +42,7 @@ mod tried;
 
 pub use agent::{Agent, AgentError};
 pub use answering::answers;
+pub use cases::process_seals;
 
 /// The package whose records and actions the protocol consists of.
 pub const PACKAGE: &str = "disclosure";
@@ -47,5 +50,6 @@ pub const PACKAGE: &str = "disclosure";
 pub const ACCESS: &str = "access";
 /// The group of that register in which readers seal what they say to the steward alone.
 pub const PARAMETERS: &str = "parameters";
+pub use confidential::{CONFIDENTIAL, REQUEST, opened, request};
 pub use said::{Why, why};
 pub use searching::{SEARCH, VALUE, statement};

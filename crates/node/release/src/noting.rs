@@ -5,9 +5,8 @@
 //! for it once after a start, and then follows the events of final blocks.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
-use chaincity_package::model::Package;
 use chaincity_pipeline::NodeError;
 use chaincity_query::{Filter, Op, Select, StatusFilter};
 use chaincity_types::wire::{Event, LogicalKey, Version};
@@ -15,7 +14,7 @@ use chaincity_types::{Height, Value};
 use futures::executor::block_on;
 
 use crate::agent::{Agent, AgentError, ROUND_MAX, Submitted};
-use crate::opening::{self, Asked};
+use crate::opening::Asked;
 use crate::tried::Tried;
 use crate::{ACCESS, PACKAGE, call};
 
@@ -142,7 +141,7 @@ impl Agent {
         };
         let Some((_, version)) = block_on(self.node.record(key))? else { return Ok(Note::Settled) };
         let unnoted = version.fields.get("unnoted").and_then(Value::as_text);
-        let asked = Asked::read(access, &version).filter(|_| unnoted == Some(&*self.member));
+        let asked = Asked::read(access, &version.fields).filter(|_| unnoted == Some(&*self.member));
         let Some(asked) = asked else { return Ok(Note::Settled) };
         let status = self.node.status();
         if !has_room || !self.noting.tried.is_due(access, version.version, status.height) {
@@ -156,12 +155,7 @@ impl Agent {
 
     /// Whom the record asked for is about, as it is now; nobody when there is none.
     fn subjects(&self, asked: &Asked) -> Result<Vec<Value>, NodeError> {
-        let package = self.node.packages().into_iter().find(|p| p.id == asked.package);
-        let found = block_on(self.node.record(asked.record_key()))?;
-        let of = |(package, (_, version)): (Arc<Package>, (_, Arc<Version>))| {
-            opening::subjects_of(&package, asked, &version)
-        };
-        Ok(package.zip(found).map(of).unwrap_or_default())
+        Ok(self.find_asked(asked)?.map(|found| found.subjects).unwrap_or_default())
     }
 }
 

@@ -1,18 +1,21 @@
 //! What an access asks for, found on the ledger and opened in the vault.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chaincity_crypto::envelope::{self, Envelope, GROUPS_MAX, ReleaseContext};
-use chaincity_crypto::groups::Group;
+use chaincity_crypto::groups::{self, Group};
 use chaincity_crypto::suite::SecretKey;
+use chaincity_ledger::{cases, governance};
 use chaincity_package::claim;
-use chaincity_package::model::{Field, FieldType, Package};
-use chaincity_pipeline::NodeStatus;
+use chaincity_package::model::{Field, FieldType, Package, Register};
+use chaincity_pipeline::{NodeError, NodeStatus};
 use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Str, Value};
 use chaincity_vault::{Vault, VaultError};
+use futures::executor::block_on;
 
-use crate::agent::{AgentError, secret};
+use crate::agent::{Agent, AgentError, secret};
 use crate::answer::Refusal;
 use crate::claims;
 use crate::said::{Fields, GRANT};
@@ -46,18 +49,14 @@ pub(crate) struct Asked {
 }
 
 impl Asked {
-    /// The record asked for.
-    pub(crate) fn record_key(&self) -> LogicalKey {
-        LogicalKey::Record {
-            package: self.package.as_str().into(),
-            register: self.register.as_str().into(),
-            key: self.record.as_str().into(),
-        }
+    /// Whether something is asked of a group.
+    fn wants(&self, group: &str) -> bool {
+        self.groups.iter().any(|asked| asked == group) || self.claims_of(group).next().is_some()
     }
 
-    /// Reads the record of an access; `None` when it is not of the form that the package gives it.
-    pub(crate) fn read(key: &str, version: &Version) -> Option<Self> {
-        let fields = &version.fields;
+    /// Reads the fields of an access, or of a confidential one's request; `None` when they are not of the
+    /// form that the package gives them.
+    pub(crate) fn read(key: &str, fields: &Fields) -> Option<Self> {
         let text = |name: &str| fields.get(name)?.as_text().map(str::to_owned);
         let texts = |name: &str| {
             let list = fields.get(name)?.as_list()?.iter();
@@ -89,29 +88,120 @@ impl Asked {
     }
 }
 
-pub(crate) fn commitment(value: &Value) -> Option<Digest> {
-    let Value::Bytes(bytes) = value else { return None };
-    <[u8; 32]>::try_from(bytes.as_slice()).ok().map(Digest)
+/// What a field holds of a group.
+pub(crate) struct Held {
+    pub(crate) commitment: Digest,
+    /// Where the group is placed on the ledger.
+    pub(crate) ciphertext: Option<Vec<u8>>,
 }
 
-/// The commitments of the groups of which something is asked, as the record's version holds them:
-/// group, commitment.
-pub(crate) fn commitments(
-    package: &Package,
-    asked: &Asked,
-    version: &Version,
-) -> Vec<(String, Digest)> {
-    let Some(register) = package.registers.get(asked.register.as_str()) else { return Vec::new() };
+/// What a field holds, if it holds a group.
+pub(crate) fn held(value: &Value) -> Option<Held> {
+    let Value::Bytes(bytes) = value else { return None };
+    let (commitment, ciphertext) = groups::held(bytes)?;
+    Some(Held { commitment, ciphertext: ciphertext.map(<[u8]>::to_vec) })
+}
+
+pub(crate) fn commitment(value: &Value) -> Option<Digest> {
+    let Value::Bytes(bytes) = value else { return None };
+    groups::held(bytes).map(|(commitment, _)| commitment)
+}
+
+/// What an access asks about, as it is now: a record of a register; or a case, which is to its process
+/// as a record is to its register.
+pub(crate) struct Found {
+    pub(crate) package: Arc<Package>,
+    /// Number of its version.
+    pub(crate) version: u64,
+    /// The groups that it holds and of which something is asked, by name.
+    pub(crate) held: Vec<(String, Held)>,
+    /// The subjects that it names in the clear: whose read logs the access belongs to.
+    pub(crate) subjects: Vec<Value>,
+}
+
+impl Agent {
+    /// What an access asks about, if it is there.
+    pub(crate) fn find_asked(&self, asked: &Asked) -> Result<Option<Found>, NodeError> {
+        let Some(package) = self.package(&asked.package) else { return Ok(None) };
+        let register = package.registers.get(asked.register.as_str());
+        let key = match register {
+            Some(_) => record_key(&asked.package, &asked.register, &asked.record),
+            None => cases::key(cases::CASE, asked.record.as_str()),
+        };
+        let Some((head, version)) = block_on(self.node.record(key))? else { return Ok(None) };
+        let (held, subjects) = if let Some(register) = register {
+            (held_by(register, asked, &version), subjects(&register.fields, &version.fields))
+        } else if is_of_process(&version, asked) {
+            (sealed_by(&self.member, asked, &version), self.subjects_of_case(&version)?)
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(Found { package, version: head.version, held, subjects }))
+    }
+
+    fn package(&self, id: &str) -> Option<Arc<Package>> {
+        self.node.packages().into_iter().find(|package| package.id == id)
+    }
+
+    /// Whom a case is about: its applicant, unless that is a member, and the subjects of its records.
+    fn subjects_of_case(&self, case: &Version) -> Result<Vec<Value>, NodeError> {
+        let mut found = BTreeSet::new();
+        if let Some(applicant) = case.fields.get("applicant").and_then(Value::as_str) {
+            let member = governance::key(governance::MEMBER, applicant.clone());
+            if block_on(self.node.record(member))?.is_none() {
+                // Who told the message that began it wrote it: no more than a text.
+                found.extend(FieldType::Subject.check(Value::Text(applicant.clone()), 0).ok());
+            }
+        }
+        let about = case.fields.get("subjects").and_then(Value::as_list).unwrap_or_default();
+        for name in about.iter().filter_map(Value::as_text) {
+            let mut parts = name.splitn(3, '/');
+            let (Some(package), Some(register), Some(record)) =
+                (parts.next(), parts.next(), parts.next())
+            else {
+                continue;
+            };
+            let Some(compiled) = self.package(package) else { continue };
+            let version = block_on(self.node.record(record_key(package, register, record)))?;
+            let of = |(_, version): (_, Arc<Version>)| subjects_in(&compiled, register, &version);
+            found.extend(version.map(of).unwrap_or_default());
+        }
+        Ok(found.into_iter().take(SUBJECTS_MAX).collect())
+    }
+}
+
+fn record_key(package: &str, register: &str, key: &str) -> LogicalKey {
+    LogicalKey::Record { package: package.into(), register: register.into(), key: key.into() }
+}
+
+/// What a record's version holds.
+fn held_by(register: &Register, asked: &Asked, version: &Version) -> Vec<(String, Held)> {
     let mut found = Vec::new();
     for (name, field) in &register.fields {
-        let FieldType::Sealed(group) = &field.kind else { continue };
-        let wanted = asked.groups.iter().any(|asked| asked == group.as_str())
-            || asked.claims_of(group).next().is_some();
-        if let Some(commitment) = version.fields.get(name).and_then(commitment).filter(|_| wanted) {
-            found.push((group.to_string(), commitment));
-        }
+        let Some(group) = field.kind.group().filter(|group| asked.wants(group)) else { continue };
+        let held = version.fields.get(name).and_then(held);
+        found.extend(held.map(|held| (group.to_string(), held)));
     }
     found
+}
+
+/// Whether it is a case of the process that an access names in the place of a register.
+fn is_of_process(case: &Version, asked: &Asked) -> bool {
+    let text = |name: &str| case.fields.get(name).and_then(Value::as_text);
+    text("package") == Some(&*asked.package) && text("process") == Some(&*asked.register)
+}
+
+/// A case's encrypted variables that operators of this member set.
+fn sealed_by(member: &str, asked: &Asked, case: &Version) -> Vec<(String, Held)> {
+    let sealed = case.fields.get(cases::SEALED).and_then(Value::as_map);
+    let notes = sealed.into_iter().flat_map(BTreeMap::values).filter_map(Value::as_map);
+    let sealed = notes.filter_map(|note| {
+        let text = |name: &str| note.get(name).and_then(Value::as_text);
+        let group = text("group").filter(|group| asked.wants(group))?;
+        let own = text("member") == Some(member);
+        Some((group.to_owned(), note.get("commitment").and_then(held).filter(|_| own)?))
+    });
+    sealed.collect()
 }
 
 /// Who answers an access, out of what.
@@ -135,25 +225,25 @@ impl Answering<'_> {
     /// The refusal to record, or a fault after which the access is asked again later.
     pub(crate) fn seal(
         &self,
-        commitments: Vec<(String, Digest)>,
+        held: &[(String, Held)],
     ) -> Result<Result<Envelope, Refusal>, AgentError> {
         let said = match claims::said(self) {
             Ok(said) => said,
             Err(refusal) => return Ok(Err(refusal)),
         };
-        if commitments.is_empty() {
+        if held.is_empty() {
             return Ok(Err(Refusal::GroupAbsent));
         }
-        let mut groups = Vec::with_capacity(commitments.len());
-        for (group, commitment) in commitments {
-            let place = (&*self.asked.package, &*self.asked.register, &*group);
-            let opened = match open(self.vault, self.status.ledger, place, &commitment)? {
+        let mut groups = Vec::with_capacity(held.len());
+        for (group, held) in held {
+            let place = (&*self.asked.package, &*self.asked.register, &**group);
+            let opened = match open(self.vault, self.status.ledger, place, held)? {
                 Ok(opened) => opened,
                 Err(refusal) => return Ok(Err(refusal)),
             };
-            let context = self.context(&group, commitment);
+            let context = self.context(group, held.commitment);
             let mut sealed = Vec::new();
-            if self.asked.groups.contains(&group) {
+            if self.asked.groups.contains(group) {
                 sealed.push(envelope::seal(
                     &self.asked.reader_key,
                     context.clone(),
@@ -161,7 +251,7 @@ impl Answering<'_> {
                     &secret()?,
                 ));
             }
-            for name in self.asked.claims_of(&group) {
+            for name in self.asked.claims_of(group) {
                 let context = ReleaseContext { claim: Some(name.to_owned()), ..context.clone() };
                 let statement = match claims::statement(self, context.clone(), &opened, &said) {
                     Ok(statement) => statement.sign(self.key),
@@ -204,22 +294,26 @@ pub(crate) fn open(
     vault: &Vault,
     ledger: Digest,
     place: (&str, &str, &str),
-    commitment: &Digest,
+    Held { commitment, ciphertext }: &Held,
 ) -> Result<Result<Group, Refusal>, AgentError> {
-    let opened = match vault.open_group(commitment) {
+    let opened = match ciphertext {
+        Some(ciphertext) => vault.open_from_ledger(commitment, ciphertext),
+        None => vault.open_group(commitment),
+    };
+    let opened = match opened {
         Ok(opened) => opened,
         Err(VaultError::Unknown(_)) => return Ok(Err(Refusal::GroupUnknown)),
         Err(VaultError::Erased(_)) => return Ok(Err(Refusal::GroupErased)),
+        // What a writer put behind the commitment is not what was sealed, or is missing.
+        Err(VaultError::Group(_)) if ciphertext.is_some() => {
+            return Ok(Err(Refusal::GroupUnreadable));
+        }
+        Err(VaultError::OnLedger(_)) => return Ok(Err(Refusal::GroupUnreadable)),
         Err(error) => return Err(error.into()),
     };
     let of = &opened.context;
     let is_of = (&*of.package, &*of.register, &*of.group) == place;
     if of.ledger == ledger && is_of { Ok(Ok(opened.group)) } else { Ok(Err(Refusal::GroupUnknown)) }
-}
-
-/// The subjects that the record asked for names in the clear: whose read logs the access belongs to.
-pub(crate) fn subjects_of(package: &Package, asked: &Asked, version: &Version) -> Vec<Value> {
-    subjects_in(package, &asked.register, version)
 }
 
 /// The subjects that a version of a register's record names in the clear.

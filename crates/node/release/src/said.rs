@@ -1,4 +1,5 @@
-//! What an access or a search says to the steward alone: purpose, case number, and what goes with claims.
+//! What an access or a search says to the steward alone: purpose, case number, and what goes with claims;
+//! a confidential access all that it asks for.
 //!
 //! It lies in the vault as a group whose commitment the entry on the ledger names. The agent opens it to
 //! judge the entry; a read log is shown purpose and case number of it, and nothing else.
@@ -13,6 +14,7 @@ use futures::executor::block_on;
 
 use crate::agent::{Agent, AgentError};
 use crate::answer::Refusal;
+use crate::confidential::{CONFIDENTIAL, REQUEST, is_confidential};
 use crate::opening::{self, Asked};
 use crate::{ACCESS, PACKAGE, PARAMETERS, SEARCH, VALUE, claims};
 
@@ -104,13 +106,15 @@ pub(crate) fn open(
         matches!(&entry.key, LogicalKey::Record { register, .. } if *register == *SEARCH);
     let (field, register, group) = if is_search {
         ("value", SEARCH, VALUE)
+    } else if is_confidential(entry) {
+        ("request", CONFIDENTIAL, REQUEST)
     } else {
         ("sealed_parameters", ACCESS, PARAMETERS)
     };
-    let Some(commitment) = entry.fields.get(field).and_then(opening::commitment) else {
+    let Some(held) = entry.fields.get(field).and_then(opening::held) else {
         return Ok(Ok(Fields::new()));
     };
-    let group = match opening::open(vault, ledger, (PACKAGE, register, group), &commitment)? {
+    let group = match opening::open(vault, ledger, (PACKAGE, register, group), &held)? {
         Ok(group) => group,
         Err(refusal) => return Ok(Err(refusal)),
     };

@@ -276,29 +276,29 @@ impl Agent {
         commitment: Digest,
     ) -> Result<Vec<(Str, Hit)>, AgentError> {
         let value = Value::Bytes(commitment.as_bytes().to_vec());
-        let filter = Filter { field: field.to_string(), op: Op::Eq, value: value.clone() };
+        let filter = Filter { field: field.to_string(), op: Op::Eq, value };
         let (in_package, register) = (&*question.package, &*question.register);
         let versions = self.select(in_package, register, vec![filter], GROUPS_MAX)?;
         let mut hits = Vec::new();
+        let mut group_held = None;
         for found in versions {
             let LogicalKey::Record { key, .. } = &found.key else { continue };
             // The read model may show it as it was.
             let Some((head, now)) = block_on(self.node.record(question.record_key(key)))? else {
                 continue;
             };
-            if now.status != Status::Live || now.fields.get(field) != Some(&value) {
-                continue;
-            }
+            let held = now.fields.get(field).and_then(opening::held);
+            let held = held.filter(|held| held.commitment == commitment);
+            let Some(held) = held.filter(|_| now.status == Status::Live) else { continue };
+            group_held = Some(held);
             let subjects = opening::subjects_in(package, register, &now);
             let (version, group) = (head.version, group.clone());
             hits.push((key.clone(), Hit { version, group, commitment, subjects }));
         }
-        if hits.is_empty() {
-            return Ok(hits);
-        }
+        let Some(held) = group_held else { return Ok(hits) };
         self.erase_recorded([commitment].into_iter())?;
         let (place, ledger) = ((in_package, register, &**group), self.node.status().ledger);
-        let opened = opening::open(&self.vault, ledger, place, &commitment)?;
+        let opened = opening::open(&self.vault, ledger, place, &held)?;
         Ok(if opened.is_ok() { hits } else { Vec::new() })
     }
 

@@ -14,6 +14,8 @@
 mod cases;
 mod claims;
 mod common;
+mod confidential;
+mod placed;
 mod policy;
 mod said;
 mod searching;

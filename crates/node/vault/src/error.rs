@@ -50,6 +50,9 @@ pub enum VaultError {
     /// The group was erased.
     #[error("the group with commitment {0} was erased")]
     Erased(Digest),
+    /// The group is placed on the ledger: of it the vault has the data key alone.
+    #[error("the ciphertext of the group with commitment {0} is on the ledger")]
+    OnLedger(Digest),
     /// Statute asks to keep the group for ever.
     #[error("the group with commitment {0} is kept permanently by statute")]
     Permanent(Digest),
@@ -124,6 +127,7 @@ impl VaultError {
             Self::ErasuresPending => "vault-erasures-pending",
             Self::Unknown(_) => "group-unknown",
             Self::Erased(_) => "group-erased",
+            Self::OnLedger(_) => "group-on-ledger",
             Self::Permanent(_) => "group-permanent",
             Self::BasisMissing => "basis-missing",
             Self::RequestDiffers => "request-differs",

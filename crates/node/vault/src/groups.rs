@@ -2,15 +2,22 @@
 
 use std::fmt;
 
-use chaincity_crypto::groups::{Group, GroupContext};
+use chaincity_crypto::cipher::{self, NONCE_BYTES, Secret};
+use chaincity_crypto::groups::{Group, GroupContext, GroupError, PLACED_GROUP_BYTES_MAX};
 use chaincity_types::{Digest, cbor};
 use rusqlite::{Connection, OptionalExtension as _, Transaction, params};
+use zeroize::Zeroizing;
 
 use crate::ring::KeyRing;
 use crate::terms::{self, Term};
 use crate::{Vault, VaultError, random};
 
 pub(crate) const CONTEXT_BYTES_MAX: usize = 4_096;
+/// What the salt of a group that is placed on the ledger is derived for, from its data key. So the key
+/// alone gives, with the same bytes, the same group again.
+const PLACED_SALT: &str = "chaincity/vault/placed-salt/1";
+/// Its nonce: a data key seals one group.
+const PLACED_NONCE: [u8; NONCE_BYTES] = [0; NONCE_BYTES];
 
 /// Which ledger's, and which register's, group it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +81,8 @@ pub struct Opened {
 pub(crate) struct Stored {
     context: GroupContext,
     permanent: bool,
-    key: chaincity_crypto::cipher::Secret,
+    key: Secret,
+    /// Empty where the group is placed on the ledger.
     content: Vec<u8>,
     terms: Vec<u8>,
 }
@@ -109,8 +117,64 @@ impl Stored {
     }
 
     fn group(&self) -> Result<Group, VaultError> {
+        if self.content.is_empty() {
+            return Err(VaultError::OnLedger(self.context.commitment));
+        }
         Ok(Group::open(&self.key, &self.context, &self.content)?)
     }
+
+    /// What was sealed, if it is this.
+    fn again(
+        self,
+        sealing: &Sealing<'_>,
+        normals: &Zeroizing<Vec<terms::Normal>>,
+        placement: Placement,
+    ) -> Result<Sealed, VaultError> {
+        let commitment = self.context.commitment;
+        let is_placed = placement == Placement::Ledger;
+        if is_placed != self.content.is_empty() {
+            return Err(VaultError::RequestDiffers);
+        }
+        let group = if is_placed { placed(&self.key, sealing.bytes)? } else { self.group()? };
+        let same = self.context == sealing.place.with(commitment)
+            && self.permanent == sealing.permanent
+            && group.commitment() == commitment
+            && group.bytes() == sealing.bytes
+            && terms::open(&self.key, &commitment, &self.terms)? == *normals;
+        if !same {
+            return Err(VaultError::RequestDiffers);
+        }
+        let ciphertext = if is_placed {
+            group.seal(&self.key, &PLACED_NONCE, &self.context)?
+        } else {
+            self.content
+        };
+        Ok(Sealed { commitment, ciphertext })
+    }
+}
+
+/// Where the ciphertext of what is sealed shall lie.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Placement {
+    Vault,
+    Ledger,
+}
+
+/// A group that is placed on the ledger, sealed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sealed {
+    /// Its commitment.
+    pub commitment: Digest,
+    /// What stands behind the commitment in the record's version.
+    pub ciphertext: Vec<u8>,
+}
+
+/// The group of these bytes that has this data key on the ledger.
+fn placed(key: &Secret, bytes: &[u8]) -> Result<Group, VaultError> {
+    if bytes.len() > PLACED_GROUP_BYTES_MAX {
+        return Err(GroupError::TooLong.into());
+    }
+    Ok(Group::new(cipher::derive(key, PLACED_SALT), bytes)?)
 }
 
 /// Whether a row of `table` has this value in `column`.
@@ -133,25 +197,65 @@ impl Vault {
     /// was erased, [`VaultError::Terms`], [`VaultError::Group`] when it is too long,
     /// [`VaultError::ErasuresPending`], or when the file fails.
     pub fn seal(&self, sealing: &Sealing<'_>) -> Result<Digest, VaultError> {
-        self.write(|transaction, ring| seal(transaction, ring, sealing))
+        let sealed =
+            self.write(|transaction, ring| seal(transaction, ring, sealing, Placement::Vault))?;
+        Ok(sealed.commitment)
+    }
+
+    /// Seals a group that is placed on the ledger: the vault keeps its data key and terms, and gives
+    /// the ciphertext. Asked again with the same request and the same content, it gives the same.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub fn seal_for_ledger(&self, sealing: &Sealing<'_>) -> Result<Sealed, VaultError> {
+        self.write(|transaction, ring| seal(transaction, ring, sealing, Placement::Ledger))
     }
 
     /// Opens a group. That an access on the ledger allows it is for the caller to know.
     ///
     /// # Errors
-    /// [`VaultError::Unknown`], [`VaultError::Erased`], [`VaultError::ErasuresPending`],
-    /// [`VaultError::Damaged`] and [`VaultError::Group`] when the file was altered, or when it
-    /// fails.
+    /// [`VaultError::Unknown`], [`VaultError::Erased`], [`VaultError::OnLedger`],
+    /// [`VaultError::ErasuresPending`], [`VaultError::Damaged`] and [`VaultError::Group`] when the file
+    /// was altered, or when it fails.
     pub fn open_group(&self, commitment: &Digest) -> Result<Opened, VaultError> {
         self.read(|connection, ring| {
-            let Some(stored) = Stored::find(connection, ring, "commitment", commitment)? else {
-                return Err(absent(connection, commitment)?);
-            };
-            if stored.context.commitment != *commitment {
-                return Err(VaultError::Damaged("a group's context"));
-            }
+            let stored = find(connection, ring, commitment)?;
             Ok(Opened { group: stored.group()?, context: stored.context })
         })
+    }
+
+    /// Opens a group with the ciphertext that stands on the ledger. That an access allows it is for the
+    /// caller to know.
+    ///
+    /// # Errors
+    /// [`VaultError::Group`] when the ciphertext is not what was sealed; else as
+    /// [`Vault::open_group`].
+    pub fn open_from_ledger(
+        &self,
+        commitment: &Digest,
+        ciphertext: &[u8],
+    ) -> Result<Opened, VaultError> {
+        self.read(|connection, ring| {
+            let stored = find(connection, ring, commitment)?;
+            let group = Group::open(&stored.key, &stored.context, ciphertext)?;
+            Ok(Opened { group, context: stored.context })
+        })
+    }
+}
+
+/// What the vault has of the group with this commitment.
+fn find(
+    connection: &Connection,
+    ring: &KeyRing,
+    commitment: &Digest,
+) -> Result<Stored, VaultError> {
+    let Some(stored) = Stored::find(connection, ring, "commitment", commitment)? else {
+        return Err(absent(connection, commitment)?);
+    };
+    if stored.context.commitment == *commitment {
+        Ok(stored)
+    } else {
+        Err(VaultError::Damaged("a group's context"))
     }
 }
 
@@ -168,15 +272,11 @@ fn seal(
     transaction: &Transaction<'_>,
     ring: &KeyRing,
     sealing: &Sealing<'_>,
-) -> Result<Digest, VaultError> {
+    placement: Placement,
+) -> Result<Sealed, VaultError> {
     let normals = terms::normals(sealing.terms)?;
     if let Some(stored) = Stored::find(transaction, ring, "request", &sealing.request)? {
-        let commitment = stored.context.commitment;
-        let same = stored.context == sealing.place.with(commitment)
-            && stored.permanent == sealing.permanent
-            && stored.group()?.bytes() == sealing.bytes
-            && terms::open(&stored.key, &commitment, &stored.terms)? == normals;
-        return if same { Ok(commitment) } else { Err(VaultError::RequestDiffers) };
+        return stored.again(sealing, &normals, placement);
     }
     let erased = transaction
         .prepare_cached("SELECT commitment FROM tombstone WHERE request = ?1")?
@@ -185,10 +285,15 @@ fn seal(
     if let Some(commitment) = erased {
         return Err(VaultError::Erased(Digest(commitment)));
     }
-    let group = Group::new(random::secret()?, sealing.bytes)?;
+    let key = random::secret()?;
+    let (group, nonce) = match placement {
+        Placement::Vault => (Group::new(random::secret()?, sealing.bytes)?, random::bytes()?),
+        Placement::Ledger => (placed(&key, sealing.bytes)?, PLACED_NONCE),
+    };
     let commitment = group.commitment();
     let context = sealing.place.with(commitment);
-    let key = random::secret()?;
+    let ciphertext = group.seal(&key, &nonce, &context)?;
+    let kept: &[u8] = if placement == Placement::Vault { &ciphertext } else { &[] };
     transaction
         .prepare_cached("INSERT INTO field_group VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
         .execute(params![
@@ -198,11 +303,11 @@ fn seal(
             sealing.permanent,
             ring.current(),
             ring.wrap(&key, &commitment)?,
-            group.seal(&key, &random::bytes()?, &context)?,
+            kept,
             terms::seal(&key, &commitment, &normals)?,
         ])?;
     insert_tags(transaction, ring, &commitment, &normals)?;
-    Ok(commitment)
+    Ok(Sealed { commitment, ciphertext })
 }
 
 /// Makes the group findable by its terms, under the epoch in use.

@@ -10,6 +10,10 @@
 //! as keyed digests alone. Erasing a group destroys its data key, and with it salt, values and
 //! terms.
 //!
+//! Of a group that its package places on the ledger the vault keeps the data key and the terms alone:
+//! the ciphertext is given to the caller ([`Vault::seal_for_ledger`]), stands in the record's version on
+//! every node, and opens with the key here ([`Vault::open_from_ledger`]).
+//!
 //! Durability: what returned is on the disk, and each call is one transaction. A backup is two
 //! files, content and keys, and neither opens without the other; a restored vault answers nothing
 //! until the ledger's erasures are applied again. `docs/storage.md` describes every table, and what
@@ -42,7 +46,7 @@ pub use copy::COPY_BYTES_MAX;
 pub use erase::{Erasure, Reapplied};
 pub use error::VaultError;
 pub use escrow::{Recovered, Share};
-pub use groups::{Opened, Place, Sealing};
+pub use groups::{Opened, Place, Sealed, Sealing};
 pub use passphrase::{Cost, PASSPHRASE_CHARS_MIN, Passphrase};
 pub use ring::{KeyEncryption, Unlock};
 pub use terms::{SEARCH_MAX, TERM_CHARS_MAX, TERMS_MAX, Term};

@@ -29,8 +29,6 @@ const TERM: &str = "term";
 /// The file with the term, and what stands in it for its instant.
 const TERM_FILE: &str = "processes/term.bpmn";
 const PLACEHOLDER: &str = "2099-12-31T00:00:00Z";
-/// The task that ends in time, else with the term.
-const ANSWER: &str = "answer";
 /// Whose tasks are listed.
 const CLERK: &str = "permit.clerk";
 /// Seconds from when a step of a case is due until its next one is: longer than it takes until the
@@ -58,10 +56,10 @@ pub(in crate::bench) fn document(instant: Timestamp) -> Result<Vec<u8>, Fault> {
     Ok(source.doc.to_bytes())
 }
 
-/// The tasks of terms that are open.
+/// The terms that are open.
 pub(in crate::bench) fn open_terms() -> Select {
-    let tasks = Select::new(cases::ID, cases::TASK).eq("package", PACKAGE);
-    tasks.eq("process", TERM).eq("node", ANSWER).limit(1)
+    let running = Select::new(cases::ID, cases::CASE).eq("status", "running");
+    running.eq("package", PACKAGE).eq("process", TERM).limit(1)
 }
 
 /// A case at work.
@@ -277,7 +275,8 @@ impl Workload for Cases {
         let queries = self.phase.queries(count, rate);
         let written = self.steps(count.saturating_sub(queries), desk)?;
         let list = || {
-            let open = Select::new(cases::ID, cases::TASK).eq("role", CLERK).eq("status", "open");
+            let tasks = Select::new(cases::ID, cases::TASK);
+            let open = tasks.when("lists", "has", CLERK).eq("status", "open");
             Some(Op::read(vec![Read::Page(open)]))
         };
         Ok(among(written, count, queries, list))

@@ -112,8 +112,8 @@ impl Kind {
         if self == Self::Process {
             return Ok(vec![cases::document(instant)?]);
         }
-        let needed = self.has_steward().then_some("disclosure");
-        let packages = [Some(self.package()), needed].into_iter().flatten();
+        let needed: &[&str] = if self.has_steward() { &["identity", "disclosure"] } else { &[] };
+        let packages = [self.package()].into_iter().chain(needed.iter().copied());
         packages.map(|package| Ok(shipped::source(package)?.doc.to_bytes())).collect()
     }
 

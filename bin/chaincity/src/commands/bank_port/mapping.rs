@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use chaincity_client::api::record::Record;
 use chaincity_package::Problem;
-use chaincity_package::model::{Action, FieldType, Package, Register};
+use chaincity_package::model::{Action, Field, FieldType, Package, Register};
+use chaincity_types::Str;
 use serde::Deserialize;
 use serde_json::{Map, Value as Json};
 
@@ -75,7 +76,39 @@ impl Fields {
 #[serde(deny_unknown_fields)]
 pub(super) struct Answer {
     pub(super) action: String,
-    pub(super) input: BTreeMap<String, Path>,
+    input: BTreeMap<String, Input>,
+}
+
+/// What an input of such an action is given.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+enum Input {
+    /// What a path leads to.
+    One(Path),
+    /// A list with one entry, for an action that answers for many payments at a time.
+    Entry([BTreeMap<String, Path>; 1]),
+}
+
+impl Answer {
+    /// The action's input for one payment; what leads nowhere is left out.
+    pub(super) fn input(&self, values: &Values<'_>) -> Map<String, Json> {
+        let mut input = Map::new();
+        for (name, given) in &self.input {
+            let value = match given {
+                Input::One(path) => values.get(path),
+                Input::Entry([fields]) => {
+                    let entry = fields.iter();
+                    let entry =
+                        entry.filter_map(|(name, path)| Some((name.clone(), values.get(path)?)));
+                    Some(Json::Array(vec![Json::Object(entry.collect())]))
+                }
+            };
+            if let Some(value) = value {
+                input.insert(name.clone(), value);
+            }
+        }
+        input
+    }
 }
 
 /// A path, or several that are joined by `/`.
@@ -303,25 +336,63 @@ impl Checker<'_> {
             return;
         };
         let action: &Action = action;
-        for (name, path) in &answer.input {
-            if !action.input.contains_key(name.as_str()) {
-                self.unknown(place, name);
+        for (name, given) in &answer.input {
+            let field = action.input.get(name.as_str());
+            match given {
+                _ if field.is_none() => self.unknown(place, name),
+                Input::One(path) => self.given(place, register, path, outcome),
+                Input::Entry([paths]) => {
+                    let Some(fields) = field.and_then(|field| entry(&field.kind)) else {
+                        let (zh, en) = (
+                            format!("`{name}`不是由条目组成的列表"),
+                            format!("`{name}` is no list of entries"),
+                        );
+                        self.refuse(place, &zh, &en);
+                        continue;
+                    };
+                    for (name, path) in paths {
+                        if !fields.contains_key(name.as_str()) {
+                            self.unknown(place, name);
+                        }
+                        self.given(place, register, path, outcome);
+                    }
+                    self.complete(place, fields, paths);
+                }
             }
-            if path.0.iter().any(|(head, _)| head != RECORD && head != OUTCOME) {
-                let (zh, en) = ("输入不得取自加密组", "an input comes from an encrypted group");
-                self.refuse(place, zh, en);
-            }
-            self.path(place, register, path, outcome);
         }
-        let missing = action
-            .input
+        self.complete(place, &action.input, &answer.input);
+    }
+
+    /// Checks a path that leads to an input.
+    fn given(&mut self, place: &str, register: &Register, path: &Path, outcome: &[&str]) {
+        if path.0.iter().any(|(head, _)| head != RECORD && head != OUTCOME) {
+            let (zh, en) = ("输入不得取自加密组", "an input comes from an encrypted group");
+            self.refuse(place, zh, en);
+        }
+        self.path(place, register, path, outcome);
+    }
+
+    /// Whatever is not optional is given.
+    fn complete<T>(
+        &mut self,
+        place: &str,
+        fields: &BTreeMap<Str, Field>,
+        given: &BTreeMap<String, T>,
+    ) {
+        let missing = fields
             .iter()
-            .filter(|(name, field)| !field.optional && !answer.input.contains_key(name.as_str()));
+            .filter(|(name, field)| !field.optional && !given.contains_key(name.as_str()));
         for (name, _) in missing {
             let (zh, en) = (format!("缺少输入`{name}`"), format!("the input `{name}` is missing"));
             self.refuse(place, &zh, &en);
         }
     }
+}
+
+/// The fields of an entry, when this is a list of such.
+fn entry(kind: &FieldType) -> Option<&BTreeMap<Str, Field>> {
+    let FieldType::List(item, _) = kind else { return None };
+    if let FieldType::Map(fields) = &**item { Some(fields) } else { None }
 }
 
 fn has_field(register: &Register, field: &str) -> bool {
@@ -330,10 +401,7 @@ fn has_field(register: &Register, field: &str) -> bool {
 
 /// Whether the register's records hold this group.
 fn holds(register: &Register, group: &str) -> bool {
-    register
-        .fields
-        .values()
-        .any(|field| matches!(&field.kind, FieldType::Sealed(name) if name == group))
+    register.fields.values().any(|field| field.kind.group().is_some_and(|name| **name == *group))
 }
 
 #[cfg(test)]
@@ -348,8 +416,10 @@ mod tests {
         compile(FILE, text, &shipped::source(package).unwrap().compile().unwrap())
     }
 
-    fn of(package: &str) -> Payments {
-        compiled(package, shipped::file(package, FILE).unwrap()).unwrap().remove(0)
+    /// The shipped mapping of a register.
+    fn of(package: &str, register: &str) -> Payments {
+        let all = compiled(package, shipped::file(package, FILE).unwrap()).unwrap();
+        all.into_iter().find(|payments| payments.register == register).unwrap()
     }
 
     fn record(fields: &Json) -> Record {
@@ -364,8 +434,40 @@ mod tests {
 
     #[test]
     fn the_shipped_mappings_fit_their_packages() {
-        assert_eq!(of("settlement").groups(), ["movement"]);
-        assert!(of("engineering-funds").groups().is_empty());
+        assert_eq!(of("settlement", "payment").groups(), ["movement"]);
+        assert!(of("engineering-funds", "payment").groups().is_empty());
+        assert!(of("engineering-funds", "wage").groups().is_empty());
+    }
+
+    #[test]
+    fn a_list_of_entries_is_answered_for_one_payment_at_a_time() {
+        let good = shipped::file("engineering-funds", FILE).unwrap();
+        let (list, items) = ("list: record.list", "items: [{wage: record._key, ");
+        for (from, to) in [
+            (list, "list: [{wage: record._key}]"),
+            (items, "items: [{wage: record._key}, {"),
+            (items, "items: [{worker: record._key, "),
+            (items, "items: [{wage: record.key, "),
+            (items, "items: [{wage: outcome.reason, "),
+            (items, "items: [{"),
+            (items, "wages: [{wage: record._key, "),
+        ] {
+            assert!(good.contains(from), "{from}");
+            let bad = good.replacen(from, to, 1);
+            assert!(compiled("engineering-funds", &bad).is_err(), "{from} → {to}");
+        }
+        let record = record(&json!({"list": "L-1", "worker": "W-1", "deposit": "D-1"}));
+        let outcome = json!({"reference": "K-1", "booked_on": "2026-09-01"});
+        let outcome = outcome.as_object().unwrap().clone();
+        let values = Values { record: &record, groups: BTreeMap::new(), outcome };
+        let input = of("engineering-funds", "wage").settled.input(&values);
+        let expected = json!({
+            "list": "L-1", "items": [{"wage": "P-1", "reference": "K-1"}], "on": "2026-09-01",
+        });
+        assert_eq!(Json::Object(input.clone()), expected);
+        let package = shipped::source("engineering-funds").unwrap().compile().unwrap();
+        let action = package.actions.get("settle-wages").unwrap();
+        assert!(chaincity_package::json::to_fields(&action.input, &input).is_ok());
     }
 
     #[test]
@@ -399,7 +501,7 @@ mod tests {
 
     #[test]
     fn a_record_waits_while_it_is_live_instructed_and_this_banks() {
-        let payments = of("settlement");
+        let payments = of("settlement", "payment");
         let waiting = record(&json!({"escrow": "bank-c", "state": "instructed"}));
         assert!(payments.waits(&waiting, "bank-c"));
         assert!(!payments.waits(&waiting, "bank-d"));

@@ -131,19 +131,11 @@ impl Desk<'_> {
         };
         let values = Values { record, groups: BTreeMap::new(), outcome: Map::new() };
         let case = payments.case.as_ref().and_then(|path| values.text(path));
+        let place = (package.as_str(), payments.register.as_str(), record.key.as_str());
         let reading = Reading {
-            steward: self.member.to_owned(),
-            package: package.clone(),
-            register: payments.register.clone(),
-            record: record.key.clone(),
             groups,
-            claims: Vec::new(),
-            parameters: BTreeMap::new(),
-            purpose: purpose.clone(),
             case: Some(case.unwrap_or_else(|| record.key.clone())),
-            of_case: None,
-            search: None,
-            basis: Basis::Grant(grant.clone()),
+            ..Reading::of(self.member, place, purpose, Basis::Grant(grant.clone()))
         };
         match self.client.read(&reading, self.client, RELEASE)? {
             Read::Given { given, .. } => {
@@ -186,11 +178,7 @@ impl Desk<'_> {
             ("reason".to_owned(), Json::String(told.reason_text())),
         ]);
         let values = Values { record, groups: BTreeMap::new(), outcome };
-        let input: Map<String, Json> = answer
-            .input
-            .iter()
-            .filter_map(|(name, path)| Some((name.clone(), values.get(path)?)))
-            .collect();
+        let input = answer.input(&values);
         let call = self.client.call_from_json(&self.follow.package, &answer.action, &input)?;
         let code = match self.client.execute(vec![call]) {
             Ok(proved) => {

@@ -132,23 +132,21 @@ fn for_person(row: &CaseFigures) -> Vec<String> {
 pub(super) fn overdue(asked: &Overdue, output: &mut Output) -> Result<Exit, Failure> {
     let client = asked.connection.client()?;
     let all = || Select::new(CASE, "task").eq("overdue", "true").limit(LIMIT_MAX);
-    let selections = match (&asked.member, &asked.role) {
-        (Some(member), _) => vec![all().eq("member", member)],
-        (None, Some(role)) => vec![all().eq("role", role), all().eq("other_role", role)],
-        (None, None) => vec![all()],
+    let mut select = match (&asked.member, &asked.role) {
+        (Some(member), _) => all().eq("member", member),
+        (None, Some(role)) => all().when("lists", "has", role),
+        (None, None) => all(),
     };
     let mut count = 0_usize;
-    for mut select in selections {
-        loop {
-            let page = client.select(&select)?;
-            count = count.saturating_add(page.items.len());
-            for record in &page.items {
-                show(record, output)?;
-            }
-            match page.next {
-                Some(next) => select = select.after(&next),
-                None => break,
-            }
+    loop {
+        let page = client.select(&select)?;
+        count = count.saturating_add(page.items.len());
+        for record in &page.items {
+            show(record, output)?;
+        }
+        match page.next {
+            Some(next) => select = select.after(&next),
+            None => break,
         }
     }
     output.report(&End { count, since: None, until: None }, |end| {

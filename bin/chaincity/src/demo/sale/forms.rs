@@ -15,8 +15,9 @@ use crate::shipped;
 /// An input.
 pub(super) type Fields = BTreeMap<Str, Value>;
 
-/// The packages that a sale uses.
-pub(crate) const PACKAGES: [&str; 4] = ["disclosure", "real-estate", "settlement", "utilities"];
+/// The packages that a sale uses, each after those that it requires.
+pub(crate) const PACKAGES: [&str; 5] =
+    ["identity", "disclosure", "real-estate", "settlement", "utilities"];
 /// The process, and the package that it is in.
 pub(super) const PROCESS: (&str, &str) = ("real-estate", "sale-mortgaged");
 const FILE: &str = "processes/sale-mortgaged.bpmn";
@@ -62,6 +63,12 @@ impl Forms {
     /// A field group.
     pub(super) fn group(&self, package: &str, group: &str) -> Option<&Group> {
         self.packages.get(package)?.groups.get(group)
+    }
+
+    /// What a node of the process is called.
+    pub(super) fn name<'a>(&'a self, node: &'a str) -> &'a str {
+        let label = self.graph.find(node).and_then(|node| self.graph.label(node));
+        label.map_or(node, |label| &label.name)
     }
 
     /// What people must know of a node of the process.

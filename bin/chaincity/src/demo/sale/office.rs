@@ -36,8 +36,8 @@ struct InHand {
 /// One person at work.
 struct Clerk<'p> {
     desk: Desk<'p>,
-    /// The lists: field of a task and role.
-    lists: BTreeSet<(&'static str, String)>,
+    /// Roles whose lists of tasks it looks through.
+    lists: BTreeSet<String>,
     hand: Vec<InHand>,
     /// Tasks that it has tried for: the node asked may be a little behind.
     tried: BTreeSet<String>,
@@ -65,12 +65,8 @@ impl<'p> Clerk<'p> {
         for entry in table::TABLE.iter().filter(|entry| entry.is_for(person.seat.name)) {
             let roles = play.town.forms.facts(entry.node).map(|facts| facts.roles.as_slice());
             let roles = roles.unwrap_or_default();
-            // Of two roles of a task, either may stand first.
-            let fields = if roles.len() > 1 { &["role", "other_role"][..] } else { &["role"] };
             let held = |role: &&Role| person.actor.roles.iter().any(|held| *held == *role.name);
-            for role in roles.iter().filter(held) {
-                lists.extend(fields.iter().map(|field| (*field, role.name.to_string())));
-            }
+            lists.extend(roles.iter().filter(held).map(|role| role.name.to_string()));
         }
         Self {
             desk: Desk { play, person },
@@ -115,8 +111,9 @@ impl<'p> Clerk<'p> {
     /// Claims what is open for it.
     fn take(&mut self) -> Result<bool, Fault> {
         let mut did = false;
-        for (field, role) in self.lists.clone() {
-            let select = Select::new("case", "task").eq(field, &role).eq("status", "open");
+        for role in self.lists.clone() {
+            let select = Select::new("case", "task").when("lists", "has", &role);
+            let select = select.eq("status", "open");
             let select = select.limit(LIMIT_MAX);
             let client = &self.desk.person.actor.client;
             for task in client.select(&select).map_err(remote)?.items {

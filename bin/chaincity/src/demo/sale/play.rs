@@ -42,14 +42,18 @@ pub(super) struct Line {
     pub(super) transaction: Digest,
 }
 
+/// A name of the process, in Chinese and English.
+pub(super) fn in_both(name: &str) -> (String, String) {
+    let (zh, en) = name.split_once(" · ").unwrap_or((name, name));
+    (zh.to_owned(), en.to_owned())
+}
+
 impl Line {
     /// A task that this transaction completed.
     pub(super) fn of(task: &Record, seat: &'static Seat, sent: &Sent) -> Self {
-        let name = text(task, "name");
-        let (zh, en) = name.split_once(" · ").unwrap_or((name, name));
         Self {
             node: text(task, "node").to_owned(),
-            name: (zh.to_owned(), en.to_owned()),
+            name: in_both(text(task, "name")),
             seat,
             opened: time(text(task, "opened")).unwrap_or(sent.time),
             done: sent.time,

@@ -2,7 +2,7 @@
 //! and which actions it takes; here stands who does it in this city, and with which input.
 
 mod books;
-pub(super) mod money;
+mod money;
 mod supply;
 
 use super::deal::day;
@@ -120,14 +120,14 @@ pub(super) const TABLE: &[Entry] = &[
     row("chase", ACCEPTOR, nothing),
     // The money.
     row("draw-down", ESCROW_2, money::draw_down),
-    row("payoff-instruct", ESCROW, |desk| money::instruct(desk, "payoff")),
+    row("payoff-instruct", ESCROW, |desk| money::instruct(desk, ("payoff", "payoff-paid"))),
     row("receipt", BANK_A, money::received),
     row("dispute", ESCROW, money::dispute),
     row("release-old", BANK_A, books::release_old),
-    row("net-instruct", ESCROW, |desk| money::instruct(desk, "net")),
+    row("net-instruct", ESCROW, |desk| money::instruct(desk, ("net", "net-paid"))),
     row("hand-over", SELLER, nothing),
-    row("rest-instruct", ESCROW, |desk| money::instruct(desk, "withheld")),
-    row("refund-instruct", ESCROW, money::refund),
+    row("rest-instruct", ESCROW, |desk| money::instruct(desk, ("withheld", "rest-paid"))),
+    row("refund-instruct", ESCROW, |desk| money::refund(desk, ("refund", "refund-paid"))),
     row("settle", ESCROW, money::settle),
     // What follows the entries.
     row("deliver", ACCEPTOR, books::deliver),

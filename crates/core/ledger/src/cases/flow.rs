@@ -11,9 +11,10 @@ use chaincity_process::run::{
 use chaincity_types::wire::{LogicalKey, Status};
 use chaincity_types::{Digest, Reject, Str, Value, cbor};
 
+use super::schema::LISTS;
 use super::{
-    CASE, Fields, Graph, MODEL, Model, STATE_BYTES_MAX, SUBJECT, TASK, WAIT, caller, clock, key,
-    record, text_list, word, words,
+    CASE, Fields, Graph, MODEL, Model, SEALED, STATE_BYTES_MAX, SUBJECT, TASK, WAIT, caller, clock,
+    key, record, text_list, word, words,
 };
 use crate::call::CallRun;
 use crate::fuel;
@@ -377,15 +378,43 @@ impl Flow {
             let variables = self.state.variables_of(work);
             let may = caller::holders(&facts.roles, &self.fields, variables);
             if register == TASK {
-                fields.extend(listed(&may));
+                fields.insert(LISTS.into(), text_list(&listed(&may)));
             }
             fields.insert(caller::MAY.into(), text_list(&may));
         }
         run.insert(&super::package(), register, fields).map(drop)
     }
 
-    /// The values of variables, from texts, for whoever completes `work`; without a work, for whoever
-    /// begins `process`.
+    /// The values that the caller gives for variables. Which groups are whose, its record notes: nobody
+    /// sees variables in the state.
+    pub(super) fn given(
+        &mut self,
+        run: &CallRun<'_, '_>,
+        declared: &[VariableDef],
+        input: &Fields,
+    ) -> Result<BTreeMap<Str, Value>, Halt> {
+        let set = Self::variables(declared, input, run.session.context.time.china_day())?;
+        let mut sealed =
+            self.fields.get(SEALED).and_then(Value::as_map).cloned().unwrap_or_default();
+        let mut changed = false;
+        for variable in declared {
+            let name = variable.name.as_str();
+            let Some((group, commitment)) = variable.group().zip(set.get(name)) else { continue };
+            let note = record([
+                ("group", Value::Text(group.clone())),
+                ("commitment", commitment.clone()),
+                ("member", Value::Text(run.frame.caller.member.clone())),
+            ]);
+            sealed.insert(name.into(), Value::Map(note));
+            changed = true;
+        }
+        if changed {
+            self.change(SEALED, Value::Map(sealed));
+        }
+        Ok(set)
+    }
+
+    /// The values of variables, from texts.
     pub(super) fn variables(
         declared: &[VariableDef],
         input: &Fields,
@@ -447,15 +476,10 @@ fn works(state: &State) -> BTreeMap<WorkId, NodeIx> {
     state.open().map(|open| (open.work, open.node)).collect()
 }
 
-/// The first two who may do a task, as lists find it: by role and party.
-fn listed(may: &BTreeSet<Str>) -> Fields {
-    let mut fields = Fields::new();
-    for ((role, party), one) in [("role", "party"), ("other_role", "other_party")].iter().zip(may) {
-        let (name, of) = one.split_once('@').map_or((&**one, None), |(name, of)| (name, Some(of)));
-        fields.insert((*role).into(), name.into());
-        fields.extend(of.map(|of| ((*party).into(), of.into())));
-    }
-    fields
+/// Under what a task is listed that these may do: each with its party, and the roles alone.
+fn listed(may: &BTreeSet<Str>) -> BTreeSet<Str> {
+    let roles = may.iter().filter_map(|one| one.split_once('@')).map(|(role, _)| role.into());
+    may.iter().cloned().chain(roles).collect()
 }
 
 /// The key of what a case is about.

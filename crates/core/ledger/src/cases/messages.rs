@@ -2,6 +2,7 @@
 //! to which something happened.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chaincity_package::json;
 use chaincity_package::rule::Fuel;
@@ -69,8 +70,9 @@ pub(super) fn deliver(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), H
     } else {
         caller::check_involved(run, &flow)?;
     }
-    let declared = flow.state.variables_at(&flow.graph, wait);
-    let set = Flow::variables(declared, input, run.session.context.time.china_day())?;
+    let graph = Arc::clone(&flow.graph);
+    let declared = flow.state.variables_at(&graph, wait);
+    let set = flow.given(run, declared, input)?;
     let event = flow.arrival(wait, set);
     let moved = flow.advance(run, &event)?;
     flow.write(run, &moved, None)

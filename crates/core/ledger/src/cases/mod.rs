@@ -39,7 +39,7 @@ use crate::session::Session;
 pub use chaincity_process::graph::Graph;
 pub(crate) use messages::hear;
 pub(crate) use models::publish;
-pub use models::{Model, Unfit, Why, check, compile};
+pub use models::{Model, Unfit, Why, check, compile, process_key};
 pub(crate) use requests::note as note_mandate;
 pub use schema::package;
 pub(crate) use steps::check_steps;
@@ -66,6 +66,10 @@ pub const COMMENT: &str = "comment";
 pub const REQUEST: &str = "request";
 /// Register of attachments.
 pub const ATTACHMENT: &str = "attachment";
+
+/// Field of a case that names its encrypted variables: variable → `group`, `commitment`, and the
+/// `member` whose vault has it.
+pub const SEALED: &str = "sealed";
 
 /// Largest state of a case, in bytes: its record must hold the rest as well.
 pub const STATE_BYTES_MAX: usize = 49_152;

@@ -359,6 +359,7 @@ fn offer(
 }
 
 /// The key of a process in force.
-pub(super) fn process_key(package: &str, process: &str) -> String {
+#[must_use]
+pub fn process_key(package: &str, process: &str) -> String {
     format!("{package}.{process}")
 }

@@ -1,5 +1,7 @@
 //! Corrections: a task waits for the applicant, and clocks stand still meanwhile (一次性告知).
 
+use std::sync::Arc;
+
 use chaincity_process::run::Event;
 use chaincity_types::{Reject, Str, Value};
 
@@ -64,8 +66,9 @@ pub(super) fn answer(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Ha
     }
     flow.count_returned(-1, now);
     let work = Flow::work(&name)?;
-    let declared = flow.state.variables_at(&flow.graph, work);
-    let set = Flow::variables(declared, input, now.china_day())?;
+    let graph = Arc::clone(&flow.graph);
+    let declared = flow.state.variables_at(&graph, work);
+    let set = flow.given(run, declared, input)?;
     if !set.is_empty() {
         flow.advance(run, &Event::Assign { work, set })?;
     }

@@ -12,7 +12,7 @@ use chaincity_package::rule::{Names, Program, Type};
 use chaincity_types::{Digest, Str};
 
 use super::{
-    ATTACHMENT, CASE, COMMENT, HEARING, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST,
+    ATTACHMENT, CASE, COMMENT, HEARING, ID, MODEL, MODEL_BYTES_MAX, PROCESS, REQUEST, SEALED,
     STATE_BYTES_MAX, SUBJECT, SUBJECTS_MAX, TASK, WAIT, actions,
 };
 use crate::governance::schema::{field, optional, register as keyed, title};
@@ -182,6 +182,10 @@ fn case() -> Register {
             ("returned", field(FieldType::Int, "待补正任务", "Tasks that wait for corrections")),
             ("overdue", field(FieldType::Bool, "逾期", "Overdue")),
             ("doers", field(doers, "经办记录", "Who did the tasks that others check")),
+            (
+                SEALED,
+                optional(sealed(), "加密变量", "Encrypted variables: whose vault has which group"),
+            ),
             ("state", field(state(), "流程状态", "Where the process stands, CBOR")),
         ],
     );
@@ -189,7 +193,7 @@ fn case() -> Register {
         &mut register,
         &[
             ("by_status", &["status", "package", "process"]),
-            ("by_process", &["package", "process", "status"]),
+            ("by_process", &["package", "process"]),
             ("by_applicant", &["applicant"]),
             ("by_holder", &["holder", "status"]),
             ("by_number", &["number"]),
@@ -200,6 +204,18 @@ fn case() -> Register {
     register.computed.extend(due());
     register.timers.extend(timer("overdue", OVERDUE, actions::CASE_OVERDUE, "case"));
     register
+}
+
+/// Of each variable that holds an encrypted group: the group, its commitment, and the member whose
+/// operator set it.
+fn sealed() -> FieldType {
+    let note = [
+        ("group", field(text(40), "字段组", "Field group")),
+        ("commitment", field(FieldType::Digest, "承诺值", "Commitment")),
+        ("member", field(text(40), "封存单位", "Member whose vault has it")),
+    ];
+    let note = FieldType::Map(note.map(|(name, field)| (name.into(), field)).into());
+    FieldType::MapOf(128, Box::new(note), 64)
 }
 
 fn state() -> FieldType {
@@ -219,11 +235,8 @@ fn task() -> Register {
             ("process", field(text(128), "流程", "Process")),
             ("node", field(text(128), "环节", "Its place in the process")),
             ("name", field(text(200), "名称", "Name")),
-            ("role", optional(text(60), "角色", "Role that may do it")),
-            ("party", optional(text(128), "当事方", "Party for which it must be held")),
-            ("other_role", optional(text(60), "另一角色", "Another role that may do it")),
-            ("other_party", optional(text(128), "另一当事方", "Party for which that must be held")),
             ("may", optional(holders(), "可办理者", "Who may do it: `role` or `role@party`")),
+            (LISTS, optional(texts(190, 66), "所在清单", "Lists it is in: `role`, `role@party`")),
             ("status", field(status, "状态", "Status")),
             ("operator", optional(text(64), "承办人", "Operator who has it, or did it")),
             ("member", optional(text(40), "承办单位", "That operator's member")),
@@ -242,14 +255,11 @@ fn task() -> Register {
     lists(
         &mut register,
         &[
-            ("by_case", &["case", "status"]),
-            ("by_role", &["role", "status"]),
-            ("by_other_role", &["other_role", "status"]),
-            ("by_party", &["party", "role", "status"]),
-            ("by_other_party", &["other_party", "other_role", "status"]),
+            ("by_case", &["case"]),
+            ("by_lists", &[LISTS]),
             ("by_operator", &["operator", "status"]),
             ("by_member", &["member", "status"]),
-            ("by_overdue", &["overdue", "role"]),
+            ("by_overdue", &["overdue"]),
             ("by_process", &["package", "process", "node"]),
             ("by_ended", &["ended"]),
         ],
@@ -306,6 +316,9 @@ fn subject() -> Register {
     register.indexes.insert(BY_ABOUT.into(), by_about);
     register
 }
+
+/// Under what a task is listed: for each who may do it `role` and, for a party, `role@party`.
+pub(super) const LISTS: &str = "lists";
 
 /// The one index of open cases that the ledger itself reads by.
 pub(super) const BY_ABOUT: &str = "by_about";

@@ -37,8 +37,6 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Hal
         return reject(Reject::NotAuthorised, "a message begins it, and nobody else");
     }
     let subjects = subjects(run, input)?;
-    let now = run.session.context.time;
-    let set = Flow::variables(&def.variables, input, now.china_day())?;
     let who = run.frame.caller;
     let parties = (caller::party(who).clone(), who.member.clone());
     let mut fields = fields(run, (&offer, def), parties, &subjects);
@@ -46,6 +44,7 @@ pub(super) fn apply(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), Hal
         fields.extend(input.get(name).map(|value| (name.into(), value.clone())));
     }
     let mut flow = new(run, fields, &graph);
+    let set = flow.given(run, &def.variables, input)?;
     let moved = flow.advance(run, &Event::Start { process, set })?;
     let beginners = beginners(&flow, process, &moved);
     caller::check_one(run.frame.caller, beginners.iter())?;
@@ -128,7 +127,9 @@ fn ready(
     let applicant = named(APPLICANT, caller::party(who), 128)?;
     let holder = named(HOLDER, &who.member, 40)?;
     let mut own = told.clone();
-    own.retain(|name, _| def.variables.iter().any(|variable| variable.name == **name));
+    // Whoever sets an encrypted variable has sealed it; no message does.
+    let open = def.variables.iter().filter(|variable| variable.group().is_none());
+    own.retain(|name, _| open.clone().any(|variable| variable.name == **name));
     let input = record([("set", Value::Map(own))]);
     let today = run.session.context.time.china_day();
     let set = Flow::variables(&def.variables, &input, today).ok()?;

@@ -1,6 +1,7 @@
 //! The steps of tasks: completed, ended by an error, escalated; and what a transaction must carry.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use chaincity_process::graph::{CodeIx, Facts, Keep};
 use chaincity_process::run::{Event, WorkId};
@@ -179,8 +180,9 @@ pub(super) fn complete(run: &mut CallRun<'_, '_>, input: &Fields) -> Result<(), 
     let mut turn = Turn::take(run, input)?;
     check_evidence(&turn)?;
     check_actions(run, &turn)?;
-    let declared = turn.flow.state.variables_at(&turn.flow.graph, turn.work);
-    let mut set = Flow::variables(declared, input, run.session.context.time.china_day())?;
+    let graph = Arc::clone(&turn.flow.graph);
+    let declared = turn.flow.state.variables_at(&graph, turn.work);
+    let mut set = turn.flow.given(run, declared, input)?;
     for keep in std::mem::take(&mut turn.facts.keeps) {
         let made = made(run, &turn, &keep)?;
         turn.keep(run, &keep, &made)?;

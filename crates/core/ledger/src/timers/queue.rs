@@ -18,6 +18,8 @@ use crate::view::Record;
 const HOURS_MAX: usize = 200_000;
 /// Entries of a page.
 const PAGE_ENTRIES: usize = 32;
+/// Pages of a second that a block may come to, and asks for together.
+const PAGES_TOGETHER: usize = TIMERS_MAX.div_ceil(PAGE_ENTRIES).saturating_add(1);
 
 pub(super) const SECOND_MS: u64 = 1_000;
 const HOUR_S: u64 = 3_600;
@@ -35,7 +37,7 @@ pub(crate) struct Due {
 
 /// A place in the queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(crate) struct Place {
     pub(super) second: u64,
     page: u32,
     position: usize,
@@ -65,7 +67,11 @@ pub(super) fn due(
                 continue;
             }
             let begun = Some(from).filter(|from| from.second == second);
-            for page in begun.map_or(0, |from| from.page)..pages {
+            let wanted = begun.map_or(0, |from| from.page)..pages;
+            for page in wanted.clone().take(PAGES_TOGETHER) {
+                session.probe(&LogicalKey::TimerPage { second, page });
+            }
+            for page in wanted {
                 let Some(record) = session.get(&LogicalKey::TimerPage { second, page })? else {
                     continue;
                 };
@@ -84,7 +90,10 @@ pub(super) fn due(
 }
 
 /// Puts entries behind those of their seconds.
-pub(super) fn queue(session: &mut Session<'_>, set: Vec<Due>) -> Result<(), Halt> {
+pub(super) fn queue(
+    session: &mut Session<'_>,
+    set: impl IntoIterator<Item = Due>,
+) -> Result<(), Halt> {
     // What was due already comes in the next second.
     let next = second_of(session.context.time).saturating_add(1);
     let mut by_second: BTreeMap<u64, BTreeSet<Due>> = BTreeMap::new();

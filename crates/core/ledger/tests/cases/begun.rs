@@ -92,6 +92,17 @@ fn a_message_about_a_record_begins_a_case_with_what_it_says() {
 }
 
 #[test]
+fn what_is_told_sets_no_encrypted_variable() {
+    let text = after("look-after")
+        .replace("type=\"int\" value=\"0\"", "type=\"sealed(note)?\"")
+        .replace("seals &gt; 1", "seals != null");
+    let mut city = city(&[text]);
+    let [case] = begun(&city.applied("chief", seal(None))).try_into().unwrap();
+    assert_eq!(city.nodes("task", &case), ["look"]);
+    assert_eq!(city.field("case", &case, "sealed"), Value::Null);
+}
+
+#[test]
 fn open_cases_hear_it_first_and_what_it_begins_does_not_hear_it() {
     let mut city = city(&[after("look-after"), after("look-too")]);
     let about = [("subjects", Value::List(vec!["permits/plot/p1".into()]))];

@@ -84,6 +84,7 @@ pub(crate) fn genesis(people: &People, packages: Vec<Vec<u8>>) -> Genesis {
 }
 
 /// A ledger in memory, a block a transaction.
+#[derive(Clone)]
 pub(crate) struct City(Chain);
 
 impl Deref for City {

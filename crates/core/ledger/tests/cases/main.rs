@@ -8,6 +8,7 @@
     clippy::arithmetic_side_effects,
     clippy::integer_division,
     clippy::cast_possible_truncation,
+    clippy::needless_pass_by_value,
     clippy::wildcard_enum_match_arm,
     clippy::too_many_lines,
     reason = "tests"
@@ -17,9 +18,11 @@ mod begun;
 mod city;
 mod deadlines;
 mod hearing;
+mod money;
 mod parties;
 mod publishing;
 mod sale;
+mod sealed;
 mod steps;
 mod tasks;
 mod walker;

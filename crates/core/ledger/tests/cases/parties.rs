@@ -37,6 +37,13 @@ fn under_way(city: &mut City) -> String {
     case
 }
 
+/// The lists that a task is in.
+fn lists(city: &City, task: &str) -> Vec<String> {
+    let lists = city.field("task", task, "lists");
+    let lists = lists.as_list().unwrap_or_default().iter();
+    lists.map(|list| list.as_text().unwrap_or_default().to_owned()).collect()
+}
+
 fn to(action: &str, task: &str, name: &str) -> chaincity_types::wire::Call {
     of_case(action, &[("task", task.into()), ("to", hex_key(name).into())])
 }
@@ -122,12 +129,8 @@ fn lists_find_a_task_by_its_party_and_a_later_change_does_not_move_it() {
     let mut city = city();
     let case = under_way(&mut city);
     let (quote, payoff) = (city.task(&case, "quote"), city.task(&case, "payoff"));
-    let field = |city: &City, task: &str, name: &str| city.field("task", task, name);
-    assert_eq!(field(&city, &quote, "role"), "bank.officer".into());
-    assert_eq!(field(&city, &quote, "party"), "bank-b".into());
-    assert_eq!(field(&city, &payoff, "party"), "bank-b".into());
-    assert_eq!(field(&city, &payoff, "other_role"), "window.clerk".into());
-    assert_eq!(field(&city, &payoff, "other_party"), Value::Null);
+    assert_eq!(lists(&city, &quote), ["bank.officer", "bank.officer@bank-b"]);
+    assert_eq!(lists(&city, &payoff), ["bank.officer", "bank.officer@bank-b", "window.clerk"]);
     let sign = city.task(&case, "sign");
     city.applied("jia", complete(&sign, &[("payee", "bank-a")]));
     assert_eq!(city.call("a1", complete(&quote, &[])), "other-party");
@@ -135,6 +138,21 @@ fn lists_find_a_task_by_its_party_and_a_later_change_does_not_move_it() {
     assert_eq!(city.call("b1", attach(&case, &quote, "photo")), "applied");
     assert_eq!(city.call("b1", complete(&quote, &[])), "applied");
     assert_eq!(city.call("clerk", complete(&payoff, &[])), "applied");
+}
+
+/// The gap that two fields left: of more than two parties the others had to look by the case.
+#[test]
+fn lists_find_a_task_by_every_party_to_it() {
+    let mut city = city();
+    let case = city.begin("a1", "loan", &[]);
+    let task = city.task(&case, "take-in");
+    let owners = ("owners", "[\"s-jia\",\"s-yi\",\"s-bing\"]");
+    city.applied("a1", complete(&task, &[NAMED[0], owners]));
+    let sign = city.task(&case, "sign");
+    let of = |owner: &str| format!("subject.self@{owner}");
+    let all = ["subject.self".to_owned(), of("s-bing"), of("s-jia"), of("s-yi")];
+    assert_eq!(lists(&city, &sign), all);
+    assert_eq!(city.call("bing", complete(&sign, &[])), "applied");
 }
 
 #[test]

@@ -21,10 +21,19 @@ use crate::city::{
     of_case, on_task, outcome, start, within,
 };
 
-/// Walks a process: `CHAINCITY_WALKS`, 200 unless it says otherwise; 5,000 are what must hold
+/// Walks a process: `CHAINCITY_WALKS`, or so many if it does not say; 5,000 are what must hold
 /// (docs/processes.md).
-fn walks() -> u64 {
-    std::env::var("CHAINCITY_WALKS").ok().and_then(|text| text.parse().ok()).unwrap_or(200)
+pub(crate) fn walks(usual: u64) -> u64 {
+    number("CHAINCITY_WALKS").unwrap_or(usual)
+}
+
+/// Where the dice begin: `CHAINCITY_SEED`, the same every time if it does not say.
+pub(crate) fn seed() -> u64 {
+    number("CHAINCITY_SEED").unwrap_or(0x5eed_2026)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok())
 }
 
 /// Walks on one ledger: more are walked on further ones, each with dice of its own, so that a long run
@@ -37,17 +46,22 @@ const EACH: usize = 3;
 const STEPS: usize = 250;
 
 /// Numbers that look random and are the same everywhere.
-struct Dice(u64);
+#[derive(Clone)]
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(crate) const fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         (self.0 >> 11) % sides
     }
 
-    fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
+    pub(crate) fn pick<'t, T>(&mut self, of: &'t [T]) -> Option<&'t T> {
         (!of.is_empty())
             .then(|| &of[usize::try_from(self.roll(u64::try_from(of.len()).unwrap())).unwrap()])
     }
@@ -193,7 +207,7 @@ impl Walk {
         }
         let city = City::with(&people, stand_ins(package, file, &graph).into_values().collect());
         let (blocks, ends) = (Vec::new(), BTreeMap::new());
-        let dice = Dice(seed | 1);
+        let dice = Dice::new(seed);
         let (package, opened) = (package.to_owned(), BTreeSet::new());
         Self { city, people: named, package, graph, blocks, dice, ends, opened }
     }
@@ -259,6 +273,7 @@ impl Walk {
             let text = match &variable.kind {
                 FieldType::Bool => (self.dice.roll(2) == 0).to_string(),
                 FieldType::Enum(words) => self.dice.pick(words).unwrap().to_string(),
+                FieldType::Sealed(_) => "07".repeat(32),
                 _ => continue,
             };
             if self.dice.roll(2) == 0 {
@@ -520,17 +535,16 @@ fn files() -> Vec<(String, String, String)> {
 
 #[test]
 fn every_walk_over_every_process_ends_and_leaves_nothing_open() {
-    let seed = std::env::var("CHAINCITY_SEED").ok().and_then(|text| text.parse().ok());
-    let seed: u64 = seed.unwrap_or(0x5eed_2026);
+    let (seed, walks) = (seed(), walks(200));
     let files = files();
     assert!(files.len() > 5);
     let mut report = String::new();
     for (package, name, text) in files {
-        println!("{package}/{name}: {} walks, CHAINCITY_SEED={seed}", walks());
+        println!("{package}/{name}: {walks} walks, CHAINCITY_SEED={seed}");
         let graph = graph_of(&text);
         for process in graph.processes().iter().filter(|process| !process.called) {
             let mut ends: BTreeMap<String, u64> = BTreeMap::new();
-            let mut left = walks();
+            let mut left = walks;
             for round in 0.. {
                 let now = left.min(ROUND);
                 if now == 0 {
@@ -548,7 +562,7 @@ fn every_walk_over_every_process_ends_and_leaves_nothing_open() {
             }
             writeln!(report, "{package}/{name} {}: {ends:?}", process.id).unwrap();
             // Not everything is broken off.
-            assert!(ends.get("completed").is_some_and(|ends| *ends > walks() / 10), "{report}");
+            assert!(ends.get("completed").is_some_and(|ends| *ends > walks / 10), "{report}");
         }
     }
     println!("{report}");

@@ -309,6 +309,10 @@ fn what_a_group_is_found_by_may_be_added_to_a_package_in_force() {
     found.groups[0].find_by = vec![TermDoc { kind: "name".into(), path: "name".into() }];
     assert_eq!(outcome(&found), "applied");
     found.version = 4;
+    // Stored records hold no ciphertext.
+    found.groups[0].placement = Some("ledger".into());
+    assert_eq!(outcome(&found), "governance-invalid");
+    found.groups[0].placement = None;
     found.groups[0].find_by[0].path = "nothing".into();
     assert_eq!(outcome(&found), "package-invalid");
 }

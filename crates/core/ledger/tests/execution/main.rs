@@ -22,6 +22,7 @@ mod golden;
 mod governance;
 mod hostile;
 mod language;
+mod placed;
 mod prechecks;
 mod rounds;
 mod scenarios;

@@ -8,6 +8,7 @@ use chaincity_types::wire::{Call, LogicalKey, Outcome, Status};
 use chaincity_types::{Timestamp, Value};
 
 use crate::desk::{self, BEGIN, Desk};
+use crate::rounds::run_tried;
 
 const PACKAGE: &str = "package: alarm\nversion: 1\ntitle: {zh: 限期, en: Terms}\nroles:\n  \
     desk.clerk: {zh: 经办, en: Clerk}\n";
@@ -27,14 +28,23 @@ const LAPSE: &str = "action: lapse\ntitle: {zh: 届满, en: Lapse}\nby: ledger.t
     - close: {record: task, reason: lapsed}\n  \
     - event: {kind: lapsed, register: task, key: input.task}\n";
 
+/// At the same time as `lapse`, and after it.
+const WARN: &str = "action: warn\ntitle: {zh: 告, en: Warn}\nby: ledger.timer\n\
+    input: {task: ref(task)}\nlet: {task: 'get(task, input.task)'}\ndo:\n  \
+    - update: {record: task, set: {until: \"null\"}}\n  \
+    - event: {kind: warned, register: task, key: input.task}\n";
+
 fn document(register: &str, lapse: &str) -> Result<Vec<u8>, String> {
-    let files = [
+    let mut files = vec![
         ("package.yaml", PACKAGE),
         ("registers/task.yaml", register),
         ("actions/open.yaml", OPEN),
         ("actions/move.yaml", MOVE),
         ("actions/lapse.yaml", lapse),
     ];
+    if register.contains("warn") {
+        files.push(("actions/warn.yaml", WARN));
+    }
     let source = source::parse(&files).map_err(|problems| format!("{problems:?}"))?;
     source.compile().map_err(|problems| format!("{problems:?}"))?;
     Ok(source.doc.to_bytes())
@@ -142,6 +152,48 @@ fn a_guard_may_refuse_a_timer_and_the_refusal_has_a_receipt() {
     assert!(matches!(outcome, Outcome::Rejected { code, .. } if code == "stuck"), "{outcome:?}");
     assert_eq!(status(&desk, "stuck"), Status::Live);
     assert!(pass(&mut desk, 60_000).receipts.is_empty(), "it is not tried again");
+}
+
+/// Timers are tried before any is done: one that another of the block has made void, or refused, and
+/// those whose receipts come elsewhere by that, are tried anew.
+#[test]
+fn timers_tried_in_any_order_do_what_they_do_one_after_the_other() {
+    let warned =
+        format!("{TASK}  warn: {{at: this.until, call: warn, input: {{task: this._key}}}}\n");
+    let package = document(&warned, LAPSE).unwrap();
+    let mut desk = Desk::with_packages(vec![desk::document(), package]);
+    let until = desk.time.plus_ms(20_000);
+    for code in ["a", "later", "b", "never", "stuck", "c", "d"] {
+        desk.applied("clerk", open(code, until));
+    }
+    desk.applied("clerk", put_off("later", Value::Time(until.plus_ms(60_000))));
+    desk.applied("clerk", put_off("never", Value::Null));
+    desk.time = desk.parent_time.plus_ms(30_000);
+    let (ledger, packages) = (&desk.ledger, &*desk.packages);
+    let plain = BlockRun::new(desk.context()).finish(ledger, packages).done().unwrap();
+    let kinds = plain.receipts.iter().map(|receipt| match &receipt.entries[0].outcome {
+        Outcome::Applied => receipt.entries[0].events.last().unwrap().kind.to_string(),
+        Outcome::Rejected { code, .. } => code.to_string(),
+    });
+    let kinds: Vec<String> = kinds.collect();
+    assert_eq!(kinds, ["lapsed", "lapsed", "stuck", "warned", "lapsed", "lapsed"]);
+    let places: Vec<u32> = plain.receipts.iter().map(|receipt| receipt.index).collect();
+    assert_eq!(places, [0, 1, 2, 3, 4, 5]);
+    for backwards in [false, true] {
+        let mut run = BlockRun::new(desk.context());
+        let mut due = run.due_timers(ledger, packages).done().unwrap();
+        let mut order: Vec<_> = due.each().iter_mut().collect();
+        assert_eq!(order.len(), 14, "one of each kind, whatever comes of it");
+        if backwards {
+            order.reverse();
+        }
+        for timer in order {
+            assert!(run.try_timer(timer, ledger, packages).is_empty());
+        }
+        assert_eq!(run.finish_with(&mut due, ledger, packages).done().as_ref(), Some(&plain));
+    }
+    let mut one = |keys: Vec<LogicalKey>| keys.into_iter().take(1).collect();
+    assert_eq!(run_tried(&desk, &[], &mut one).0, plain, "key by key");
 }
 
 /// Opens so many tasks that lapse at one instant, which the next block may reach.

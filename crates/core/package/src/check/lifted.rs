@@ -70,6 +70,7 @@ fn is_record(kind: &FieldType) -> bool {
         | FieldType::Time
         | FieldType::Enum(_)
         | FieldType::Sealed(_)
+        | FieldType::Placed(_)
         | FieldType::Subject
         | FieldType::Pseudonym(_)
         | FieldType::Identifier(_)

@@ -52,8 +52,8 @@ impl Compiler {
 pub(super) fn indexes(fields: &BTreeMap<Str, Field>, package: &Package) -> Vec<Index> {
     let mut found = Vec::new();
     for (name, field) in fields {
-        let FieldType::Sealed(group) = &field.kind else { continue };
-        if package.groups.get(group).is_some_and(|group| !group.find_by.is_empty()) {
+        let group = field.kind.group().and_then(|group| package.groups.get(group));
+        if group.is_some_and(|group| !group.find_by.is_empty()) {
             found.push(Index {
                 name: format!("find:{name}").into(),
                 fields: vec![name.clone()],

@@ -18,8 +18,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chaincity_types::{Reject, Str, Value};
 
-use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, PackageDoc, SequenceDoc, TextDoc};
-use crate::model::{Field, FieldType, Group, Package, Parameter, Sequence, SequencePart, Text};
+use crate::doc::{DOCUMENT_BYTES_MAX, FieldDoc, GroupDoc, PackageDoc, SequenceDoc, TextDoc};
+use crate::model::{
+    Field, FieldType, Group, Package, Parameter, Placement, Sequence, SequencePart, Text,
+};
 use crate::problem::Problem;
 use crate::rule::{Environment, Expr, Fuel, Names, RuleError, Type, is_name};
 
@@ -79,7 +81,9 @@ const PROBLEMS_MAX: usize = 100;
 /// # Errors
 /// Every problem found, at most a hundred, in the order of the document.
 pub fn compile(doc: &PackageDoc) -> Result<Package, Vec<Problem>> {
-    let mut compiler = Compiler { problems: Vec::new(), parts: PARTS_MAX };
+    let placed = doc.groups.iter().filter(|group| placement(group) == Some(Placement::Ledger));
+    let placed = placed.map(|group| group.name.as_str().into()).collect();
+    let mut compiler = Compiler { problems: Vec::new(), parts: PARTS_MAX, placed };
     let package = compiler.package(doc);
     if compiler.problems.is_empty() { Ok(package) } else { Err(compiler.problems) }
 }
@@ -88,6 +92,8 @@ pub(crate) struct Compiler {
     problems: Vec<Problem>,
     /// Parts of rules that may still be compiled.
     parts: usize,
+    /// The groups that are placed on the ledger.
+    placed: BTreeSet<Str>,
 }
 
 impl Compiler {
@@ -286,6 +292,11 @@ impl Compiler {
             if !package.roles.contains_key(group.steward.as_str()) {
                 self.unknown(&format!("{place}.steward"), ("角色", "role"), &group.steward);
             }
+            let placement = placement(group).unwrap_or_else(|| {
+                let named = group.placement.as_deref().unwrap_or_default();
+                self.unknown(&format!("{place}.placement"), ("存放位置", "placement"), named);
+                Placement::default()
+            });
             let fields = self.fields(&format!("{place}.fields"), &group.fields);
             for (name, field) in &fields {
                 if refers(&field.kind) {
@@ -308,6 +319,7 @@ impl Compiler {
                 claims: self.claims(&place, &group.claims, &fields, package),
                 find_by: self.find_by(&place, &group.find_by, &fields),
                 fields,
+                placement,
             };
             package.groups.insert(name.into(), compiled);
         }
@@ -397,7 +409,8 @@ impl Compiler {
                 self.bad_name(&place, &doc.name);
             }
             match crate::field::parse(&doc.ty) {
-                Ok((kind, optional)) => {
+                Ok((mut kind, optional)) => {
+                    place_groups(&mut kind, &self.placed);
                     let ty = Type::of_field(&kind, optional);
                     let Some(rest) = ty.within(parts) else {
                         self.bounded(&place, FIELD_PARTS_MAX.saturating_add(1), FIELD_PARTS_MAX);
@@ -436,7 +449,7 @@ impl Compiler {
             if !package.registers.contains_key(register) {
                 self.unknown(place, ("登记簿", "register"), register);
             }
-        } else if let FieldType::Sealed(group) = kind {
+        } else if let Some(group) = kind.group() {
             if !package.groups.contains_key(group) {
                 self.unknown(place, ("字段组", "field group"), group);
             }
@@ -450,6 +463,28 @@ impl Compiler {
     }
 }
 
+/// Where a group's ciphertext lies; `None` for a word that says nothing of it.
+fn placement(group: &GroupDoc) -> Option<Placement> {
+    match group.placement.as_deref() {
+        None | Some("steward") => Some(Placement::Steward),
+        Some("ledger") => Some(Placement::Ledger),
+        Some(_) => None,
+    }
+}
+
+/// What is written `sealed` is another type where the group is `placed` on the ledger.
+fn place_groups(kind: &mut FieldType, placed: &BTreeSet<Str>) {
+    if let FieldType::List(item, _) | FieldType::MapOf(_, item, _) = kind {
+        place_groups(item, placed);
+    } else if let FieldType::Map(fields) = kind {
+        fields.values_mut().for_each(|field| place_groups(&mut field.kind, placed));
+    } else if let FieldType::Sealed(group) = kind
+        && placed.contains(&*group)
+    {
+        *kind = FieldType::Placed(group.clone());
+    }
+}
+
 /// Whether a type names a register or a field group.
 fn refers(kind: &FieldType) -> bool {
     if let FieldType::List(item, _) | FieldType::MapOf(_, item, _) = kind {
@@ -457,7 +492,7 @@ fn refers(kind: &FieldType) -> bool {
     } else if let FieldType::Map(fields) = kind {
         fields.values().any(|field| refers(&field.kind))
     } else {
-        matches!(kind, FieldType::Ref(_) | FieldType::Sealed(_))
+        matches!(kind, FieldType::Ref(_)) || kind.group().is_some()
     }
 }
 

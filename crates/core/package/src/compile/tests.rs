@@ -313,6 +313,37 @@ fn a_field_group_is_seen_as_a_commitment_and_refers_to_nothing() {
 }
 
 #[test]
+fn a_group_lies_with_its_steward_unless_it_is_placed_on_the_ledger() {
+    let placed = |doc: &mut PackageDoc, placement: Option<&str>| {
+        doc.groups.push(GroupDoc {
+            name: "deal".into(),
+            steward: "a.b".into(),
+            fields: vec![field("price", "fen")],
+            placement: placement.map(Into::into),
+            ..GroupDoc::default()
+        });
+        doc.registers[0].fields.push(field("deal", "sealed(deal)?"));
+        doc.registers[0].fields.push(field("deals", "list(sealed(deal), max 3)?"));
+    };
+    let kinds = |placement| {
+        let package = compile(&doc(|doc| placed(doc, placement))).unwrap();
+        let register = package.registers.values().find(|r| r.fields.contains_key("deal")).unwrap();
+        let kind = |name: &str| register.fields[name].kind.clone();
+        (package.groups["deal"].placement, kind("deal"), kind("deals"))
+    };
+    let list = |item: &FieldType| FieldType::List(Box::new(item.clone()), 3);
+    let sealed = FieldType::Sealed("deal".into());
+    for steward in [None, Some("steward")] {
+        let found = kinds(steward);
+        assert_eq!(found, (Placement::Steward, sealed.clone(), list(&sealed)));
+    }
+    let on_ledger = FieldType::Placed("deal".into());
+    let found = kinds(Some("ledger"));
+    assert_eq!(found, (Placement::Ledger, on_ledger.clone(), list(&on_ledger)));
+    assert_eq!(codes(|doc| placed(doc, Some("elsewhere"))), ["unknown-name"]);
+}
+
+#[test]
 fn running_numbers_and_parameters_are_constants() {
     let sequence = |text: &str| {
         codes(|d| d.sequences = vec![SequenceDoc { name: "s".into(), text: text.into() }])

@@ -170,6 +170,9 @@ impl Changes {
         self.fields(&place, &old.fields, &new.fields);
         self.value(&place, ("派生结论", "its claims"), &old.claims, &new.claims);
         self.value(&place, ("检索词", "what it is found by"), &old.find_by, &new.find_by);
+        if old.placement != new.placement {
+            self.breaking(&place, "存放位置有改动".to_owned(), "its placement changed".to_owned());
+        }
     }
 
     fn register(&mut self, old: &RegisterDoc, new: &RegisterDoc) {

@@ -185,6 +185,8 @@ impl Page {
             let term = |term: &TermDoc| format!("{} ({})", code(&term.kind), code(&term.path));
             let terms: Vec<String> = group.find_by.iter().map(term).collect();
             self.row("检索词", "Found by", &list(&terms));
+            let placement = group.placement.as_deref().map(code).unwrap_or_default();
+            self.row("存放位置", "Placement", &placement);
             self.put("</table>\n");
         }
     }

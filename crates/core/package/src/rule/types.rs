@@ -31,6 +31,8 @@ pub enum Type {
     Time,
     /// What `sum_shares` gives: only comparable with `whole`.
     ShareSum,
+    /// What is encrypted under this name: null tests apply, and nothing else does.
+    Sealed(Str),
     /// A list.
     List(Arc<Type>),
     /// A map with these fields.
@@ -106,7 +108,10 @@ impl Type {
             | FieldType::Subject
             | FieldType::Pseudonym(_)
             | FieldType::Identifier(_) => Self::String,
-            FieldType::Bytes(_) | FieldType::Digest | FieldType::Sealed(_) => Self::Bytes,
+            FieldType::Bytes(_)
+            | FieldType::Digest
+            | FieldType::Sealed(_)
+            | FieldType::Placed(_) => Self::Bytes,
             FieldType::Date => Self::Date,
             FieldType::Time => Self::Time,
             FieldType::Share => Self::share(),
@@ -204,7 +209,8 @@ impl Type {
             | Self::Bytes
             | Self::Date
             | Self::Time
-            | Self::ShareSum => Some(left),
+            | Self::ShareSum
+            | Self::Sealed(_) => Some(left),
         }
     }
 
@@ -231,6 +237,7 @@ impl fmt::Display for Type {
             Self::Date => f.write_str("date"),
             Self::Time => f.write_str("timestamp"),
             Self::ShareSum => f.write_str("sum of shares"),
+            Self::Sealed(name) => write!(f, "sealed({name})"),
             Self::List(item) => write!(f, "list({item})"),
             Self::Map(item) => write!(f, "map(string, {item})"),
             Self::Record(fields) => {

@@ -107,6 +107,24 @@ fn an_action_tells_of_records_of_its_own_registers() {
     assert_eq!(says("who: input.x"), Some("rule"));
 }
 
+#[test]
+fn a_group_says_where_it_is_placed() {
+    let group = |placement: &str| {
+        let text = format!(
+            "group: deal\ntitle: {{zh: 交易, en: Deal}}\nsteward: a.b\n{placement}fields: {{price: fen}}\n"
+        );
+        let source =
+            parse(&[("package.yaml", PACKAGE), ("groups/deal.yaml", text.as_str())]).unwrap();
+        let places = |problem: crate::problem::Problem| (problem.code, problem.place);
+        let codes = source.compile().err().into_iter().flatten().map(places).collect::<Vec<_>>();
+        (source.doc.groups[0].placement.clone(), codes)
+    };
+    assert_eq!(group(""), (None, vec![]));
+    assert_eq!(group("placement: ledger\n"), (Some("ledger".to_owned()), vec![]));
+    let wrong = vec![("unknown-name", "groups.deal.placement".to_owned())];
+    assert_eq!(group("placement: cloud\n"), (Some("cloud".to_owned()), wrong));
+}
+
 proptest::proptest! {
     #[test]
     fn arbitrary_files_never_panic(text in "\\PC{0,80}", lines in "[a-z:\\-\\[\\]{} \n\"'!&*|>#]{0,120}") {

@@ -97,6 +97,8 @@ pub(super) struct GroupFile {
     pub(super) claims: Ordered<Spanned<ClaimText>>,
     #[serde(default)]
     pub(super) find_by: Ordered<Spanned<String>>,
+    #[serde(default)]
+    pub(super) placement: Option<Spanned<String>>,
 }
 
 /// A claim.

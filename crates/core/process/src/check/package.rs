@@ -11,18 +11,19 @@ use chaincity_types::Str;
 
 use super::Findings;
 use crate::graph::{APPLICANT, Beginning, HOLDER, Keep, Role};
-use crate::model::{Definition, Model, Node, Process};
+use crate::model::{Definition, Model, Node, Process, Variable};
 
 /// What a file names of `package` and is not there, or not so. To be asked besides [`super::check`].
 #[must_use]
 pub fn check_within(model: &Model, package: &Package) -> Vec<Problem> {
     let mut findings = Findings { file: &model.file, list: Vec::new() };
     for process in &model.processes {
+        sealing(process, package, &mut findings);
         process.body.walk(&mut |body| {
             for node in &body.nodes {
                 let lane = body.lanes.get(&node.id).and_then(|lane| lane.role.as_deref());
                 actions(node, lane, package, &mut findings);
-                groups(node, package, &mut findings);
+                groups(node, (model, package), &mut findings);
                 form(node, process, package, &mut findings);
                 registers(node, package, &mut findings);
                 beginning(node, process, package, &mut findings);
@@ -74,7 +75,35 @@ fn actions(node: &Node, lane: Option<&str>, package: &Package, findings: &mut Fi
     }
 }
 
-fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
+/// The groups of a process's encrypted variables.
+fn sealed_by(process: &Process) -> impl Iterator<Item = (&Variable, Str)> {
+    process.variables.iter().filter_map(|variable| {
+        let (kind, _) = FieldType::of_declaration(&variable.ty).ok()?;
+        if let FieldType::Sealed(group) = kind { Some((variable, group)) } else { None }
+    })
+}
+
+/// Encrypted variables are groups of the package; an access names their process as it does a
+/// register, so no register has its name.
+fn sealing(process: &Process, package: &Package, findings: &mut Findings<'_>) {
+    for (variable, group) in sealed_by(process) {
+        let at = (variable.line, variable.name.as_str());
+        if !package.groups.contains_key(&group) {
+            let cause =
+                (format!("没有字段组`{group}`"), format!("there is no field group `{group}`"));
+            findings.add("unknown-group", at, cause, ("", ""));
+        }
+        if package.registers.contains_key(process.id.as_str()) {
+            let cause = (
+                format!("登记簿`{}`与流程同名，其变量不能加密", process.id),
+                format!("a register is named `{}` too: the process seals nothing", process.id),
+            );
+            findings.add("variable", at, cause, ("请改流程的id", "change the process's id"));
+        }
+    }
+}
+
+fn groups(node: &Node, (model, package): (&Model, &Package), findings: &mut Findings<'_>) {
     for name in &node.binding.discloses {
         let own = match name.split('.').collect::<Vec<_>>().as_slice() {
             [register, group] => Some((*register, *group)),
@@ -84,11 +113,11 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
             _ => None,
         };
         let sealed = own.is_some_and(|(register, group)| {
-            let of_group = |kind: &FieldType| {
-                if let FieldType::Sealed(sealed) = kind { &**sealed == group } else { false }
-            };
+            let of_group = |kind: &FieldType| kind.group().is_some_and(|of| &**of == group);
+            let mut processes = model.processes.iter().filter(|process| process.id == register);
             let register = package.registers.get(register);
             register.is_some_and(|r| r.fields.values().any(|field| of_group(&field.kind)))
+                || processes.any(|process| sealed_by(process).any(|(_, of)| *of == *group))
         });
         if !sealed {
             let cause =
@@ -98,8 +127,9 @@ fn groups(node: &Node, package: &Package, findings: &mut Findings<'_>) {
                 (node.line, &node.id),
                 cause,
                 (
-                    "写作`登记簿.字段组`，其他应用包的写作`应用包.登记簿.字段组`",
-                    "write `register.group`, or `package.register.group` of another package",
+                    "写作`登记簿.字段组`、`流程.字段组`，其他应用包的写作`应用包.登记簿.字段组`",
+                    "write `register.group`, `process.group`, or `package.register.group` of another \
+                     package",
                 ),
             );
         }
@@ -138,6 +168,8 @@ fn beginning(node: &Node, process: &Process, package: &Package, findings: &mut F
         let declared = process.variables.iter().find(|variable| *variable.name == **name);
         let kind = declared.and_then(|variable| FieldType::of_declaration(&variable.ty).ok());
         let wanted = match kind {
+            // Whoever sets it has sealed it; no message does.
+            Some((FieldType::Sealed(_), _)) => Type::Null,
             Some((kind, optional)) => Type::of_field(&kind, optional),
             None if [APPLICANT, HOLDER].contains(&name.as_str()) => Type::String.optional(),
             // Other processes may have a variable for it.
@@ -358,6 +390,40 @@ mod tests {
         assert_eq!(found(&tell("applicant: input.n"), "test.item"), ["type-differs"]);
         let when = format!("  - when:\n      that: input.n > 1\n      do:\n      {}", tell(""));
         assert_eq!(found(&when.replace("      -", "        -"), "test.item"), [""; 0]);
+    }
+
+    #[test]
+    fn encrypted_variables_are_groups_of_the_package_disclosed_by_their_processs_name() {
+        let group = "group: secret\ntitle: {zh: 密, en: Secret}\nsteward: a.b\nfields:\n  \
+                     n: {type: int, zh: 数, en: Number}\n";
+        let tell =
+            "  - tell: {message: put, register: item, key: '\"k\"', fields: {FIELD: input.n}}\n";
+        let found = |id: &str, sealed: &str, discloses: &str, told: &str| {
+            let put = FILES[2].1.to_owned() + &tell.replace("FIELD", told);
+            let files =
+                [FILES[0], FILES[1], ("actions/put.yaml", &put), ("groups/secret.yaml", group)];
+            let package = parse(&files).unwrap().compile().unwrap();
+            let text = format!(
+                r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
+                  xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="x">
+                  <message id="put"/>
+                  <process id="{id}" isExecutable="true"><extensionElements>
+                    <chaincity:variable name="note" type="sealed({sealed})?"/></extensionElements>
+                    <startEvent id="s" chaincity:about="test.item"><messageEventDefinition
+                      messageRef="put"/></startEvent>
+                    <userTask id="t" chaincity:role="a.b" chaincity:discloses="{discloses}"/>
+                  </process></definitions>"#
+            );
+            let model = crate::parse("p.bpmn", text.as_bytes()).unwrap();
+            let problems = check_within(&model, &package).into_iter();
+            problems.map(|problem| problem.code).collect::<Vec<_>>()
+        };
+        assert_eq!(found("p", "secret", "p.secret test.p.secret", "other"), [""; 0]);
+        assert_eq!(found("p", "none", "", "other"), ["unknown-group"]);
+        assert_eq!(found("p", "secret", "p.other", "other"), ["unknown-group"]);
+        assert_eq!(found("p", "secret", "other.secret", "other"), ["unknown-group"]);
+        assert_eq!(found("item", "secret", "", "other"), ["variable"], "a register's name");
+        assert_eq!(found("p", "secret", "", "note"), ["type-differs"], "no message sets it");
     }
 
     #[test]

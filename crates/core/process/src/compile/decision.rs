@@ -40,10 +40,13 @@ impl Compiler<'_> {
         let outputs: Vec<Option<Type>> =
             table.outputs.iter().map(|output| self.names.get(&output.text).cloned()).collect();
         for (output, ty) in table.outputs.iter().zip(&outputs) {
-            if ty.is_none() {
-                let cause = format!("sets `{}`, which is no variable", output.text);
-                self.wrong_entry(file, table, output, &cause);
-            }
+            let cause = match ty.as_ref().map(Type::required) {
+                None => "is no variable",
+                Some(Type::Sealed(_)) => "is encrypted",
+                Some(_) => continue,
+            };
+            let cause = format!("sets `{}`, which {cause}", output.text);
+            self.wrong_entry(file, table, output, &cause);
         }
         let mut rows = Vec::new();
         for row in &table.rows {

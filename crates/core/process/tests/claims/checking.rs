@@ -528,3 +528,62 @@ fn what_a_case_keeps_is_made_by_the_tasks_actions_and_held_by_a_text() {
         assert_eq!(keeps(wrong), ["keeps"], "{wrong}");
     }
 }
+
+#[test]
+fn an_encrypted_variable_is_a_group_that_rules_only_compare_with_null() {
+    let with = |variable: &str, rule: &str| {
+        found(&file(&format!(
+            "<process id='p' isExecutable='true'><extensionElements>{variable}<chaincity:variable \
+             name='other' type='sealed(more)?'/></extensionElements>{START}{}<exclusiveGateway \
+             id='g' default='g-e'/><exclusiveGateway id='m'/>{END}{}{}</process>",
+            task("t"),
+            when("g", "m", rule),
+            flows("s>m;m>t;t>g;g>e")
+        )))
+    };
+    let variable =
+        |ty: &str, more: &str| format!("<chaincity:variable name='note' type='{ty}' {more}/>");
+    let note = variable("sealed(note)?", "");
+    for rule in ["note == null", "note != null || other == null", "null == note"] {
+        assert!(with(&note, rule).is_empty(), "{rule}: {:?}", with(&note, rule));
+    }
+    for rule in [
+        "note == other",
+        "note != null &amp;&amp; size(note) == 32",
+        "note != null &amp;&amp; note &lt; note",
+        "note != null &amp;&amp; note + note == note",
+        "note == \"07\"",
+        "note",
+    ] {
+        assert_eq!(with(&note, rule), ["condition"], "{rule}");
+    }
+    let first = variable("sealed(note)?", "value='null'");
+    let (always, listed) =
+        (variable("sealed(note)", ""), variable("list(sealed(note), max 3)?", ""));
+    for wrong in [first, always, listed] {
+        assert_eq!(with(&wrong, "other == null"), ["variable"], "{wrong}");
+    }
+}
+
+#[test]
+fn the_process_of_an_encrypted_variable_is_begun_and_has_a_short_id() {
+    let with = |id: &str, called: &str| {
+        let variable = "<extensionElements><chaincity:variable name='note' type='sealed(note)?'/>\
+                        </extensionElements>";
+        found(&file(&format!(
+            "<process id='outer' isExecutable='true'>{START}<callActivity id='c' \
+             calledElement='{called}'/>{END}{}</process>\
+             <process id='inner'><startEvent id='is'/>{}<endEvent id='ie'/>{}</process>\
+             <process id='{id}' isExecutable='true'>{variable}\
+             <startEvent id='ns'/>{}<endEvent id='ne'/>{}</process>",
+            flows("s>c;c>e"),
+            task("it"),
+            flows("is>it;it>ie"),
+            task("nt"),
+            flows("ns>nt;nt>ne"),
+        )))
+    };
+    assert!(with("noting", "inner").is_empty(), "{:?}", with("noting", "inner"));
+    assert_eq!(with("noting", "noting"), ["variable"], "another calls it");
+    assert_eq!(with(&"n".repeat(41), "inner"), ["variable"]);
+}

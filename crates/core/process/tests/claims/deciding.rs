@@ -122,6 +122,18 @@ fn a_table_is_checked_with_its_own_file_and_line() {
 }
 
 #[test]
+fn no_decision_sets_what_is_encrypted() {
+    let rows = decisions(&table("FIRST", &[["-", "-", "null"]]));
+    let found = |ty: &str| {
+        let text = process().replace("name='fee' type='int' value='0'", ty);
+        let problems = check_with(&model(&text), &rows);
+        problems.iter().map(|problem| problem.code).collect::<Vec<_>>()
+    };
+    assert_eq!(found("name='fee' type='text(9)?'"), [""; 0]);
+    assert_eq!(found("name='fee' type='sealed(fee)?'"), ["table"]);
+}
+
+#[test]
 fn what_is_no_table_is_refused_by_name() {
     for (from, to) in [
         ("hitPolicy='FIRST'", "hitPolicy='COLLECT'"),

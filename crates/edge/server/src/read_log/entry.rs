@@ -7,15 +7,13 @@ use chaincity_api::json;
 use chaincity_api::package::TextInfo;
 use chaincity_api::read_log::{LogBasis, LogEntry};
 use chaincity_pipeline::NodeError;
-use chaincity_release::{ACCESS, PACKAGE, SEARCH, why};
+use chaincity_release::{ACCESS, CONFIDENTIAL, PACKAGE, SEARCH, opened, why};
 use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Version};
 
 use crate::error::Answer;
 use crate::state::{Shared, blocking};
 
-/// Register of the confidential accesses.
-pub(crate) const CONFIDENTIAL: &str = "confidential";
 /// Register of the subjects' logs.
 pub(crate) const READ_LOG: &str = "read-log";
 
@@ -32,20 +30,9 @@ fn place(register: &str, key: &str) -> LogicalKey {
     LogicalKey::Record { package: PACKAGE.into(), register: register.into(), key: key.into() }
 }
 
-/// The state of an access, or of a confidential one, whose state is not stored.
+/// The state of an entry.
 pub(crate) fn state(version: &Version) -> &str {
-    let fields = &version.fields;
-    if let Some(state) = fields.get("state").and_then(Value::as_text) {
-        state
-    } else if fields.contains_key("lifted") {
-        "lifted"
-    } else if fields.contains_key("released") {
-        "released"
-    } else if fields.contains_key("countersigned_by") {
-        "countersigned"
-    } else {
-        "asked"
-    }
+    version.fields.get("state").and_then(Value::as_text).unwrap_or("asked")
 }
 
 /// The member that asked: a search is its own steward's.
@@ -82,15 +69,20 @@ impl<'a> Entries<'a> {
     ) -> Answer<Option<LogEntry>> {
         let LogicalKey::Record { register, key, .. } = &version.key else { return Ok(None) };
         let today = self.shared.node.status().time.china_day();
-        let mut entry = plain(number, (register, key), version, today);
         let (vault, ledger, sealed) =
             (self.shared.vault.clone(), self.shared.ledger, version.clone());
-        let why = blocking(move || Ok(why(vault.as_deref(), ledger, &sealed))).await?;
+        let said = move || {
+            let vault = vault.as_deref();
+            Ok((why(vault, ledger, &sealed), opened(vault, ledger, &sealed)))
+        };
+        let (why, opened) = blocking(said).await?;
+        let told = opened.as_ref().unwrap_or(version);
+        let mut entry = plain(number, (register, key), told, today);
         (entry.purpose, entry.case) =
             why.map_or((None, None), |why| (Some(why.purpose), why.case_number));
         entry.basis = if register == CONFIDENTIAL {
             let decided_by = text(version, "countersigned_by");
-            text(version, "statute").map(|of| LogBasis { kind: "statute".into(), of, decided_by })
+            text(version, "statute").map(|of| basis("statute", of, decided_by))
         } else {
             self.basis(version).await?
         };
@@ -100,15 +92,15 @@ impl<'a> Entries<'a> {
     async fn basis(&mut self, version: &Version) -> Result<Option<LogBasis>, NodeError> {
         if let Some(of) = text(version, "grant") {
             let decided_by = self.granted_by(&of).await?;
-            return Ok(Some(LogBasis { kind: "grant".into(), of, decided_by }));
+            return Ok(Some(basis("grant", of, decided_by)));
         }
         if let Some(of) = text(version, "consent") {
             let consent = self.find("consent", &of).await?;
-            let decided_by = consent.and_then(|consent| text(&consent, "recorder"));
-            return Ok(Some(LogBasis { kind: "consent".into(), of, decided_by }));
+            let field = |name: &str| consent.as_ref().and_then(|consent| text(consent, name));
+            let given_by = field("given_by");
+            return Ok(Some(LogBasis { given_by, ..basis("consent", of, field("recorder")) }));
         }
-        let of = text(version, "subject");
-        Ok(of.map(|of| LogBasis { kind: "subject".into(), of, decided_by: None }))
+        Ok(text(version, "subject").map(|of| basis("subject", of, None)))
     }
 
     /// Who decided the application that led to a grant; nobody when it was taken.
@@ -130,6 +122,10 @@ impl<'a> Entries<'a> {
         let found = self.shared.node.record(place(register, key)).await?;
         Ok(found.map(|(_, version)| version))
     }
+}
+
+fn basis(kind: &str, of: String, decided_by: Option<String>) -> LogBasis {
+    LogBasis { kind: kind.to_owned(), of, decided_by, given_by: None }
 }
 
 fn text(version: &Version, field: &str) -> Option<String> {
@@ -191,14 +187,14 @@ fn plain(
         basis: None,
         code: text("code"),
         reason,
-        answered: time("answered").or_else(|| time("released")),
-        answered_by: text("answered_by").or_else(|| text("released_by")),
+        answered: time("answered"),
+        answered_by: text("answered_by"),
         by_person: match version.fields.get("by_person") {
             Some(Value::Bool(by)) => Some(*by),
             _ => None,
         },
         version: number_of("version"),
         until: until.map(json::date),
-        overdue: until.map(|day| today > day && state(version) != "lifted"),
+        overdue: until.map(|day| today > day.saturating_add(1) && state(version) != "shown"),
     }
 }

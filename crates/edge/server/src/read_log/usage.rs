@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use chaincity_api::read_log::{USUAL_DAYS, UseReport, UseRow, is_unusual, rule};
 use chaincity_api::{Problem, json};
 use chaincity_query::{Direction, Filter, Op, Page, Select, StatusFilter};
-use chaincity_release::{ACCESS, PACKAGE, SEARCH, why};
+use chaincity_release::{ACCESS, CONFIDENTIAL, PACKAGE, SEARCH, why};
 use chaincity_types::wire::Version;
 use chaincity_types::{Timestamp, Value};
 
 use crate::error::{Answer, Failure};
-use crate::read_log::entry::{self, CONFIDENTIAL};
+use crate::read_log::entry;
 use crate::reader::Reader;
 use crate::routes::records;
 use crate::state::Shared;
@@ -119,11 +119,9 @@ pub(crate) fn report(shared: &Shared, member: &str, days: &Days) -> Answer<UseRe
     Ok(UseReport { rule: rule(), rows, confidential, height })
 }
 
-/// The order of a register's index by steward.
-pub(crate) fn order(register: &str) -> Vec<(String, Direction)> {
-    let is_confidential = register == CONFIDENTIAL;
-    let fields: &[&str] = if is_confidential { &["number"] } else { &["state", "number"] };
-    fields.iter().map(|field| ((*field).to_owned(), Direction::Ascending)).collect()
+/// The order of the registers' indexes by steward.
+pub(crate) fn order() -> Vec<(String, Direction)> {
+    ["state", "number"].map(|field| (field.to_owned(), Direction::Ascending)).into()
 }
 
 /// Reads what was asked of a member in this time; gives how far the read model had followed.
@@ -144,7 +142,7 @@ fn each(
             condition("asked", Op::Lt, Value::Time(days.until)),
         ],
         status: StatusFilter::Live,
-        sort: order(register),
+        sort: order(),
         limit: PAGE,
         cursor: None,
     };

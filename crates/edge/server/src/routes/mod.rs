@@ -81,6 +81,7 @@ fn handler(endpoint: Endpoint) -> MethodRouter<Arc<Shared>> {
         Endpoint::SealGroup => post(vault::seal),
         Endpoint::KeepCopy => post(vault::keep_copy),
         Endpoint::GetEnvelope => get(vault::envelope),
+        Endpoint::GetRequest => get(vault::request),
         Endpoint::GetSearch => get(vault::search),
         Endpoint::EvaluateQuestion => post(sector::evaluate),
         Endpoint::Verify => post(verify::verify),

@@ -60,12 +60,12 @@ pub(crate) async fn live() -> Json<Health> {
     Json(Health { ok: true })
 }
 
-/// `GET /v1/health/ready`: the state is there and the read model follows.
+/// `GET /v1/health/ready`: the state is there with all its blocks, and the read model follows.
 pub(crate) async fn ready(State(shared): State<Arc<Shared>>) -> Answer<Json<Health>> {
-    let status = shared.node.status();
+    shared.node.ready().await?;
     let read_model = shared.reader.height().unwrap_or_default();
-    let lag = status.height.0.saturating_sub(read_model.0);
-    if status.syncing || *shared.stopping.borrow() || lag > LAG_BLOCKS_MAX {
+    let lag = shared.node.status().height.0.saturating_sub(read_model.0);
+    if *shared.stopping.borrow() || lag > LAG_BLOCKS_MAX {
         return Err(Problem::NotReady.into());
     }
     Ok(Json(Health { ok: true }))

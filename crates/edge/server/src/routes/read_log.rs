@@ -10,13 +10,13 @@ use chaincity_api::read_log::{LogPage, parse_since, parse_until};
 use chaincity_api::record::{LIMIT_DEFAULT, LIMIT_MAX};
 use chaincity_pipeline::operator::{self, Operator};
 use chaincity_query::{Direction, Filter, Op, Page, Select, StatusFilter};
-use chaincity_release::{ACCESS, PACKAGE, SEARCH};
+use chaincity_release::{ACCESS, CONFIDENTIAL, PACKAGE, SEARCH};
 use chaincity_types::wire::Version;
 use chaincity_types::{Timestamp, Value};
 
 use crate::error::{Answer, Failure};
 use crate::params::{Parameters, Params};
-use crate::read_log::entry::{self, CONFIDENTIAL, Entries, READ_LOG};
+use crate::read_log::entry::{self, Entries, READ_LOG};
 use crate::read_log::usage;
 use crate::routes::records;
 use crate::session::Caller;
@@ -55,7 +55,7 @@ impl Narrow {
         Ok(narrow)
     }
 
-    /// The same as conditions on a register. A state is not stored for confidential accesses.
+    /// The same as conditions on a register.
     fn conditions(&self, register: &str) -> Vec<Filter> {
         let text = |field: &str, text: &Option<String>| {
             text.as_deref().map(|text| condition(field, Op::Eq, text.into()))
@@ -66,9 +66,7 @@ impl Narrow {
             filters.push(condition("in_package", Op::Eq, package.as_str().into()));
             filters.push(condition("register", Op::Eq, name.as_str().into()));
         }
-        if register != CONFIDENTIAL {
-            filters.extend(text("state", &self.state));
-        }
+        filters.extend(text("state", &self.state));
         filters.extend(self.since.map(|since| condition("asked", Op::Ge, Value::Time(since))));
         filters.extend(self.until.map(|until| condition("asked", Op::Lt, Value::Time(until))));
         filters
@@ -192,7 +190,7 @@ async fn all(shared: &Arc<Shared>, way_in: &Filter, narrow: &Narrow) -> Answer<J
         },
     };
     let cursor = cursor.filter(|rest| !rest.is_empty()).map(str::to_owned);
-    let sort = if way_in.field == "steward" { usage::order(register) } else { Vec::new() };
+    let sort = if way_in.field == "steward" { usage::order() } else { Vec::new() };
     let mut filters = vec![way_in.clone()];
     filters.extend(narrow.conditions(register));
     let select = Select {

@@ -10,7 +10,7 @@ use chaincity_api::record::{
     History, LIMIT_DEFAULT, LIMIT_MAX, PROOF_VERSIONS_MAX, Record, RecordPage,
 };
 use chaincity_api::{Problem, json};
-use chaincity_package::model::{Package, Register};
+use chaincity_package::model::{FieldType, Package, Register};
 use chaincity_query::{Direction, Filter, Op, Select, StatusFilter};
 use chaincity_types::Height;
 use chaincity_types::wire::LogicalKey;
@@ -182,12 +182,12 @@ fn sort(text: &str) -> Vec<(String, Direction)> {
 
 /// Reads one condition, `field=op:value`.
 fn filter(register: &Register, field: &str, text: &str) -> Answer<Filter> {
-    let kind = match register.fields.get(field) {
-        Some(declared) => convert::kind(&declared.kind),
-        None if field == "_key" => FieldKind::Text { max: 256 },
-        None => return Err(bad("a condition names no field of the register")),
-    };
-    let wrong = || bad(&format!("`{field}` must be op:value, op one of eq ne lt le gt ge prefix"));
+    let declared = register.fields.get(field).map(|declared| &declared.kind);
+    if declared.is_none() && field != "_key" {
+        return Err(bad("a condition names no field of the register"));
+    }
+    let wrong =
+        || bad(&format!("`{field}` must be op:value, op one of eq ne lt le gt ge prefix has"));
     let (op, text) = text.split_once(':').ok_or_else(wrong)?;
     let op = match op {
         "eq" => Op::Eq,
@@ -197,7 +197,16 @@ fn filter(register: &Register, field: &str, text: &str) -> Answer<Filter> {
         "gt" => Op::Gt,
         "ge" => Op::Ge,
         "prefix" => Op::Prefix,
+        "has" => Op::Has,
         _ => return Err(wrong()),
+    };
+    let kind = match (declared, op) {
+        (None, _) => FieldKind::Text { max: 256 },
+        (Some(FieldType::List(member, _)), Op::Has) => convert::kind(member),
+        (Some(_), Op::Has) => {
+            return Err(bad(&format!("`{field}` is no list: has does not apply")));
+        }
+        (Some(kind), _) => convert::kind(kind),
     };
     let value = json::read_text(&kind, text, field).map_err(|error| bad(&error.to_string()))?;
     if op == Op::Prefix && value.as_text().is_none() {

@@ -7,16 +7,17 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::{Extension, Request, State};
 use axum::response::Response;
-use chaincity_api::vault::{KeptInfo, SEAL_BYTES_MAX, SealRequest, SealedInfo};
+use chaincity_api::vault::{KeptInfo, RequestInfo, SEAL_BYTES_MAX, SealRequest, SealedInfo};
 use chaincity_api::{CBOR, Problem};
-use chaincity_crypto::groups::GroupError;
+use chaincity_crypto::groups::{self, GroupError};
 use chaincity_crypto::{PublicKey, hash};
-use chaincity_package::model::{FieldType, Group, Register, Retention};
+use chaincity_package::model::{FieldType, Group, Package, Placement, Register, Retention};
 use chaincity_package::{json, value};
 use chaincity_pipeline::operator::{self, Operator};
-use chaincity_types::wire::LogicalKey;
+use chaincity_release::{ACCESS, CONFIDENTIAL, PACKAGE, SEARCH};
+use chaincity_types::wire::{LogicalKey, Version};
 use chaincity_types::{Digest, Str, Value, cbor};
-use chaincity_vault::{COPY_BYTES_MAX, Place, Sealing, Term, VaultError};
+use chaincity_vault::{COPY_BYTES_MAX, Place, Sealing, Term, Vault, VaultError};
 use zeroize::Zeroizing;
 
 use crate::error::{Answer, Failure, fault};
@@ -28,6 +29,9 @@ use crate::state::{Shared, blocking};
 
 /// The role of a member's release service.
 const AGENT: &str = "steward.agent";
+/// Those whom the request of a confidential access is for.
+const CLERK: &str = "steward.clerk";
+const AUDITOR: &str = "auditor.officer";
 
 /// `POST /v1/vault/groups`.
 pub(crate) async fn seal(
@@ -39,37 +43,40 @@ pub(crate) async fn seal(
     let asked: SealRequest = params::json(request, SEAL_BYTES_MAX).await?;
     let request = params::digest(&asked.request, "`request`")?;
     let package = records::find(&shared, &asked.package)?;
-    let register = records::register_of(&package, &asked.register)?;
     let group = package.groups.get(asked.group.as_str()).ok_or(Problem::NoSuchGroup)?;
-    let holds = |kind: &FieldType| matches!(kind, FieldType::Sealed(name) if *name == asked.group);
-    if !register.fields.values().any(|field| holds(&field.kind)) {
-        return Err(Problem::GroupElsewhere.into());
-    }
-    let parameters = (chaincity_release::PACKAGE, chaincity_release::ACCESS);
-    let is_readers = (&*asked.package, &*asked.register) == parameters;
+    let register = place_of(&shared, &package, &asked).await?;
+    let is_confidential = (&*asked.package, &*asked.register) == (PACKAGE, CONFIDENTIAL);
+    let is_readers = is_confidential || (&*asked.package, &*asked.register) == (PACKAGE, ACCESS);
     let own = own_member(&shared).await?;
-    check_officer(&shared, &caller, group, (own.as_deref(), is_readers)).await?;
+    let officer = check_officer(&shared, &caller, group, (own.as_deref(), is_readers)).await?;
     if !answers(&shared, own.as_deref()).await? {
         return Err(Problem::VaultElsewhere.into());
     }
     let values = check(group, &asked, shared.node.status().time.china_day())?;
+    if is_confidential {
+        check_asker(&values, &caller, &officer)?;
+    }
     let bytes = Zeroizing::new(cbor::encode(&Value::Map(values.clone())));
     let terms = group.terms(&values).into_iter().map(|(kind, text)| Term::new(kind, text));
     let terms: Vec<Term> = terms.collect();
     // What a reader says with a claim, or a searcher asks, serves that alone.
-    let permanent = asked.package != chaincity_release::PACKAGE && is_permanent(register);
+    let permanent = asked.package != PACKAGE && register.is_some_and(is_permanent);
     let place = Place {
         ledger: shared.ledger,
         package: asked.package,
         register: asked.register,
         group: asked.group,
     };
-    let standing = pseudonyms::asked(register, group, &values, &asked.scopes)?;
+    let standing = register.map(|of| pseudonyms::asked(of, group, &values, &asked.scopes));
+    let standing = standing.transpose()?.unwrap_or_default();
+    // A case holds no ciphertext.
+    let placement = register.map_or(Placement::Steward, |_| group.placement);
     let copying = shared.part.copy.clone();
     blocking(move || {
         let (bytes, terms) = (&bytes, &terms);
         let sealing = Sealing { request, place: &place, bytes, terms, permanent };
-        let commitment = vault.seal(&sealing).map_err(|error| failure(&error))?;
+        let (commitment, value) =
+            seal_in(&vault, &sealing, placement).map_err(|error| failure(&error))?;
         // Whoever hears the commitment may name it on the ledger: by then both vaults have the group.
         if let Some(copy_to) = copying {
             let copy = vault.copy_of(&commitment).map_err(|error| failure(&error))?;
@@ -80,9 +87,47 @@ pub(crate) async fn seal(
         if !pseudonyms.is_empty() {
             tracing::info!(officer = %caller.key, %commitment, "pseudonyms were made");
         }
-        Ok(Json(SealedInfo { commitment: commitment.to_string(), pseudonyms }))
+        let (commitment, value) = (commitment.to_string(), hex::encode(value));
+        Ok(Json(SealedInfo { commitment, value, pseudonyms }))
     })
     .await
+}
+
+/// Seals where the package places the group: its commitment, and what the record's field takes.
+fn seal_in(
+    vault: &Vault,
+    sealing: &Sealing<'_>,
+    placement: Placement,
+) -> Result<(Digest, Vec<u8>), VaultError> {
+    match placement {
+        Placement::Steward => {
+            vault.seal(sealing).map(|commitment| (commitment, commitment.0.to_vec()))
+        }
+        Placement::Ledger => vault.seal_for_ledger(sealing).map(|sealed| {
+            let value = groups::placed(&sealed.commitment, &sealed.ciphertext);
+            (sealed.commitment, value)
+        }),
+    }
+}
+
+/// The register whose records hold the group; none where a process has the place, whose cases hold it
+/// in an encrypted variable.
+async fn place_of<'p>(
+    shared: &Shared,
+    package: &'p Package,
+    asked: &SealRequest,
+) -> Answer<Option<&'p Register>> {
+    let Some(register) = package.registers.get(asked.register.as_str()) else {
+        let place = (&*asked.package, &*asked.register, &*asked.group);
+        let seals = chaincity_release::process_seals(&*shared.node, place).await?;
+        return if seals { Ok(None) } else { Err(Problem::NoSuchRegister.into()) };
+    };
+    let holds = |kind: &FieldType| kind.group().is_some_and(|name| **name == *asked.group);
+    if register.fields.values().any(|field| holds(&field.kind)) {
+        Ok(Some(register))
+    } else {
+        Err(Problem::GroupElsewhere.into())
+    }
 }
 
 /// `POST /v1/vault/copies`.
@@ -109,15 +154,49 @@ pub(crate) async fn keep_copy(
     .await
 }
 
-/// `GET /v1/vault/envelopes/{access}`.
+/// `GET /v1/vault/requests/{request}`. The steward's clerk reads it before he records the access, the
+/// auditor before he countersigns.
+pub(crate) async fn request(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Caller>,
+    Parameters(request): Parameters<String>,
+) -> Answer<Json<RequestInfo>> {
+    let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
+    let request = params::digest(&request, "`request`")?;
+    let officer = operator_of(&shared, &caller).await?;
+    let has = |role: &str| officer.roles.iter().any(|held| held == role);
+    let is_own = own_member(&shared).await?.as_ref() == Some(&officer.member);
+    let may = has(AUDITOR) || (is_own && has(CLERK));
+    if !may {
+        return Err(Problem::RequestNotYours.into());
+    }
+    let ledger = shared.ledger;
+    blocking(move || {
+        let found = chaincity_release::request(&vault, ledger, &request);
+        let group = found.map_err(|error| fault(&error.to_string()))?;
+        let group = group.ok_or(Problem::NoSuchRequest)?;
+        let (salt, fields) = (group.salt().as_bytes(), group.bytes());
+        Ok(Json(RequestInfo { salt: hex::encode(salt), fields: hex::encode(fields) }))
+    })
+    .await
+}
+
+/// `GET /v1/vault/envelopes/{access}`. Of a confidential access for the officer who asked, not for his
+/// colleagues.
 pub(crate) async fn envelope(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Caller>,
     Parameters(access): Parameters<String>,
 ) -> Answer<Response> {
     let reader = operator_of(&shared, &caller).await?.member;
-    let asked = Asked { register: chaincity_release::ACCESS, by: ("reader", &reader), key: access };
-    hand_over(&shared, asked, "released").await
+    let officer = caller.key.to_string();
+    let is_confidential = entry(&shared, CONFIDENTIAL, &access).await?.is_some();
+    let (register, by, states) = if is_confidential {
+        (CONFIDENTIAL, ("officer", &*officer), &["released", "lifted", "shown"][..])
+    } else {
+        (ACCESS, ("reader", &*reader), &["released"][..])
+    };
+    hand_over(&shared, Asked { register, by, states, key: access }).await
 }
 
 /// `GET /v1/vault/searches/{search}`. Which records were found is for the searcher alone, not for his
@@ -128,33 +207,43 @@ pub(crate) async fn search(
     Parameters(search): Parameters<String>,
 ) -> Answer<Response> {
     operator_of(&shared, &caller).await?;
-    let officer = hex::encode(caller.key.as_bytes());
-    let asked =
-        Asked { register: chaincity_release::SEARCH, by: ("officer", &officer), key: search };
-    hand_over(&shared, asked, "answered").await
+    let officer = caller.key.to_string();
+    let by = ("officer", &*officer);
+    let asked = Asked { register: SEARCH, by, states: &["answered"], key: search };
+    hand_over(&shared, asked).await
 }
 
 /// What was asked on the ledger, and by whom: a field with what must stand in it.
 struct Asked<'a> {
     register: &'a str,
     by: (&'a str, &'a str),
+    /// In which it may be handed over.
+    states: &'a [&'a str],
     key: String,
 }
 
-/// The envelope of what is in this state: its digest stands on the ledger.
-async fn hand_over(shared: &Shared, asked: Asked<'_>, state: &str) -> Answer<Response> {
+/// A record of the protocol.
+async fn entry(shared: &Shared, register: &str, key: &str) -> Answer<Option<Arc<Version>>> {
+    let key =
+        LogicalKey::Record { package: PACKAGE.into(), register: register.into(), key: key.into() };
+    Ok(shared.node.record(key).await?.map(|(_, version)| version))
+}
+
+/// The envelope of what is in such a state: its digest stands on the ledger.
+async fn hand_over(shared: &Shared, asked: Asked<'_>) -> Answer<Response> {
     let vault = Arc::clone(shared.vault.as_ref().ok_or(Problem::NoVault)?);
-    let key = LogicalKey::Record {
-        package: chaincity_release::PACKAGE.into(),
-        register: asked.register.into(),
-        key: asked.key.as_str().into(),
-    };
-    let (_, version) = shared.node.record(key).await?.ok_or(Problem::NotReleased)?;
+    let version = entry(shared, asked.register, &asked.key).await?;
+    let mut version = version.ok_or(Problem::NotReleased)?;
+    if asked.register == CONFIDENTIAL {
+        let (vault, ledger, sealed) = (Arc::clone(&vault), shared.ledger, Arc::clone(&version));
+        let opened = move || Ok(chaincity_release::opened(Some(&*vault), ledger, &sealed));
+        version = blocking(opened).await?.map_or(version, Arc::new);
+    }
     let text = |name: &str| version.fields.get(name).and_then(Value::as_text);
     if text(asked.by.0) != Some(asked.by.1) {
         return Err(Problem::NotReader.into());
     }
-    if text("state") != Some(state) {
+    if !text("state").is_some_and(|state| asked.states.contains(&state)) {
         return Err(Problem::NotReleased.into());
     }
     let Some(Value::Bytes(released)) = version.fields.get("envelope") else {
@@ -187,20 +276,31 @@ async fn answers(shared: &Shared, member: Option<&str>) -> Answer<bool> {
 }
 
 /// The caller must have the role of the group's steward and act for the member whose node this is; a
-/// reader that seals here what it says with a claim, for any.
+/// reader that seals here what it says to the steward alone, for any.
 async fn check_officer(
     shared: &Shared,
     caller: &Caller,
     group: &Group,
     (own, is_readers): (Option<&str>, bool),
-) -> Answer<()> {
+) -> Answer<Operator> {
     let officer = operator_of(shared, caller).await?;
     let is_own = own == Some(&officer.member);
     if (is_own || is_readers) && officer.roles.iter().any(|role| *role == group.steward) {
-        Ok(())
+        Ok(officer)
     } else {
         Err(Problem::NotSteward.into())
     }
+}
+
+/// A confidential access is asked by whom its request names: nothing else says so until it is shown.
+fn check_asker(values: &BTreeMap<Str, Value>, caller: &Caller, officer: &Operator) -> Answer<()> {
+    let key = caller.key.to_string();
+    for (field, own) in [("reader", &officer.member), ("officer", &key)] {
+        if values.get(field).and_then(Value::as_text) != Some(own.as_str()) {
+            return Err(Failure::because(Problem::GroupInvalid, format!("`{field}` is another")));
+        }
+    }
+    Ok(())
 }
 
 async fn operator_of(shared: &Shared, caller: &Caller) -> Answer<Operator> {

@@ -53,7 +53,7 @@ impl City {
     }
 
     pub fn with(change: impl FnOnce(&mut Config), padding: usize) -> Self {
-        let packages = ["real-estate", "disclosure", "engineering-funds"]
+        let packages = ["real-estate", "disclosure", "engineering-funds", "service-items"]
             .map(|name| Arc::new(package(name)))
             .into();
         let node = Arc::new(FakeNode::new(packages, padding));

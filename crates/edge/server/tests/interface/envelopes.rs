@@ -11,7 +11,7 @@ use chaincity_vault::Vault;
 
 use crate::city::{City, agent, clerk, get, raw};
 use crate::fake::version;
-use crate::vaults::{Keeping, client_of, officer, passphrase, token_of};
+use crate::vaults::{Keeping, client_of, confide, officer, passphrase, token_of};
 
 /// Keys of accesses have colons, and may have any letters.
 const ACCESS: &str = "registry:real-estate:right:00000001";
@@ -160,6 +160,38 @@ fn an_envelope_is_for_the_member_that_asked_alone() {
         (officer(city, 41, "bank", "reader.officer"), officer(city, 42, "other", "reader.officer"));
     assert_eq!(refusal_of(city, &token_of(city, other), ACCESS), is(403, "not-reader"));
     assert!(client_of(city, bank).envelope(ACCESS).unwrap().is_some());
+}
+
+#[test]
+fn a_confidential_envelope_is_for_the_officer_who_asked_alone() {
+    const CONFIDENTIAL: &str = "registry:00000001";
+    let (keeping, envelope) = keeping();
+    let city = &keeping.city;
+    keeping.vault.keep_envelope(CONFIDENTIAL, &envelope, Timestamp(1_000)).unwrap();
+    let asker = officer(city, 41, "court", "reader.officer");
+    let own = asker.public_key().to_string();
+    let asker = client_of(city, asker);
+    let colleague = client_of(city, officer(city, 42, "court", "reader.officer"));
+    let request = confide(&asker, 1, ("court", &own)).unwrap();
+    let put = |state: &'static str, released: Option<Digest>| {
+        let bytes = |digest: Digest| Value::Bytes(digest.as_bytes().to_vec());
+        let mut fields = vec![
+            ("state", state.into()),
+            ("key", Value::Bytes(vec![0x11; 32])),
+            ("request", bytes(request)),
+        ];
+        fields.extend(released.map(|digest| ("envelope", bytes(digest))));
+        city.node.put(version(("disclosure", "confidential", CONFIDENTIAL), 2, 1, &fields));
+    };
+    for state in ["asked", "countersigned", "refused", "lifted"] {
+        put(state, None);
+        assert_eq!(asker.envelope(CONFIDENTIAL).unwrap(), None, "{state}");
+    }
+    for state in ["released", "lifted"] {
+        put(state, Some(envelope.digest()));
+        assert_eq!(asker.envelope(CONFIDENTIAL).unwrap().as_ref(), Some(&envelope), "{state}");
+        assert_eq!(colleague.envelope(CONFIDENTIAL).unwrap_err().code(), Some("not-reader"));
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A fake node and a fake read model: they keep what a test puts in, and decide nothing.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ pub struct FakeNode {
     pub busy: AtomicU32,
     /// The refusal of every other submission, if any.
     pub refusal: Mutex<Option<Refusal>>,
+    /// Whether there is a state to read.
+    pub ready: AtomicBool,
     /// How long a submission takes.
     pub slow: Mutex<Duration>,
     /// Bytes of padding in each block's event.
@@ -64,6 +66,7 @@ impl FakeNode {
             tip: watch::channel(0).0,
             busy: AtomicU32::new(0),
             refusal: Mutex::default(),
+            ready: AtomicBool::new(true),
             slow: Mutex::default(),
             padding,
         };
@@ -235,6 +238,11 @@ impl NodeApi for FakeNode {
 
     fn body(&self, _: Digest) -> BoxFuture<'_, Result<Option<Arc<Version>>, NodeError>> {
         async { Ok(None) }.boxed()
+    }
+
+    fn ready(&self) -> BoxFuture<'_, Result<(), NodeError>> {
+        let ready = self.ready.load(Ordering::SeqCst);
+        async move { if ready { Ok(()) } else { Err(NodeError::NotReady) } }.boxed()
     }
 
     fn status(&self) -> NodeStatus {

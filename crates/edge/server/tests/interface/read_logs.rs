@@ -14,7 +14,7 @@ use chaincity_types::{Digest, Timestamp, Value};
 
 use crate::city::City;
 use crate::fake::{time, version};
-use crate::vaults::{Keeping, client_of, officer};
+use crate::vaults::{Keeping, client_of, confide, officer};
 
 const PACKAGE: &str = "disclosure";
 const SUBJECT: &str = "测试甲";
@@ -51,21 +51,20 @@ fn access() -> Version {
     )
 }
 
-fn confidential(lifted: bool) -> Version {
+fn confidential(state: &'static str) -> Version {
     let mut fields = vec![
         ("steward", "registry".into()),
         ("statute", "刑事诉讼法 54".into()),
         ("until", Value::Date(20_800)),
         ("asked", Value::Time(time(3))),
         ("countersigned_by", "aa".into()),
+        ("state", state.into()),
     ];
-    if lifted {
+    if state == "shown" {
         fields.extend([
-            ("lifted", Value::Time(time(4))),
             ("reader", "court".into()),
             ("record", "r-1".into()),
             ("groups", texts(&["deal"])),
-            ("purpose", "查封前查询".into()),
         ]);
     }
     version((PACKAGE, "confidential", CONFIDENTIAL), 1, 3, &fields)
@@ -150,6 +149,25 @@ fn an_entry_says_who_when_what_for_and_by_whose_decision() {
     assert_eq!(entry, expected);
 }
 
+#[test]
+fn an_entry_names_the_representative_who_consented_for_the_subject() {
+    let city = City::open();
+    let mut access = access();
+    access.fields.remove("grant");
+    access.fields.insert("consent".into(), "c-1".into());
+    city.node.put(access);
+    let consent = [("recorder", "hall".into()), ("given_by", "测试乙".into())];
+    city.node.put(version((PACKAGE, "consent", "c-1"), 1, 1, &consent));
+    gives(&city, &[logged("000001", "access", ACCESS)]);
+    let client = client_of(&city, person(&city, 51, "citizens", SUBJECT));
+    let page = ask(&client, &Log::Subject(SUBJECT.into())).unwrap();
+    let basis = serde_json::to_value(page.items[0].basis.as_ref().unwrap()).unwrap();
+    let expected = serde_json::json!({
+        "kind": "consent", "of": "c-1", "decided_by": "hall", "given_by": "测试乙",
+    });
+    assert_eq!(basis, expected);
+}
+
 /// An access with this one-time key that names what was sealed.
 fn sealed_access(key: u8, commitment: Digest) -> Version {
     let mut access = access();
@@ -214,11 +232,11 @@ fn a_sealed_purpose_and_case_are_told_to_subject_steward_and_auditor_by_the_node
 }
 
 #[test]
-fn a_confidential_access_shows_nobody_who_asked_until_it_is_lifted() {
+fn a_confidential_access_shows_nobody_who_asked_until_it_is_shown() {
     let city = City::open();
     let auditor = client_of(&city, officer(&city, 54, "audit", "auditor.officer"));
     let subject = client_of(&city, person(&city, 51, "citizens", SUBJECT));
-    gives(&city, &[confidential(false)]);
+    gives(&city, &[confidential("countersigned")]);
     let entry = ask(&auditor, &Log::All).unwrap().items.remove(0);
     assert_eq!(
         (entry.state.as_str(), &entry.reader, &entry.record),
@@ -228,12 +246,62 @@ fn a_confidential_access_shows_nobody_who_asked_until_it_is_lifted() {
     assert_eq!((&*basis.kind, basis.decided_by.as_deref()), ("statute", Some("aa")));
     assert_eq!((entry.until.as_deref(), entry.overdue), (Some("2026-12-13"), Some(false)));
 
-    // The ledger names it in the subject's log when it is lifted, not before.
-    city.node.put(confidential(true));
+    // The ledger names it in the subject's log when it is shown, not before.
+    city.node.put(confidential("shown"));
     gives(&city, &[logged("000001", "confidential", CONFIDENTIAL)]);
     let entry = ask(&subject, &Log::Subject(SUBJECT.into())).unwrap().items.remove(0);
-    assert_eq!((entry.state.as_str(), entry.reader.as_deref()), ("lifted", Some("court")));
-    assert_eq!(entry.purpose.as_deref(), Some("查封前查询"));
+    assert_eq!((entry.state.as_str(), entry.reader.as_deref()), ("shown", Some("court")));
+    assert_eq!(entry.record.as_deref(), Some("r-1"));
+}
+
+#[test]
+fn the_request_of_a_confidential_access_is_its_officers_and_told_to_steward_and_auditor_alone() {
+    let keeping = Keeping::open();
+    let city = &keeping.city;
+    let roles = [("roles", texts(&["steward.clerk"])), ("active", Value::Bool(true))];
+    city.node.put(version(("governance", "member", "registry"), 2, 2, &roles));
+    let asker = officer(city, 56, "court", "reader.officer");
+    let own = asker.public_key().to_string();
+    let reader = client_of(city, asker);
+    let steward = client_of(city, officer(city, 55, "registry", "steward.clerk"));
+    let other = client_of(city, officer(city, 57, "fund", "steward.clerk"));
+    let auditor = client_of(city, officer(city, 54, "audit", "auditor.officer"));
+
+    let request = confide(&reader, 1, ("court", &own)).unwrap();
+    for (number, named) in [(2, ("bank-a", &*own)), (3, ("court", "cc"))] {
+        let refused = confide(&reader, number, named).unwrap_err();
+        assert_eq!(refused.code(), Some("group-invalid"));
+    }
+    for client in [&reader, &other] {
+        assert_eq!(client.request(&request).unwrap_err().code(), Some("request-not-yours"));
+    }
+    for client in [&steward, &auditor] {
+        let opened = client.request(&request).unwrap();
+        assert_eq!(opened.fields["reader"], "court".into());
+        assert_eq!(opened.opening.commitment(), request);
+        let unknown = client.request(&Digest([7; 32])).unwrap_err();
+        assert_eq!(unknown.code(), Some("no-such-request"));
+    }
+
+    // Their logs tell it at the node with the vault; another node knows nothing of it.
+    let mut access = confidential("released");
+    access.fields.insert("key".into(), Value::Bytes(vec![0x11; 32]));
+    access.fields.insert("request".into(), Value::Bytes(request.as_bytes().to_vec()));
+    gives(city, &[access.clone()]);
+    for (client, log) in [(&steward, Log::Steward("registry".into())), (&auditor, Log::All)] {
+        let entry = ask(client, &log).unwrap().items.remove(0);
+        assert_eq!(
+            (entry.reader.as_deref(), entry.record.as_deref()),
+            (Some("court"), Some("r-1"))
+        );
+        assert_eq!((entry.officer.as_deref(), entry.groups.len()), (Some(&*own), 1));
+        assert_eq!(entry.purpose.as_deref(), Some("查封前查询"));
+    }
+    let elsewhere = City::open();
+    let auditor = client_of(&elsewhere, officer(&elsewhere, 54, "audit", "auditor.officer"));
+    gives(&elsewhere, &[access]);
+    let entry = ask(&auditor, &Log::All).unwrap().items.remove(0);
+    assert_eq!((entry.reader, entry.record, entry.purpose), (None, None, None));
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Records, blocks, packages, status.
 
+use std::sync::atomic::Ordering;
+
 use chaincity_client::Select;
 use chaincity_query::{Direction, Op, StatusFilter};
 use chaincity_types::{Timestamp, Value};
@@ -121,6 +123,7 @@ fn a_selection_that_makes_no_sense_is_refused_not_ignored() {
         (unit().when("_key", "like", "x"), "bad-request"),
         (unit().when("building_area", "ge", "big"), "bad-request"),
         (unit().when("building_area", "prefix", "8.00"), "bad-request"),
+        (unit().when("building_area", "has", "8.00"), "bad-request"),
         (unit().status("dead"), "bad-request"),
         (unit().limit(0), "bad-request"),
         (unit().limit(201), "bad-request"),
@@ -191,11 +194,13 @@ fn status_and_health_need_no_token() {
         let answer = crate::city::get(&format!("{}{path}", city.url()));
         assert_eq!((answer.status, answer.text.as_str()), (200, "{\"ok\":true}"));
     }
+    let unready = |why: &str| {
+        let answer = crate::city::get(&format!("{}/v1/health/ready", city.url()));
+        assert_eq!((answer.status, answer.code().as_str()), (503, "not-ready"), "{why}");
+    };
+    city.node.ready.store(false, Ordering::SeqCst);
+    unready("the state lacks what history shows");
+    city.node.ready.store(true, Ordering::SeqCst);
     (0..110).for_each(|_| city.node.add_block(None));
-    let answer = crate::city::get(&format!("{}/v1/health/ready", city.url()));
-    assert_eq!(
-        (answer.status, answer.code().as_str()),
-        (503, "not-ready"),
-        "the read model is behind"
-    );
+    unready("the read model is behind");
 }

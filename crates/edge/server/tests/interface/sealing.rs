@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chaincity_api::vault::{SEAL_BYTES_MAX, SealRequest};
 use chaincity_client::{Client, ClientError};
-use chaincity_crypto::groups::GROUP_BYTES_MAX;
+use chaincity_crypto::groups::{self, GROUP_BYTES_MAX};
 use chaincity_crypto::pseudonym::is_pseudonym;
 use chaincity_types::{Digest, Value, cbor};
 use chaincity_vault::Vault;
@@ -146,6 +146,41 @@ fn a_reader_of_any_member_seals_what_it_says_with_an_access_and_nothing_else() {
     assert_eq!(keeping.vault.summary().unwrap().groups, 1);
 }
 
+/// A process whose cases hold the deal.
+const NOTING: &str = r#"<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="urn:test">
+  <process id="noting" isExecutable="true">
+    <extensionElements><chaincity:variable name="note" type="sealed(deal)?"/></extensionElements>
+    <startEvent id="s"/>
+    <userTask id="t" chaincity:role="registry.registrar"/>
+    <endEvent id="e"/>
+    <sequenceFlow id="st" sourceRef="s" targetRef="t"/>
+    <sequenceFlow id="te" sourceRef="t" targetRef="e"/>
+  </process>
+</definitions>
+"#;
+
+#[test]
+fn the_group_of_an_encrypted_variable_is_sealed_for_its_process() {
+    let keeping = Keeping::open();
+    let client = keeping.city.client();
+    let noted = |asked: SealRequest| SealRequest { register: "noting".into(), ..asked };
+    assert_eq!(refusal(client.seal_group(&noted(deal(1)))), is(404, "no-such-register"));
+    let put = |place: (&str, &str, &str), fields: &[(&str, Value)]| {
+        keeping.city.node.put(version(place, 1, 1, fields));
+    };
+    put(("case", "process", "real-estate.noting"), &[("model", "m".into())]);
+    let file = [("text", NOTING.into()), ("decisions", Value::List(Vec::new()))];
+    put(("case", "model", "m"), &file);
+    let commitment = client.seal_group(&noted(deal(1))).unwrap();
+    let place = keeping.vault.open_group(&commitment).unwrap().context;
+    let sealed_for = (&*place.package, &*place.register, &*place.group);
+    assert_eq!(sealed_for, ("real-estate", "noting", "deal"));
+    // No variable of the process holds this one.
+    let other = noted(request(2, "holder-identity", json!({"holders": []})));
+    assert_eq!(refusal(client.seal_group(&other)), is(404, "no-such-register"));
+    assert_eq!(keeping.vault.summary().unwrap().groups, 1);
+}
+
 /// Seals a worker's identity for a project, and gives the pseudonyms that come with it.
 fn worker(
     client: &Client,
@@ -161,7 +196,7 @@ fn worker(
         scopes: project.iter().map(|p| ("project".to_owned(), (*p).to_owned())).collect(),
         ..self::request(request, "worker-identity", values)
     };
-    client.seal_with_pseudonyms(&asked).map(|(_, pseudonyms)| pseudonyms)
+    client.seal(&asked).map(|sealed| sealed.pseudonyms)
 }
 
 #[test]
@@ -194,6 +229,39 @@ fn a_sealed_person_stands_under_one_pseudonym_in_each_scope() {
     assert_eq!(refusal(strange), is(403, "not-steward"));
     // None without a group that says whom it stands for.
     assert_eq!(keeping.vault.summary().unwrap().groups, 4);
+}
+
+#[test]
+fn of_a_group_on_the_ledger_the_writer_is_given_the_ciphertext_and_the_vault_keeps_the_key() {
+    let keeping = Keeping::open();
+    let role = "department.decider";
+    keeping.city.node.put(version(
+        ("governance", "member", "registry"),
+        2,
+        2,
+        &[
+            ("roles", Value::List(vec![role.into(), REGISTRAR.into()])),
+            ("active", Value::Bool(true)),
+        ],
+    ));
+    let client = client_of(&keeping.city, officer(&keeping.city, 26, "registry", role));
+    let asked = SealRequest {
+        package: "service-items".into(),
+        register: "result".into(),
+        ..request(1, "result-content", json!({"entries": [{"name": "姓名", "value": "测试甲"}]}))
+    };
+    let sealed = client.seal(&asked).unwrap();
+    let (commitment, ciphertext) = groups::held(&sealed.value).unwrap();
+    assert_eq!(commitment, sealed.commitment);
+    assert!(!sealed.value.windows(9).any(|part| part == "测试甲".as_bytes()));
+    assert!(keeping.vault.open_group(&commitment).is_err());
+    let opened = keeping.vault.open_from_ledger(&commitment, ciphertext.unwrap()).unwrap();
+    assert!(opened.group.bytes().windows(9).any(|part| part == "测试甲".as_bytes()));
+    assert_eq!(client.seal(&asked).unwrap(), sealed, "asked again");
+
+    // Of the others it is the commitment alone.
+    let kept = keeping.city.client().seal(&deal(2)).unwrap();
+    assert_eq!(kept.value, kept.commitment.0);
 }
 
 #[test]

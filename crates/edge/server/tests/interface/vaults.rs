@@ -1,10 +1,12 @@
 //! Cities whose node keeps a vault for its member.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use chaincity_client::Client;
+use chaincity_api::vault::SealRequest;
+use chaincity_client::{Client, ClientError};
 use chaincity_crypto::SecretKey;
-use chaincity_types::{Timestamp, Value};
+use chaincity_types::{Digest, Timestamp, Value};
 use chaincity_vault::{Cost, Passphrase, Vault};
 
 use crate::city::{City, Raw, agent, raw};
@@ -72,6 +74,27 @@ pub fn client_of(city: &City, key: SecretKey) -> Client {
 
 pub fn token_of(city: &City, key: SecretKey) -> String {
     city.stranger().sign_in(key).unwrap().token
+}
+
+/// Seals, as the client's operator, the request of a confidential access for this one-time key.
+pub fn confide(
+    client: &Client,
+    number: u8,
+    (reader, officer): (&str, &str),
+) -> Result<Digest, ClientError> {
+    let values = serde_json::json!({
+        "key": "11".repeat(32), "reader": reader, "officer": officer, "in_package": "real-estate",
+        "register": "right", "record": "r-1", "groups": ["deal"], "claims": [],
+        "purpose": "查封前查询", "case_number": "（2026）湘1302执123号", "values": {},
+    });
+    client.seal_group(&SealRequest {
+        package: "disclosure".into(),
+        register: "confidential".into(),
+        group: "confidential-request".into(),
+        request: hex::encode([number; 32]),
+        values: values.as_object().unwrap().clone(),
+        scopes: BTreeMap::new(),
+    })
 }
 
 /// Sends a body to `POST /v1/vault/groups`.

@@ -18,35 +18,35 @@ use crate::model::{Followed, set_followed};
 use crate::{Filter, Op, ReadModel, Select, StatusFilter};
 
 const PACKAGE: &str = "test";
-/// One register with an index and one without.
+/// One register with an index and a list, and one without.
 const REGISTERS: [&str; 2] = ["seat", "unit"];
 const KEYS: [&str; 3] = ["a", "b", "c"];
 const VERSIONS: u64 = 5;
 
 fn package(version: u32) -> Arc<Package> {
     let field = |kind| Field { kind, optional: true, title: Text::default() };
-    let district = Index {
-        name: "by-district".into(),
-        fields: vec!["district".into()],
+    let index = |name: &str, field: &str, for_lists| Index {
+        name: name.into(),
+        fields: vec![field.into()],
         unique: false,
-        for_lists: false,
+        for_lists,
     };
+    let indexes = [index("by-district", "district", false), index("by-tags", "tags", true)];
     // Version 2 keeps prices otherwise, so that the tables are made anew.
     let price = if version == 1 { FieldType::Int } else { FieldType::Text(20) };
-    let register = |name: &str, index: Option<&Index>| Register {
+    let register = |name: &str, indexes: &[Index]| Register {
         name: name.into(),
         fields: [
             ("district".into(), field(FieldType::Text(9))),
             ("price".into(), field(price.clone())),
+            ("tags".into(), field(FieldType::List(Box::new(FieldType::Text(9)), 5))),
         ]
         .into(),
-        indexes: index.map(|index| (index.name.clone(), index.clone())).into_iter().collect(),
+        indexes: indexes.iter().map(|index| (index.name.clone(), index.clone())).collect(),
         ..Register::default()
     };
-    let registers = [
-        ("seat".into(), register("seat", None)),
-        ("unit".into(), register("unit", Some(&district))),
-    ];
+    let registers =
+        [("seat".into(), register("seat", &[])), ("unit".into(), register("unit", &indexes))];
     Arc::new(Package {
         id: PACKAGE.into(),
         version,
@@ -81,6 +81,8 @@ fn time(height: u64) -> Timestamp {
 fn version([register, key]: [&'static str; 2], number: u64, height: u64, drawn: Drawn) -> Made {
     let district = if drawn.north { "north" } else { "south" };
     let price = Value::Int(i64::try_from(number).unwrap());
+    // Each version keeps one, and a member may stand twice.
+    let tags = Value::List(["all", district, district].map(Value::from).into());
     let version = Version {
         key: LogicalKey::Record {
             package: PACKAGE.into(),
@@ -91,7 +93,12 @@ fn version([register, key]: [&'static str; 2], number: u64, height: u64, drawn: 
         previous: Digest::ZERO,
         schema: 1,
         status: if drawn.closed { Status::Closed } else { Status::Live },
-        fields: [("district".into(), district.into()), ("price".into(), price)].into(),
+        fields: [
+            ("district".into(), district.into()),
+            ("price".into(), price),
+            ("tags".into(), tags),
+        ]
+        .into(),
         by: Provenance {
             transaction: Digest::ZERO,
             call: 0,
@@ -253,18 +260,22 @@ fn check_lists(model: &ReadModel, register: &str, plain: &Held) {
     }
 }
 
-fn check_current(model: &ReadModel, register: &str, plain: &Held) {
-    let newest = plain.iter().filter(|((name, _), _)| *name == register);
-    let newest: Vec<_> = newest.filter_map(|(_, held)| held.values().next_back()).collect();
-    let select = |filters| Select {
+fn all_of(register: &str) -> Select {
+    Select {
         package: PACKAGE.into(),
         register: register.into(),
-        filters,
+        filters: vec![],
         status: StatusFilter::Live,
         sort: vec![],
         limit: 10,
         cursor: None,
-    };
+    }
+}
+
+fn check_current(model: &ReadModel, register: &str, plain: &Held) {
+    let newest = plain.iter().filter(|((name, _), _)| *name == register);
+    let newest: Vec<_> = newest.filter_map(|(_, held)| held.values().next_back()).collect();
+    let select = |filters| Select { filters, ..all_of(register) };
     let live = |version: &&&Version| version.status == Status::Live;
     let found = model.select(&select(vec![])).unwrap().items;
     assert_eq!(
@@ -277,7 +288,21 @@ fn check_current(model: &ReadModel, register: &str, plain: &Held) {
             let found = model.select(&select(vec![filter])).unwrap().items;
             let wanted = newest.iter().filter(live).copied();
             let wanted = wanted.filter(|version| version.fields["district"] == district.into());
-            assert_eq!(found.iter().collect::<Vec<_>>(), wanted.collect::<Vec<_>>());
+            let wanted: Vec<_> = wanted.collect();
+            assert_eq!(found.iter().collect::<Vec<_>>(), wanted);
+            let has = |tag: &str| Filter { field: "tags".into(), op: Op::Has, value: tag.into() };
+            let mut select = select(vec![has(district), has("all")]);
+            select.limit = 1;
+            let mut found = vec![];
+            loop {
+                let page = model.select(&select).unwrap();
+                found.extend(page.items);
+                select.cursor = page.next;
+                if select.cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(found.iter().collect::<Vec<_>>(), wanted, "page by page");
         }
     }
 }
@@ -331,6 +356,19 @@ proptest! {
 fn count(model: &ReadModel, table: &str) -> i64 {
     let sql = format!("SELECT count(*) FROM {table}");
     model.reader().unwrap().query_row(&sql, [], |row| row.get(0)).unwrap()
+}
+
+#[test]
+fn what_was_asked_for_lately_is_not_read_from_the_history_again() {
+    let drawn = Drawn { later: 1, north: true, closed: false, held: true };
+    let mut all = made(&[drawn; ALL]);
+    all.retain(|(_, _, version)| version.version == 1);
+    let (_dir, mut model) = applied(&all, 4);
+    let asked = model.select(&all_of("unit")).unwrap();
+    assert_eq!(asked.items.len(), KEYS.len());
+    model.history = Arc::new(MemoryStore::new());
+    assert_eq!(model.select(&all_of("unit")).unwrap(), asked);
+    assert_eq!(said(model.select(&all_of("seat"))).err(), Some(1), "never asked for");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Access by case: who takes part in it reads what his task discloses, and nothing else.
 
-use super::common::package::WINDOW;
+use super::common::noting;
+use super::common::package::{LOAN, WINDOW};
 use super::*;
 
 const NOT_IN_CASE: (&str, &str, &str) =
@@ -122,4 +123,81 @@ fn a_clerk_fetches_within_the_case_what_another_packages_register_proves_and_out
     for (access, (_, code)) in accesses.iter().zip(refused) {
         assert_refused(&city, access, code);
     }
+}
+
+/// What the case itself holds, asked for by it.
+fn of_itself<'a>(case: &'a str, grant: &'a str) -> Ask<'a> {
+    Ask { register: LOAN, ..by_case(case, case, grant) }
+}
+
+#[test]
+fn an_encrypted_variable_is_opened_by_a_task_that_discloses_it_and_logged_for_whom_the_case_is_about()
+ {
+    let (city, _, _) = City::with_file();
+    let note = city.seal(2, LOAN);
+    let grant = city.grant_of_cases();
+    let case = city.begin_noted(note, &["f-1"]);
+    let agent = city.agent();
+    let early = city.ask(&of_itself(&case, &grant));
+    assert_eq!(city.round(&agent), 1);
+    assert_refused(&city, &early, NOT_IN_CASE);
+
+    city.act("reader", "claim", (&case, "count"));
+    let access = city.ask(&of_itself(&case, &grant));
+    assert_eq!(city.round(&agent), 1);
+    let (version, _) = city.record("case", "case", &case).unwrap();
+    let expected = ReleaseContext {
+        register: LOAN.to_owned(),
+        record: case.clone(),
+        ..context(&city, &access, note, version)
+    };
+    let envelope = released(&city, &access);
+    assert!(envelope::open(&reader_key(), &envelope.groups[0], &expected).is_ok());
+    assert!(city.read_log().contains(&access));
+
+    city.act("reader", "complete", (&case, "count"));
+    city.act("colleague", "complete", (&case, "look"));
+    let late = city.ask(&of_itself(&case, &grant));
+    // Without the case the grant alone decides, as of a record.
+    let granted = city.ask(&Ask { case: None, ..of_itself(&case, &grant) });
+    assert_eq!(city.round(&agent), 2);
+    assert_refused(&city, &late, NOT_RUNNING);
+    released(&city, &granted);
+    city.erase(note);
+    let gone = city.ask(&Ask { case: None, ..of_itself(&case, &grant) });
+    assert_eq!(city.round(&agent), 1);
+    assert_refused(&city, &gone, ("group-erased", "该字段组已依法销毁", "the group was erased"));
+}
+
+#[test]
+fn a_variable_opens_what_was_sealed_for_its_process_by_the_member_that_set_it_and_nothing_else() {
+    let (city, filed, _) = City::with_file();
+    let grant = city.grant_of_cases();
+    // Sealed for the register of files.
+    let case = city.begin_noted(filed, &["f-1"]);
+    let other = city.begin_noted(city.seal(2, LOAN), &["f-1"]);
+    city.act("reader", "claim", (&case, "count"));
+    let agent = city.agent();
+    let misplaced = city.ask(&of_itself(&case, &grant));
+    let another = city.ask(&Ask { record: &other, ..of_itself(&case, &grant) });
+    assert_eq!(city.round(&agent), 2);
+    assert_refused(
+        &city,
+        &misplaced,
+        ("group-unknown", "本单位保险库不保管该字段组", "this vault does not keep the group"),
+    );
+    assert_refused(
+        &city,
+        &another,
+        ("record-not-of-case", "该办件不涉及此记录", "the case is not about the record"),
+    );
+    // Set by the reader: it is his member's vault that has it.
+    city.act_with("reader", "complete", (&case, "count"), noting(city.seal(3, LOAN)));
+    let elsewhere = city.ask(&of_itself(&case, &grant));
+    assert_eq!(city.round(&agent), 1);
+    assert_refused(
+        &city,
+        &elsewhere,
+        ("group-absent", "该记录没有所请求的字段组", "the record has none of these groups"),
+    );
 }

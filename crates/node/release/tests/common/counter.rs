@@ -113,6 +113,10 @@ impl NodeApi for Counter {
         self.node.body(digest)
     }
 
+    fn ready(&self) -> BoxFuture<'_, Result<(), NodeError>> {
+        self.node.ready()
+    }
+
     fn status(&self) -> NodeStatus {
         self.node.status()
     }

@@ -24,7 +24,7 @@ use futures::executor::block_on;
 use tempfile::TempDir;
 
 use counter::Counter;
-use package::{GROUP, PACKAGE, REGISTER};
+use package::{GROUP, LOAN, PACKAGE, REGISTER};
 
 /// Planted: they stand in the vault and in the reader's hands, and nowhere else.
 pub const NAME: &str = "测试甲planted";
@@ -33,14 +33,14 @@ pub const ID_NUMBER: &str = "110101190001010007planted";
 pub const SUBJECT: &str = "测试甲";
 pub const STEWARD: &str = "registry";
 pub const OTHER_STEWARD: &str = "fund-centre";
-const READER: &str = "bank-a";
+pub const READER: &str = "bank-a";
 pub const PURPOSE: &str = "贷款审查";
 /// Stands in the vault alone.
 pub const CASE: &str = "贷1号planted";
 const DAYS: i32 = 100;
 
 /// Name, member, roles, subject.
-const PEOPLE: [(&str, &str, &[&str], Option<&str>); 10] = [
+const PEOPLE: [(&str, &str, &[&str], Option<&str>); 11] = [
     ("keeper", STEWARD, &["files.clerk", "steward.clerk"], None),
     ("insider", STEWARD, &["reader.officer"], None),
     ("agent", STEWARD, &["steward.agent"], None),
@@ -48,6 +48,7 @@ const PEOPLE: [(&str, &str, &[&str], Option<&str>); 10] = [
     ("other-keeper", OTHER_STEWARD, &["steward.clerk"], None),
     ("other-agent", OTHER_STEWARD, &["steward.agent"], None),
     ("editor", "data-bureau", &["catalogue.editor"], None),
+    ("auditor", "audit-office", &["auditor.officer"], None),
     ("reader", READER, &["reader.officer", "files.reader"], None),
     ("colleague", READER, &["reader.officer", "files.reader"], None),
     ("subject", "citizens", &["subject.self"], Some(SUBJECT)),
@@ -119,6 +120,8 @@ pub struct City {
 /// What an access asks for.
 pub struct Ask<'a> {
     pub steward: &'a str,
+    /// The register, or the process.
+    pub register: &'a str,
     pub record: &'a str,
     pub groups: &'a [&'a str],
     pub claims: &'a [&'a str],
@@ -139,6 +142,7 @@ impl<'a> Ask<'a> {
     pub fn of(record: &'a str, grant: &'a str) -> Self {
         Self {
             steward: STEWARD,
+            register: REGISTER,
             record,
             groups: &[GROUP],
             claims: &[],
@@ -354,17 +358,27 @@ impl City {
 
     /// The keeper begins a case about these files.
     pub fn begin_case(&self, files: &[&str]) -> String {
-        self.begin_case_of((PACKAGE, "loan"), files)
+        self.begin_case_of((PACKAGE, LOAN), files)
     }
 
     /// The same by another process.
-    pub fn begin_case_of(&self, (package, process): (&str, &str), files: &[&str]) -> String {
+    pub fn begin_case_of(&self, process: (&str, &str), files: &[&str]) -> String {
+        self.begin(process, files, Fields::new())
+    }
+
+    /// The keeper begins a case and seals a note in it.
+    pub fn begin_noted(&self, note: Digest, files: &[&str]) -> String {
+        self.begin((PACKAGE, LOAN), files, noting(note))
+    }
+
+    fn begin(&self, (package, process): (&str, &str), files: &[&str], more: Fields) -> String {
         let about = |file: &&str| Value::from(format!("{PACKAGE}/{REGISTER}/{file}").as_str());
-        let input = fields([
+        let mut input = fields([
             ("package", package.into()),
             ("process", process.into()),
             ("subjects", Value::List(files.iter().map(about).collect())),
         ]);
+        input.extend(more);
         let begun = self.apply("keeper", "case", "start", input);
         let events = &begun.entries[0].events;
         let is_case = |event: &&Event| event.kind == "inserted" && event.register == "case";
@@ -372,7 +386,11 @@ impl City {
     }
 
     /// Somebody does something with the task at this place of a case's process.
-    pub fn act(&self, by: &str, action: &str, (case, node): (&str, &str)) {
+    pub fn act(&self, by: &str, action: &str, place: (&str, &str)) {
+        self.act_with(by, action, place, Fields::new());
+    }
+
+    pub fn act_with(&self, by: &str, action: &str, (case, node): (&str, &str), more: Fields) {
         self.follow();
         let select = Select {
             package: "case".into(),
@@ -385,8 +403,9 @@ impl City {
         };
         let tasks = self.model.select(&select).unwrap().items;
         let task = tasks.iter().find(|task| task.fields["node"] == node.into()).unwrap();
-        let task = fields([("task", task.fields["id"].clone())]);
-        self.apply(by, "case", action, task);
+        let mut input = fields([("task", task.fields["id"].clone())]);
+        input.extend(more);
+        self.apply(by, "case", action, input);
     }
 
     /// Opens a file about the subject.
@@ -406,7 +425,7 @@ impl City {
         self.apply("keeper", PACKAGE, "change-identity", input);
     }
 
-    fn resource(&self, keeper: &str, code: &str) {
+    fn resource(&self, keeper: &str, (code, register): (&str, &str)) {
         let claim = fields([
             ("name", "person.masked".into()),
             ("zh", "掩码".into()),
@@ -415,7 +434,7 @@ impl City {
         let input = fields([
             ("code", code.into()),
             ("in_package", PACKAGE.into()),
-            ("register", REGISTER.into()),
+            ("register", register.into()),
             ("groups", texts(&[GROUP, "deal"])),
             ("claims", Value::List(vec![Value::Map(claim)])),
             ("title_zh", "测试档案身份".into()),
@@ -431,7 +450,7 @@ impl City {
         self.disclose("editor", "list-resource", fields([("resource", code.into())]));
     }
 
-    fn today(&self) -> i32 {
+    pub fn today(&self) -> i32 {
         self.counter.status().time.china_day()
     }
 
@@ -446,7 +465,16 @@ impl City {
     }
 
     pub fn grant_to(&self, reader: &str, keeper: &str, code: &str) -> String {
-        self.resource(keeper, code);
+        self.grant_at(reader, keeper, (code, REGISTER))
+    }
+
+    /// A grant of what cases of the process hold.
+    pub fn grant_of_cases(&self) -> String {
+        self.grant_at("reader", "keeper", ("430000-0004", LOAN))
+    }
+
+    fn grant_at(&self, reader: &str, keeper: &str, (code, register): (&str, &str)) -> String {
+        self.resource(keeper, (code, register));
         let input = fields([
             ("resource", code.into()),
             ("groups", texts(&[GROUP, "deal"])),
@@ -469,7 +497,7 @@ impl City {
 
     /// The subject's consent, with a resource of its own.
     pub fn consent(&self) -> String {
-        self.resource("keeper", "430000-0002");
+        self.resource("keeper", ("430000-0002", REGISTER));
         let input = fields([
             ("resource", "430000-0002".into()),
             ("subject", SUBJECT.into()),
@@ -519,7 +547,7 @@ impl City {
         let mut input = fields([
             ("steward", ask.steward.into()),
             ("in_package", PACKAGE.into()),
-            ("register", REGISTER.into()),
+            ("register", ask.register.into()),
             ("items", texts(&[ask.record])),
             ("groups", texts(ask.groups)),
             ("claims", texts(ask.claims)),
@@ -547,6 +575,11 @@ impl City {
             desk.step();
         }
     }
+}
+
+/// What gives the encrypted variable of a case a value.
+pub fn noting(note: Digest) -> Fields {
+    fields([("set", map(&[("note", &note.to_string())]))])
 }
 
 pub fn event_key(receipt: &Receipt, kind: &str) -> String {

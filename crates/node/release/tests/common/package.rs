@@ -7,58 +7,50 @@ use chaincity_testing::city;
 pub const PACKAGE: &str = "test-files";
 pub const REGISTER: &str = "file";
 pub const GROUP: &str = "person";
+/// The process, whose cases hold the group in an encrypted variable.
+pub const LOAN: &str = "loan";
 
-/// A case about files: one task looks at the person, the other does not.
-const PROCESS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
+/// A process of which one task looks at what it discloses, and the other, which counts, has `counts`.
+fn process(
+    (id, name): (&str, &str),
+    (looks, called, discloses): (&str, &str, &str),
+    (variables, counts): (&str, &str),
+) -> String {
+    format!(
+        r#"<?xml version="1.0" encoding="UTF-8"?>
 <definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="urn:test">
-  <process id="loan" name="贷款审查" isExecutable="true" chaincity:role="files.clerk" chaincity:keeper="files.clerk">
-    <startEvent id="asked"/>
-    <userTask id="look" name="查看身份" chaincity:role="files.reader" chaincity:discloses="file.person"/>
-    <userTask id="count" name="计算" chaincity:role="files.reader"/>
+  <process id="{id}" name="{name}" isExecutable="true" chaincity:role="files.clerk" chaincity:keeper="files.clerk">
+    {variables}<startEvent id="asked"/>
+    <userTask id="{looks}" name="{called}" chaincity:role="files.reader" chaincity:discloses="{discloses}"/>
+    <userTask id="count" name="计算" chaincity:role="files.reader"{counts}/>
     <endEvent id="looked"/>
     <endEvent id="counted"/>
-    <sequenceFlow id="f1" sourceRef="asked" targetRef="look"/>
+    <sequenceFlow id="f1" sourceRef="asked" targetRef="{looks}"/>
     <sequenceFlow id="f2" sourceRef="asked" targetRef="count"/>
-    <sequenceFlow id="f3" sourceRef="look" targetRef="looked"/>
+    <sequenceFlow id="f3" sourceRef="{looks}" targetRef="looked"/>
     <sequenceFlow id="f4" sourceRef="count" targetRef="counted"/>
   </process>
 </definitions>
-"#;
+"#
+    )
+}
 
 /// The package of a window, which keeps nothing itself: its process proves something by the files.
 pub const WINDOW: &str = "test-window";
 
-/// One task reads what the file proves, the other does not.
-const COUNTER: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
-<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL" xmlns:chaincity="https://chaincity.example/ns/bpmn/1" targetNamespace="urn:test">
-  <process id="licence" name="许可" isExecutable="true" chaincity:role="files.clerk" chaincity:keeper="files.clerk">
-    <startEvent id="asked"/>
-    <userTask id="fetch" name="由登记簿核实" chaincity:role="files.reader" chaincity:discloses="test-files.file.person"/>
-    <userTask id="count" name="计算" chaincity:role="files.reader"/>
-    <endEvent id="fetched"/>
-    <endEvent id="counted"/>
-    <sequenceFlow id="f1" sourceRef="asked" targetRef="fetch"/>
-    <sequenceFlow id="f2" sourceRef="asked" targetRef="count"/>
-    <sequenceFlow id="f3" sourceRef="fetch" targetRef="fetched"/>
-    <sequenceFlow id="f4" sourceRef="count" targetRef="counted"/>
-  </process>
-</definitions>
-"#;
-
-const WINDOW_FILES: [(&str, &str); 2] = [
-    ("processes/licence.bpmn", COUNTER),
-    (
-        "package.yaml",
-        "package: test-window
+const WINDOW_FILE: (&str, &str) = (
+    "package.yaml",
+    "package: test-window
 version: 1
 title: {zh: 测试窗口, en: Test window}
 roles: {}
 ",
-    ),
-];
+);
 
-const FILES: [(&str, &str); 6] = [
-    ("processes/loan.bpmn", PROCESS),
+/// A group that is placed on the ledger.
+pub const DEAL: &str = "deal";
+
+const FILES: [(&str, &str); 7] = [
     (
         "package.yaml",
         "package: test-files
@@ -86,6 +78,32 @@ claims:
 ",
     ),
     (
+        "groups/deal.yaml",
+        "group: deal
+title: {zh: 交易, en: Deal}
+steward: files.clerk
+placement: ledger
+fields:
+  note: {type: text(100), zh: 备注, en: Note}
+find_by: {note: note}
+",
+    ),
+    (
+        "actions/note-deal.yaml",
+        "action: note-deal
+title: {zh: 记交易, en: Note a deal}
+law: [民法典 215]
+by: files.clerk
+input:
+  file: {type: ref(file), zh: 档案, en: File}
+  deal: {type: sealed(deal), zh: 交易（加密）, en: Deal}
+let:
+  entry: get(file, input.file)
+do:
+  - update: {record: entry, set: {deal: input.deal}}
+",
+    ),
+    (
         "registers/file.yaml",
         "register: file
 title: {zh: 档案, en: File}
@@ -95,6 +113,7 @@ fields:
   number: {type: text(40), zh: 编号, en: Number}
   subject: {type: subject, zh: 主体, en: Subject}
   identity: {type: sealed(person)?, zh: 身份（加密）, en: Identity}
+  deal: {type: sealed(deal)?, zh: 交易（加密）, en: Deal}
 ",
     ),
     (
@@ -132,10 +151,25 @@ do:
 
 /// The documents of all.
 pub fn documents() -> Vec<Vec<u8>> {
-    let disclosure = city::package("disclosure").unwrap().doc.to_bytes();
-    let files = source::parse(&FILES).unwrap();
-    files.compile().unwrap();
-    let window = source::parse(&WINDOW_FILES).unwrap();
-    window.compile().unwrap();
-    vec![disclosure, files.doc.to_bytes(), window.doc.to_bytes()]
+    let [identity, disclosure] =
+        ["identity", "disclosure"].map(|name| city::package(name).unwrap().doc.to_bytes());
+    // A case about files: one task looks at the person, the other at what is noted in the case.
+    let note = r#"<extensionElements><chaincity:variable name="note" type="sealed(person)?"/></extensionElements>"#;
+    let loan = process(
+        (LOAN, "贷款审查"),
+        ("look", "查看身份", "file.person"),
+        (note, r#" chaincity:discloses="loan.person""#),
+    );
+    let files = document(&[&[("processes/loan.bpmn", &*loan)][..], &FILES].concat());
+    // Of which one task reads what the file proves.
+    let fetches = ("fetch", "由登记簿核实", "test-files.file.person");
+    let licence = process(("licence", "许可"), fetches, ("", ""));
+    let window = document(&[("processes/licence.bpmn", &*licence), WINDOW_FILE]);
+    vec![identity, disclosure, files, window]
+}
+
+fn document(files: &[(&str, &str)]) -> Vec<u8> {
+    let source = source::parse(files).unwrap();
+    source.compile().unwrap();
+    source.doc.to_bytes()
 }

@@ -9,6 +9,7 @@ use crate::common::package::{GROUP, PACKAGE, REGISTER};
 use crate::common::{
     Ask, CASE, City, ID_NUMBER, NAME, PURPOSE, SUBJECT, event_key, fields, reader_key,
 };
+use crate::placed;
 
 /// Answers are at most so many hits.
 const HITS_MAX: u8 = 20;
@@ -110,6 +111,18 @@ fn a_search_finds_the_records_that_hold_the_name_now_and_their_subjects_see_it()
     let sealed = city.vault.envelope(&key).unwrap().unwrap();
     let context = &sealed.groups[0].context;
     assert!(envelope::open_claim(&another, &sealed.groups[0], context).is_err());
+}
+
+#[test]
+fn a_group_on_the_ledger_is_found_by_its_text_and_opened_with_its_ciphertext() {
+    let (city, _, _) = City::with_file();
+    let commitment = placed::noted(&city);
+    let key = ask(&city, "keeper", "note", value(&city, &reader_key(), "note", placed::NOTE));
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_eq!(search(&city, &key)["found"], Value::Int(1));
+    let sealed = city.vault.envelope(&key).unwrap().unwrap();
+    let context = &sealed.groups[0].context;
+    assert_eq!((&*context.record, context.version, context.commitment), ("f-1", 2, commitment));
 }
 
 #[test]

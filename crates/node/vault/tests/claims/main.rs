@@ -17,6 +17,7 @@ mod common;
 mod copy;
 mod crash;
 mod model;
+mod placed;
 mod pseudonyms;
 mod renew;
 mod secrets;

@@ -12,7 +12,7 @@ use super::super::deal::{
 };
 use super::super::desk::{Act, Desk, Doing, text};
 use super::super::office::{key, refused};
-use super::super::play::{Line, time};
+use super::super::play::{Line, in_both, time};
 use super::today;
 use crate::actor::{Done, Sent, key_of, remote};
 use crate::fault::Fault;
@@ -160,39 +160,32 @@ fn sealed_outgoing(desk: &Desk<'_>, kind: &str) -> Result<Json, Fault> {
     sealed_movement(desk, &movement(to.amount, "监管账户", to.payee, to.account))
 }
 
-pub(super) fn instruct(desk: &Desk<'_>, kind: &'static str) -> Result<Doing, Fault> {
+/// A kind of payment, and the step of the process that its confirmation is.
+type Payment = (&'static str, &'static str);
+
+pub(super) fn instruct(desk: &Desk<'_>, payment: Payment) -> Result<Doing, Fault> {
+    let (kind, _) = payment;
     let input = json!({"kind": kind, "amount": sealed_outgoing(desk, kind)?});
-    Ok(executed(on_sheet(desk, "instruct-payment", input)?, kind))
+    Ok(executed(on_sheet(desk, "instruct-payment", input)?, payment))
 }
 
-pub(super) fn refund(desk: &Desk<'_>) -> Result<Doing, Fault> {
-    let kind = "refund";
+pub(super) fn refund(desk: &Desk<'_>, payment: Payment) -> Result<Doing, Fault> {
     let input = json!({
-        "payment": desk.payment("own", "held")?, "amount": sealed_outgoing(desk, kind)?,
+        "payment": desk.payment("own", "held")?, "amount": sealed_outgoing(desk, payment.0)?,
     });
-    Ok(executed(desk.act(MONEY, "instruct-refund", &input)?, kind))
+    Ok(executed(desk.act(MONEY, "instruct-refund", &input)?, payment))
 }
 
 /// The instruction; then its officer waits for what the bank says.
-fn executed(act: Act, kind: &'static str) -> Doing {
-    let after = move |desk: &Desk<'_>, sent: &Sent| confirmed(desk, sent, kind);
+fn executed(act: Act, payment: Payment) -> Doing {
+    let after = move |desk: &Desk<'_>, sent: &Sent| confirmed(desk, sent, payment);
     Doing { acts: vec![act], after: Some(Box::new(after)), ..Doing::default() }
 }
 
-/// A kind of payment, and the step of the case that its confirmation is, with its name.
-type Confirmed = (&'static str, &'static str, &'static str, &'static str);
-pub(in crate::demo::sale) const CONFIRMED: [Confirmed; 3] = [
-    ("payoff", "payoff-paid", "结清回单", "Payoff paid"),
-    ("net", "net-paid", "卖方房款回单", "Price paid"),
-    ("refund", "refund-paid", "退款回单", "Refund paid"),
-];
-const REST_CONFIRMED: Confirmed = ("rest", "rest-paid", "暂留款回单", "Rest paid");
-
 /// Nobody at the bank confirms: its core executes the payment, and the port says so on the ledger.
-fn confirmed(desk: &Desk<'_>, sent: &Sent, kind: &'static str) -> Result<(), Fault> {
+fn confirmed(desk: &Desk<'_>, sent: &Sent, (kind, node): Payment) -> Result<(), Fault> {
     let Done::Applied(events) = &sent.done else { return Ok(()) };
     let record = key_of(events, "payment")?;
-    let (_, node, zh, en) = CONFIRMED.into_iter().find(|of| of.0 == kind).unwrap_or(REST_CONFIRMED);
     let client = &desk.person.actor.client;
     let said = desk.play.until(node, || {
         let versions = client.history(MONEY, "payment", &record, None, VERSIONS).map_err(remote)?;
@@ -205,7 +198,7 @@ fn confirmed(desk: &Desk<'_>, sent: &Sent, kind: &'static str) -> Result<(), Fau
     let not_hex = |_bad| Fault::other("交易号有误", "a transaction's id is none");
     desk.play.done(Line {
         node: node.to_owned(),
-        name: (zh.to_owned(), en.to_owned()),
+        name: in_both(desk.play.town.forms.name(node)),
         seat: desk.play.town.person(PORT)?.seat,
         opened: sent.time,
         done: time(&said.began).unwrap_or(sent.time),

@@ -75,18 +75,8 @@ pub(super) fn read(desk: &Desk<'_>) -> Result<Doing, Fault> {
     let consent = consent.map(|consent| consent.key).next();
     let consent = consent.ok_or_else(|| Fault::other("没有同意", "there is no consent"))?;
     let reading = Reading {
-        steward: REGISTRY.to_owned(),
-        package: SUPPLY.to_owned(),
-        register: PART.to_owned(),
-        record: part.clone(),
         groups: vec![group(member)],
-        claims: Vec::new(),
-        parameters: std::collections::BTreeMap::new(),
-        purpose: PURPOSE.to_owned(),
-        case: None,
-        of_case: None,
-        search: None,
-        basis: Basis::Consent(consent),
+        ..Reading::of(REGISTRY, (SUPPLY, PART, &part), PURPOSE, Basis::Consent(consent))
     };
     let key = one_time_key().map_err(remote)?;
     // It is connected through the registry's node, which keeps the vault and hands the envelope over.

@@ -4,8 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use chaincity_types::Digest;
 
+/// Values by digest.
 #[derive(Debug)]
-pub(crate) struct Cache<T> {
+pub struct Cache<T> {
     held: HashMap<Digest, T>,
     /// Oldest first, with the size of each.
     order: VecDeque<(Digest, usize)>,
@@ -15,16 +16,20 @@ pub(crate) struct Cache<T> {
 }
 
 impl<T: Clone> Cache<T> {
-    pub(crate) fn new(count_max: usize, bytes_max: usize) -> Self {
+    /// An empty cache of at most so many values, made from at most so many bytes.
+    #[must_use]
+    pub fn new(count_max: usize, bytes_max: usize) -> Self {
         Self { held: HashMap::new(), order: VecDeque::new(), bytes: 0, count_max, bytes_max }
     }
 
-    pub(crate) fn get(&self, digest: &Digest) -> Option<T> {
+    /// The value of a digest, if it is kept.
+    #[must_use]
+    pub fn get(&self, digest: &Digest) -> Option<T> {
         self.held.get(digest).cloned()
     }
 
     /// Keeps a value that was made from so many bytes.
-    pub(crate) fn insert(&mut self, digest: Digest, value: T, size: usize) {
+    pub fn insert(&mut self, digest: Digest, value: T, size: usize) {
         if self.held.insert(digest, value).is_none() {
             self.order.push_back((digest, size));
             self.bytes = self.bytes.saturating_add(size);
