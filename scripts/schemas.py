@@ -103,6 +103,7 @@ GOOD = {
         "group": "g",
         "title": TITLE,
         "steward": "a.b",
+        "placement": "ledger",
         "fields": {"a": "int", "b": {"type": "list(map(n: text(60)), max 50)?", **TITLE}},
     },
     "register": {
@@ -173,7 +174,7 @@ GOOD = {
                 "when": {"state": "instructed"},
                 "case": "record.s",
                 "instruction": {"amount_fen": "g.a", "to": ["record.c", "record._key"]},
-                "settled": {"action": "s", "input": {"r": "outcome.reference"}},
+                "settled": {"action": "s", "input": {"r": "outcome.reference", "l": [{"a": "record._key"}]}},
                 "failed": {"action": "f", "input": {}},
             }
         ],
@@ -195,7 +196,7 @@ SPOILED = [
     ("package", ["sequences", "s"], "{n:5}-{n:5}"),
     ("package", ["sequences", "s"], "{office}{n:5}"),
     ("package", ["requires", "evidence"], "two"),
-    ("group", ["placement"], "steward"),
+    ("group", ["placement"], "everywhere"),
     ("group", ["steward"], GONE),
     ("group", ["fields", "b", "type"], "sealed"),
     ("register", ["felds"], {}),
@@ -276,6 +277,7 @@ SPOILED = [
     ("port", ["payments", 0, "instruction", "to"], "a.b.c"),
     ("port", ["payments", 0, "instruction", "account"], "g.a"),
     ("port", ["payments", 0, "settled", "input", "r"], 1),
+    ("port", ["payments", 0, "settled", "input", "l"], [{"a": "r.a"}, {"a": "r.b"}]),
     ("port", ["payments", 0, "failed", "action"], GONE),
 ]
 
