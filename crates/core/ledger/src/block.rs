@@ -197,6 +197,11 @@ impl BlockRun {
         }
     }
 
+    /// The timers that come next, each to be tried by [`Self::try_timer`].
+    pub fn next_timers<'a>(&self, due: &'a mut DueTimers) -> &'a mut [DueTimer] {
+        due.next(self.next_index())
+    }
+
     /// Tries a timer, unless it was tried; gives the keys that are missing. Attempts at several
     /// do not see each other and may be made at the same time.
     pub fn try_timer(
@@ -228,36 +233,45 @@ impl BlockRun {
                 Step::Need(keys) => return Step::Need(keys),
             },
         };
-        let finished = self.finish_with(&mut due, view, packages);
-        if matches!(finished, Step::Need(_)) {
-            self.due = Some(due);
+        loop {
+            match self.finish_with(&mut due, view, packages) {
+                Step::Done(Some(executed)) => return Step::Done(executed),
+                Step::Done(None) => {}
+                Step::Need(keys) => {
+                    self.due = Some(due);
+                    return Step::Need(keys);
+                }
+            }
         }
-        finished
     }
 
-    /// The same with the timers that are due, any of which may have been tried.
+    /// The same with the timers that are due, step by step: does [those that come next](Self::next_timers),
+    /// any of which may have been tried. `None`: more are to be done.
     pub fn finish_with(
         &mut self,
         due: &mut DueTimers,
         view: &dyn View,
         packages: &dyn Packages,
-    ) -> Step<Executed> {
+    ) -> Step<Option<Executed>> {
         // All are tried before any is done, to name the keys that they need in the same round.
-        let left = due.timers.iter_mut().skip(due.done);
-        let missing = left.flat_map(|timer| self.try_timer(timer, view, packages));
+        let next = self.next_timers(due).iter_mut();
+        let missing = next.flat_map(|timer| self.try_timer(timer, view, packages));
         let missing: BTreeSet<LogicalKey> = missing.collect();
         if !missing.is_empty() {
             return Step::Need(missing.into_iter().collect());
         }
-        while due.done < due.timers.len() {
-            if due.spent >= timers::FUEL_MAX {
-                due.rest = due.timers.get(due.done).map(|timer| timer.place);
-                due.timers.truncate(due.done);
-                break;
-            }
+        while due.done < due.until && due.spent < timers::FUEL_MAX {
             if let Step::Need(keys) = self.do_timer(due, view, packages) {
                 return Step::Need(keys);
             }
+        }
+        if let Some(left) = due.timers.get(due.done) {
+            if due.spent < timers::FUEL_MAX {
+                return Step::Done(None);
+            }
+            due.rest = Some(left.place);
+            due.timers.truncate(due.done);
+            due.until = due.done;
         }
         let mut session = Session::new(&self.context, &self.layer, view, packages);
         if timers::close(&mut session, &self.layer.timers, due).is_err() {
@@ -265,7 +279,7 @@ impl BlockRun {
         }
         let Session { layer, .. } = session;
         self.layer.absorb(layer);
-        Step::Done(self.executed(due.waiting_since()))
+        Step::Done(Some(self.executed(due.waiting_since())))
     }
 
     /// Does the next timer: as it was tried, if nothing that it looked at was written since and its

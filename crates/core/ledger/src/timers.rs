@@ -6,9 +6,9 @@
 //! What fell due after the parent and up to the block's time runs in the block, at most
 //! [`TIMERS_MAX`] of them; the cursor says where the next block goes on.
 //!
-//! Timers are tried as transactions are: all on what the transactions left, in any order and on any
-//! core; then each that still stands after those before it is taken as it was tried, and the others
-//! are run in their place. What they come to is the same.
+//! Timers are tried as transactions are, some at a time: on what those before them left, in any order
+//! and on any core; then each that still stands after those before it is taken as it was tried, and
+//! the others are run in their place. What they come to is the same.
 //!
 //! An entry is never taken back. When its time comes, the record is asked anew: closed, or without
 //! a time, nothing happens; with a later time, it is queued again. A timer may thus run twice for
@@ -45,6 +45,10 @@ use queue::{Place, SECOND_MS, due, hour_of, move_cursor, place, queue, second_of
 pub const TIMERS_MAX: usize = 1_024;
 /// Fuel after which a block runs no further timer, whatever they do: sixteen of the dearest calls.
 pub(crate) const FUEL_MAX: u64 = 16_u64.saturating_mul(fuel::CALL_MAX);
+
+/// Timers that are tried before the first of them is done: some for each core, and few enough that what
+/// is tried in vain, where those before them have spent the block's fuel, is bounded.
+const TOGETHER: usize = 32;
 
 /// A timer that is due, and what it would do.
 #[derive(Debug)]
@@ -95,6 +99,8 @@ pub struct DueTimers {
     pub(crate) timers: Vec<DueTimer>,
     /// How many of them are done.
     pub(crate) done: usize,
+    /// The end of those that are tried before the next is done.
+    pub(crate) until: usize,
     /// Where the next block goes on.
     pub(crate) rest: Option<Place>,
     pub(crate) spent: u64,
@@ -105,9 +111,21 @@ pub struct DueTimers {
 }
 
 impl DueTimers {
-    /// Each of them, to be tried by [`BlockRun::try_timer`](crate::BlockRun::try_timer).
-    pub fn each(&mut self) -> &mut [DueTimer] {
-        &mut self.timers
+    /// Those that are tried next. With the block's next receipt at `index` their guessed places are
+    /// right again, whatever became of those before them.
+    pub(crate) fn next(&mut self, index: u32) -> &mut [DueTimer] {
+        let begins = self.done == self.until;
+        if begins {
+            self.until = self.done.saturating_add(TOGETHER).min(self.timers.len());
+        }
+        let next = self.timers.get_mut(self.done..self.until).unwrap_or_default();
+        if let (true, Some(first)) = (begins, next.first()) {
+            let guessed = first.index;
+            for timer in &mut *next {
+                timer.index = index.saturating_add(timer.index.saturating_sub(guessed));
+            }
+        }
+        next
     }
 
     /// The time of the oldest that has not run.

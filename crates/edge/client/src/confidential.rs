@@ -116,7 +116,10 @@ impl Client {
     ) -> Result<Read, ClientError> {
         let begun = Instant::now();
         let request = confided.request.to_string();
-        let recorded = Select::new(DISCLOSURE, CONFIDENTIAL).eq("request", &request).limit(1);
+        let recorded = Select::new(DISCLOSURE, CONFIDENTIAL)
+            .eq("steward", &reading.steward)
+            .eq("request", &request)
+            .limit(1);
         let number = until(wait, || {
             Ok(self.select(&recorded)?.items.into_iter().next().map(|record| record.key))
         })?;

@@ -184,15 +184,14 @@ async fn finish<S: StateReader>(
     };
     loop {
         let each = |timer: &mut DueTimer| run.try_timer(timer, parent, packages);
-        let missing = try_all(due.each(), cores, each);
-        if missing.is_empty() {
-            break;
+        let missing = try_all(run.next_timers(&mut due), cores, each);
+        if !missing.is_empty() {
+            parent.fetch(missing).await?;
+            continue;
         }
-        parent.fetch(missing).await?;
-    }
-    loop {
         match run.finish_with(&mut due, parent, packages) {
-            Step::Done(executed) => return Ok(executed),
+            Step::Done(Some(executed)) => return Ok(executed),
+            Step::Done(None) => {}
             Step::Need(keys) => parent.fetch(keys).await?,
         }
     }

@@ -278,7 +278,7 @@ impl Agent {
             Ok(said) => said,
             Err(refusal) => return Ok(self.refusal(asked, refusal, subjects)),
         };
-        if let Err(refusal) = self.check_case(&asked, parts)? {
+        if let Err(refusal) = self.check_case((&asked, &found), parts)? {
             return Ok(self.refusal(asked, refusal, subjects));
         }
         if let Some(held) = self.held_back(&asked, (entry, &said), &subjects)? {

@@ -27,6 +27,8 @@ pub(crate) enum Refusal {
     ParameterInClear,
     /// More groups and claims than one envelope holds.
     TooMuch,
+    /// Who asks confidentially signed it too, or the countersigner is of the same member.
+    SignedByAsker,
     /// What is said of purpose and case does not do.
     Why(Unfit),
     /// There is no such case.
@@ -49,6 +51,7 @@ pub(crate) enum Refusal {
 
 impl Refusal {
     /// Stable code, and the reason in Chinese and English.
+    #[allow(clippy::too_many_lines, reason = "a table: the texts of each refusal")]
     pub(crate) const fn texts(self) -> (&'static str, &'static str, &'static str) {
         match self {
             Self::RecordUnknown => ("record-unknown", "没有这条记录", "there is no such record"),
@@ -83,6 +86,11 @@ impl Refusal {
             Self::ParameterInClear => {
                 ("parameter-in-clear", "该参数须加密提交", "this parameter must not stand in clear")
             }
+            Self::SignedByAsker => (
+                "signed-by-asker",
+                "调用人不得记录或会签，会签人不得属于用数单位",
+                "who asks does not record or countersign it, nor does his member countersign",
+            ),
             Self::Why(unfit) => unfit.texts(),
             Self::CaseUnknown => ("case-unknown", "没有这个办件", "there is no such case"),
             Self::CaseNotRunning => {

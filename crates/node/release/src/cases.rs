@@ -17,7 +17,7 @@ use futures::executor::block_on;
 
 use crate::agent::{Agent, AgentError};
 use crate::answer::Refusal;
-use crate::opening::Asked;
+use crate::opening::{Asked, Found};
 
 /// Tasks looked at together.
 const PAGE: usize = 500;
@@ -37,13 +37,18 @@ pub(crate) struct Part {
 pub(crate) type Parts = BTreeMap<(String, String), Result<Part, Refusal>>;
 
 impl Agent {
-    /// Why an access by case is refused, if it is; what names no case is not asked.
+    /// Why an access by case is refused, if it is. What names no case is not asked, but for a case's own
+    /// variables: being whom the case is about opens no note of an officer's.
     pub(crate) fn check_case(
         &self,
-        asked: &Asked,
+        (asked, found): (&Asked, &Found),
         parts: &mut Parts,
     ) -> Result<Result<(), Refusal>, AgentError> {
-        let Some(case) = &asked.case else { return Ok(Ok(())) };
+        let Some(case) = &asked.case else {
+            let is_record = found.package.registers.contains_key(asked.register.as_str());
+            let may = is_record || asked.basis.is_some();
+            return Ok(if may { Ok(()) } else { Err(Refusal::NotInCase) });
+        };
         let name = (case.clone(), asked.officer.clone());
         let part = match parts.entry(name) {
             Entry::Occupied(known) => known.into_mut(),

@@ -41,14 +41,15 @@ pub fn request(
 }
 
 /// A confidential access with what its request says of reader and record, for those whom the node tells
-/// it before it is shown; `None` of any other, and where the vault does not keep the request.
+/// it before it is shown; `None` of any other, of another steward's, and where the vault does not keep the
+/// request. `own` is the node's vault and member.
 #[must_use]
-pub fn opened(vault: Option<&Vault>, ledger: Digest, entry: &Version) -> Option<Version> {
+pub fn opened(own: Option<(&Vault, &str)>, ledger: Digest, entry: &Version) -> Option<Version> {
     let is_shown = entry.fields.get("reader").and_then(Value::as_text).is_some();
     if !is_confidential(entry) || is_shown {
         return None;
     }
-    let said = said::open(vault?, ledger, entry);
+    let said = said::open(own?, ledger, entry);
     // A log is shown all the same.
     let said = said.inspect_err(|error| tracing::warn!(?error, "a request could not be opened"));
     let mut opened = entry.clone();
@@ -65,6 +66,16 @@ pub(crate) fn is_confidential(entry: &Version) -> bool {
 fn shown(said: &Fields) -> Fields {
     let named = |name: &str| Some((Str::from(name), said.get(name)?.clone()));
     SHOWN.into_iter().filter_map(named).collect()
+}
+
+/// Whether the officer who asks recorded or countersigned it too, or the countersigner is of his member.
+fn is_signed_by_asker(said: &Fields, entry: &Version) -> bool {
+    let same =
+        [("officer", "asked_by"), ("officer", "countersigned_by"), ("reader", "countersigned_for")];
+    same.into_iter().any(|(asks, signed)| {
+        let signed = entry.fields.get(signed).and_then(Value::as_text);
+        signed.is_some() && signed == said.get(asks).and_then(Value::as_text)
+    })
 }
 
 impl Agent {
@@ -145,9 +156,12 @@ impl Agent {
     ) -> Result<Result<(Asked, Digest), Refusal>, AgentError> {
         let request = entry.fields.get("request").and_then(opening::commitment);
         self.erase_recorded(request.into_iter())?;
-        let Ok(said) = said::open(&self.vault, self.node.status().ledger, entry)? else {
+        let Ok(said) = self.told(entry)? else {
             return Ok(Err(Refusal::ParameterInvalid));
         };
+        if is_signed_by_asker(&said, entry) {
+            return Ok(Err(Refusal::SignedByAsker));
+        }
         match Why::of(&said) {
             None => return Ok(Err(Refusal::Why(Unfit::PurposeMissing))),
             Some(Why { case_number: None, .. }) => {
@@ -166,7 +180,7 @@ impl Agent {
     /// What shows a confidential access whose term has ended; nothing where its request is lost, which
     /// the ledger then tells as overdue.
     fn show(&self, key: &str, entry: &Version) -> Result<Option<(Submitted, Vec<u8>)>, AgentError> {
-        let Ok(said) = said::open(&self.vault, self.node.status().ledger, entry)? else {
+        let Ok(said) = self.told(entry)? else {
             tracing::warn!(access = %key, "the request of a confidential access is lost");
             return Ok(None);
         };

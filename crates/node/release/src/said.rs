@@ -83,14 +83,14 @@ impl Unfit {
     }
 }
 
-/// Why an access or a search was made, as its steward's node has it; `None` at every other. Whoever shows
-/// it to somebody has checked that it is his read log.
+/// Why an access or a search was made, as its steward's node has it, by its own vault and member; `None` at
+/// every other. Whoever shows it to somebody has checked that it is his read log.
 #[must_use]
-pub fn why(vault: Option<&Vault>, ledger: Digest, entry: &Version) -> Option<Why> {
+pub fn why(own: Option<(&Vault, &str)>, ledger: Digest, entry: &Version) -> Option<Why> {
     if let Some(why) = Why::of(&entry.fields) {
         return Some(why);
     }
-    let said = open(vault?, ledger, entry);
+    let said = open(own?, ledger, entry);
     // A log is shown all the same.
     let told = said.inspect_err(|error| tracing::warn!(?error, "a purpose could not be opened"));
     Why::of(&told.ok()?.ok()?)
@@ -98,10 +98,14 @@ pub fn why(vault: Option<&Vault>, ledger: Digest, entry: &Version) -> Option<Why
 
 /// Opens what was sealed for an access or a search; no fields where it names nothing.
 pub(crate) fn open(
-    vault: &Vault,
+    (vault, own): (&Vault, &str),
     ledger: Digest,
     entry: &Version,
 ) -> Result<Result<Fields, Refusal>, AgentError> {
+    // An entry of another steward can name, with its key, what was sealed here: its log is not for it.
+    if entry.fields.get("steward").and_then(Value::as_text) != Some(own) {
+        return Ok(Err(Refusal::ValueInvalid));
+    }
     let is_search =
         matches!(&entry.key, LogicalKey::Record { register, .. } if *register == *SEARCH);
     let (field, register, group) = if is_search {
@@ -125,6 +129,11 @@ pub(crate) fn open(
 }
 
 impl Agent {
+    /// Opens what was sealed for an access or a search of this steward.
+    pub(crate) fn told(&self, entry: &Version) -> Result<Result<Fields, Refusal>, AgentError> {
+        open((&*self.vault, &*self.member), self.node.status().ledger, entry)
+    }
+
     /// What an access says to this steward alone, if it is what its basis, and the search that it
     /// follows, ask for.
     pub(crate) fn said(
@@ -133,7 +142,7 @@ impl Agent {
         entry: &Version,
     ) -> Result<Result<Fields, Refusal>, AgentError> {
         self.erase_recorded(asked.sealed_parameters.into_iter())?;
-        let Ok(said) = open(&self.vault, self.node.status().ledger, entry)? else {
+        let Ok(said) = self.told(entry)? else {
             return Ok(Err(Refusal::ParameterInvalid));
         };
         let why = Why::of(&entry.fields).or_else(|| Why::of(&said));
@@ -160,7 +169,8 @@ impl Agent {
         let Some(search) = &asked.search else { return Ok(Ok(())) };
         let ledger = self.node.status().ledger;
         let search = self.entry(SEARCH, search)?;
-        let of_search = search.and_then(|search| self::why(Some(&*self.vault), ledger, &search));
+        let own = (&*self.vault, &*self.member);
+        let of_search = search.and_then(|search| self::why(Some(own), ledger, &search));
         Ok(if of_search.as_ref() == Some(why) {
             Ok(())
         } else {

@@ -19,7 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::agent::{Agent, AgentError, ROUND_MAX, Submitted, secret};
 use crate::answer::Refusal;
-use crate::said::{self, Unfit, Why};
+use crate::said::{Unfit, Why};
 use crate::{PACKAGE, call, opening};
 
 /// The register of the searches.
@@ -250,7 +250,7 @@ impl Agent {
     ) -> Result<Result<Zeroizing<String>, Refusal>, AgentError> {
         self.erase_recorded([question.value].into_iter())?;
         let entry = &question.entry;
-        let fields = match said::open(&self.vault, self.node.status().ledger, entry)? {
+        let fields = match self.told(entry)? {
             Ok(fields) => fields,
             Err(refusal) => return Ok(Err(refusal)),
         };

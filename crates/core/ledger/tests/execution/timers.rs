@@ -182,7 +182,7 @@ fn timers_tried_in_any_order_do_what_they_do_one_after_the_other() {
     for backwards in [false, true] {
         let mut run = BlockRun::new(desk.context());
         let mut due = run.due_timers(ledger, packages).done().unwrap();
-        let mut order: Vec<_> = due.each().iter_mut().collect();
+        let mut order: Vec<_> = run.next_timers(&mut due).iter_mut().collect();
         assert_eq!(order.len(), 14, "one of each kind, whatever comes of it");
         if backwards {
             order.reverse();
@@ -190,10 +190,42 @@ fn timers_tried_in_any_order_do_what_they_do_one_after_the_other() {
         for timer in order {
             assert!(run.try_timer(timer, ledger, packages).is_empty());
         }
-        assert_eq!(run.finish_with(&mut due, ledger, packages).done().as_ref(), Some(&plain));
+        let executed = run.finish_with(&mut due, ledger, packages).done().unwrap();
+        assert_eq!(executed.as_ref(), Some(&plain));
     }
     let mut one = |keys: Vec<LogicalKey>| keys.into_iter().take(1).collect();
     assert_eq!(run_tried(&desk, &[], &mut one).0, plain, "key by key");
+}
+
+/// Once the block's fuel is spent nothing more is tried; the next block goes on there.
+#[test]
+fn dear_timers_are_tried_in_vain_for_one_turn_at_most() {
+    let list: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+    let list = list.join(", ");
+    let dear = format!("[{list}].all(a, [{list}].all(b, [{list}].all(c, a + b + c >= 0)))");
+    let lapse = LAPSE.replace("'!task.stuck'", &format!("'{dear}'"));
+    let package = document(TASK, &lapse).unwrap();
+    let mut desk = Desk::with_packages(vec![desk::document(), package]);
+    let (_, until) = opened_for_one_instant(&mut desk, 100);
+    desk.time = desk.parent_time.plus_ms(1_000);
+    let (ledger, packages) = (&desk.ledger, &*desk.packages);
+    let mut run = BlockRun::new(desk.context());
+    let mut due = run.due_timers(ledger, packages).done().unwrap();
+    let mut tried = 0;
+    let executed = loop {
+        let next = run.next_timers(&mut due);
+        tried += next.len();
+        for timer in next {
+            assert!(run.try_timer(timer, ledger, packages).is_empty());
+        }
+        if let Some(executed) = run.finish_with(&mut due, ledger, packages).done().unwrap() {
+            break executed;
+        }
+    };
+    let ran = executed.receipts.len();
+    assert!((16..64).contains(&ran), "{ran}");
+    assert!(tried < ran + 32, "{tried} tried of which {ran} ran");
+    assert_eq!(executed.timers_waiting_since, Some(until));
 }
 
 /// Opens so many tasks that lapse at one instant, which the next block may reach.

@@ -12,6 +12,7 @@ use chaincity_types::Value;
 use chaincity_types::wire::{LogicalKey, Version};
 
 use crate::error::Answer;
+use crate::routes::vault::own_member;
 use crate::state::{Shared, blocking};
 
 /// Register of the subjects' logs.
@@ -51,13 +52,15 @@ pub(crate) fn reader_field(register: &str) -> &'static str {
 /// Makes entries; what they have in common is looked up once.
 pub(crate) struct Entries<'a> {
     shared: &'a Shared,
+    /// The member whose node this is: what its vault opens is told of its own entries alone.
+    own: Option<String>,
     /// Who granted each grant.
     granted: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Entries<'a> {
-    pub(crate) fn of(shared: &'a Shared) -> Self {
-        Self { shared, granted: BTreeMap::new() }
+    pub(crate) async fn of(shared: &'a Shared) -> Answer<Self> {
+        Ok(Self { shared, own: own_member(shared).await?, granted: BTreeMap::new() })
     }
 
     /// The entry of an access, a confidential one or a search; `None` when it is none of them. Whose log
@@ -69,11 +72,11 @@ impl<'a> Entries<'a> {
     ) -> Answer<Option<LogEntry>> {
         let LogicalKey::Record { register, key, .. } = &version.key else { return Ok(None) };
         let today = self.shared.node.status().time.china_day();
-        let (vault, ledger, sealed) =
-            (self.shared.vault.clone(), self.shared.ledger, version.clone());
+        let (vault, own) = (self.shared.vault.clone(), self.own.clone());
+        let (ledger, sealed) = (self.shared.ledger, version.clone());
         let said = move || {
-            let vault = vault.as_deref();
-            Ok((why(vault, ledger, &sealed), opened(vault, ledger, &sealed)))
+            let own = vault.as_deref().zip(own.as_deref());
+            Ok((why(own, ledger, &sealed), opened(own, ledger, &sealed)))
         };
         let (why, opened) = blocking(said).await?;
         let told = opened.as_ref().unwrap_or(version);

@@ -96,9 +96,14 @@ impl Tally {
     }
 }
 
-/// How `member`'s data was used.
-pub(crate) fn report(shared: &Shared, member: &str, days: &Days) -> Answer<UseReport> {
+/// How `member`'s data was used; `own` is the member whose node this is, whose vault tells the purposes.
+pub(crate) fn report(
+    shared: &Shared,
+    (member, own): (&str, Option<&str>),
+    days: &Days,
+) -> Answer<UseReport> {
     let reader = &*shared.reader;
+    let own = shared.vault.as_deref().zip(own);
     let mut tally = Tally::default();
     let earlier = Days { since: before(days.since), until: days.until };
     let mut height = 0;
@@ -107,7 +112,7 @@ pub(crate) fn report(shared: &Shared, member: &str, days: &Days) -> Answer<UseRe
             if let (Some(who), Some(Value::Time(asked))) =
                 (entry::reader(version), version.fields.get("asked"))
             {
-                let why = why(shared.vault.as_deref(), shared.ledger, version);
+                let why = why(own, shared.ledger, version);
                 let used = (kind, who.to_owned(), why.map(|why| why.purpose));
                 tally.add(used, asked.china_day(), entry::state(version));
             }

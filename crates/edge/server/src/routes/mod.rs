@@ -12,7 +12,7 @@ mod sector;
 mod session;
 mod statistics;
 mod submit;
-mod vault;
+pub(crate) mod vault;
 mod verify;
 
 use std::sync::Arc;

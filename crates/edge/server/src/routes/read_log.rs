@@ -19,6 +19,7 @@ use crate::params::{Parameters, Params};
 use crate::read_log::entry::{self, Entries, READ_LOG};
 use crate::read_log::usage;
 use crate::routes::records;
+use crate::routes::vault::own_member;
 use crate::session::Caller;
 use crate::state::{Shared, blocking};
 
@@ -122,7 +123,7 @@ pub(crate) async fn subject(
         cursor: narrow.cursor.clone(),
     };
     let page = read(&shared, select).await?;
-    let mut entries = Entries::of(&shared);
+    let mut entries = Entries::of(&shared).await?;
     let mut items = Vec::new();
     for version in &page.items {
         let Some((number, place)) = entry::of_subject(version) else { continue };
@@ -173,7 +174,8 @@ pub(crate) async fn of_steward(
     check_steward(&shared, &caller, &member).await?;
     let now = shared.node.status().time;
     let days = usage::Days::of(now, since, until);
-    blocking(move || Ok(Json(usage::report(&shared, &member, &days)?))).await
+    let own = own_member(&shared).await?;
+    blocking(move || Ok(Json(usage::report(&shared, (&*member, own.as_deref()), &days)?))).await
 }
 
 /// Accesses, then confidential ones, then searches. Of a steward in the order of its index, open ones first, so that
@@ -209,7 +211,7 @@ async fn all(shared: &Arc<Shared>, way_in: &Filter, narrow: &Narrow) -> Answer<J
         None if register == CONFIDENTIAL => Some(format!("{SEARCH}:")),
         None => None,
     };
-    let mut entries = Entries::of(shared);
+    let mut entries = Entries::of(shared).await?;
     let mut items = Vec::new();
     for version in page.items.iter().filter(|version| narrow.fits(version)) {
         items.extend(entries.make(None, version).await?);

@@ -236,7 +236,11 @@ async fn hand_over(shared: &Shared, asked: Asked<'_>) -> Answer<Response> {
     let mut version = version.ok_or(Problem::NotReleased)?;
     if asked.register == CONFIDENTIAL {
         let (vault, ledger, sealed) = (Arc::clone(&vault), shared.ledger, Arc::clone(&version));
-        let opened = move || Ok(chaincity_release::opened(Some(&*vault), ledger, &sealed));
+        let own = own_member(shared).await?;
+        let opened = move || {
+            let own = own.as_deref().map(|own| (&*vault, own));
+            Ok(chaincity_release::opened(own, ledger, &sealed))
+        };
         version = blocking(opened).await?.map_or(version, Arc::new);
     }
     let text = |name: &str| version.fields.get(name).and_then(Value::as_text);
@@ -263,7 +267,7 @@ async fn hand_over(shared: &Shared, asked: Asked<'_>) -> Answer<Response> {
 }
 
 /// The member whose node this is.
-async fn own_member(shared: &Shared) -> Answer<Option<String>> {
+pub(crate) async fn own_member(shared: &Shared) -> Answer<Option<String>> {
     let key = shared.node.status().node_key;
     let key = PublicKey::from_slice(&key).ok_or_else(|| fault("the node's own key is none"))?;
     Ok(operator::find(&*shared.node, &key).await?.map(|own| own.member))

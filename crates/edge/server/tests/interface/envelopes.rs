@@ -176,6 +176,7 @@ fn a_confidential_envelope_is_for_the_officer_who_asked_alone() {
     let put = |state: &'static str, released: Option<Digest>| {
         let bytes = |digest: Digest| Value::Bytes(digest.as_bytes().to_vec());
         let mut fields = vec![
+            ("steward", "registry".into()),
             ("state", state.into()),
             ("key", Value::Bytes(vec![0x11; 32])),
             ("request", bytes(request)),

@@ -219,6 +219,10 @@ fn a_sealed_purpose_and_case_are_told_to_subject_steward_and_auditor_by_the_node
     };
     let both = (Some("贷款审查".to_owned()), Some("贷1号".to_owned()));
     assert_eq!(told(city, &sealed_access(0x11, commitment)), both);
+    // An access to another steward that names the same, key and all.
+    let mut copied = sealed_access(0x11, commitment);
+    copied.fields.insert("steward".into(), "fund".into());
+    assert_eq!(told(city, &copied), (None, None));
     // Another's access that names the same; and another node.
     assert_eq!(told(city, &sealed_access(0x22, commitment)), (None, None));
     assert_eq!(told(&City::open(), &sealed_access(0x11, commitment)), (None, None));
@@ -297,6 +301,12 @@ fn the_request_of_a_confidential_access_is_its_officers_and_told_to_steward_and_
         assert_eq!((entry.officer.as_deref(), entry.groups.len()), (Some(&*own), 1));
         assert_eq!(entry.purpose.as_deref(), Some("查封前查询"));
     }
+    // Recorded by another steward with the same request and key, it tells him nothing.
+    let mut copied = access.clone();
+    copied.fields.insert("steward".into(), "fund".into());
+    gives(city, &[copied]);
+    let entry = ask(&other, &Log::Steward("fund".into())).unwrap().items.remove(0);
+    assert_eq!((entry.reader, entry.record, entry.purpose), (None, None, None));
     let elsewhere = City::open();
     let auditor = client_of(&elsewhere, officer(&elsewhere, 54, "audit", "auditor.officer"));
     gives(&elsewhere, &[access]);

@@ -201,3 +201,17 @@ fn a_variable_opens_what_was_sealed_for_its_process_by_the_member_that_set_it_an
         ("group-absent", "该记录没有所请求的字段组", "the record has none of these groups"),
     );
 }
+
+#[test]
+fn whom_a_case_is_about_opens_no_note_of_it_as_what_is_about_himself() {
+    let (city, _, _) = City::with_file();
+    let case = city.begin_noted(city.seal(2, LOAN), &["f-1"]);
+    let mut input = city.access_input(&Ask { register: LOAN, ..Ask::of(&case, "") });
+    for name in ["grant", "sealed_parameters"] {
+        input.remove(name);
+    }
+    let access = common::event_key(&city.disclose("subject", "access", input), "access-asked");
+    assert_eq!(city.round(&city.agent()), 1);
+    assert_refused(&city, &access, NOT_IN_CASE);
+    assert_eq!(city.vault.envelope(&access).unwrap(), None);
+}

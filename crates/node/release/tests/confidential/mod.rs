@@ -90,6 +90,16 @@ fn what_does_not_do_is_refused_and_nothing_is_kept() {
         (with("groups", texts(&["no-such-group"])), "group-absent"),
         (with("purpose", "".into()), "purpose-missing"),
         (with("case_number", "".into()), "case-missing"),
+        // Who signs does not ask, nor does the auditor's member.
+        (
+            with("officer", common::key("keeper").public_key().to_string().as_str().into()),
+            "signed-by-asker",
+        ),
+        (
+            with("officer", common::key("auditor").public_key().to_string().as_str().into()),
+            "signed-by-asker",
+        ),
+        (with("reader", "audit-office".into()), "signed-by-asker"),
         // Sealed for another access.
         (with("key", Value::Bytes(vec![7; 32])), "parameter-invalid"),
     ];
